@@ -1,0 +1,45 @@
+"""Where we are: the values that a CI knows about the build, whichever CI it is; reading them is `ci`'s work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequest:
+    """A pull request (merge request) as the event tells it."""
+
+    number: int
+    head_sha: str = ""
+    head_branch: str = ""
+    base_branch: str = ""
+    # The head is in another repository, which dbt Cloud does not clone.
+    fork: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CiContext:
+    """What the build is about. Empty strings mean "unknown" or "there is none"."""
+
+    platform: str
+    event: str = ""
+    workflow: str = ""
+    actor: str = ""
+    repository: str = ""
+    # Commit that gets the status: in pull requests the head, never the test merge commit.
+    sha: str = ""
+    branch: str = ""
+    tag: str = ""
+    pull_request: PullRequest | None = None
+    build_url: str = ""
+    # Page of `sha`.
+    commit_url: str = ""
+    build_id: str = ""
+    attempt: int = 1
+    job: str = ""
+    # Tells this step from others of the same build.
+    step: str = ""
+    # Why secrets are not handed to this build, as a clause: "this is a pull request from a fork".
+    secrets_withheld: str = ""
+    # Why there is nothing to run, as a clause: "the push deleted the branch".
+    nothing_to_run: str = ""

@@ -1,0 +1,323 @@
+"""The one table of inputs: names, aliases, kinds, defaults and help; reading values is `config`'s work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a value has to look like; `config` has one parser for each."""
+
+    TEXT = "text"
+    SENTENCE = "sentence"
+    TOKEN = "token"  # noqa: S105 - a kind of input, not a token
+    URL = "URL"
+    JOB_URL = "URL of a job's page"
+    ID = "integer"
+    COUNT = "positive integer"
+    BOOLEAN = "true or false"
+    CHOICE = "choice"
+    COMMIT = "commit hash"
+    BRANCH = "branch"
+    PULL_REQUEST = "number or none"
+    STEPS = "commands"
+    INTERVAL = "seconds or auto"
+    MINUTES = "minutes"
+    PATTERNS = "names or globs"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input of the action.
+
+    `default` is what a user would have to write to get the default behaviour, or a sentence in
+    parentheses where no single value says it; "" means that there is none. `aliases` are input names
+    of other actions, `environment` the variable names of dbt's own CI guide and of other dbt Cloud
+    command-line tools.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    aliases: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The input's environment variable: `DBT_` + the name, `dbt-` not doubled."""
+        return _variable(self.name)
+
+    def lookups(self) -> tuple[str, ...]:
+        """Every environment variable that may carry this input, the strongest first.
+
+        `INPUT_*` is what a CI sets for a step's own inputs, so it comes before variables that may
+        have been set for a whole workflow. The runner keeps hyphens (`INPUT_JOB-ID`); other tools
+        turn them into underscores.
+        """
+        names = (self.name, *self.aliases)
+        from_step = [f"INPUT_{form}" for name in names for form in _spellings(name.upper())]
+        mapped = [_variable(name) for name in names]
+        return tuple(dict.fromkeys([*from_step, *mapped, *self.environment]))
+
+
+def _spellings(name: str) -> tuple[str, str]:
+    return name.replace("_", "-"), name.replace("-", "_")
+
+
+def _variable(name: str) -> str:
+    plain = name.upper().replace("-", "_")
+    if plain == "GITHUB_TOKEN":
+        return plain
+    return plain if plain.startswith("DBT_") else f"DBT_{plain}"
+
+
+# The names by which a pipeline of dbt's own guide is recognised: only its script reads them.
+GUIDE_JOB_ID = "DBT_PR_JOB_ID"
+GUIDE_BRANCH = "DBT_JOB_BRANCH"
+
+INPUTS: tuple[Input, ...] = (
+    Input(
+        name="job-url",
+        kind=Kind.JOB_URL,
+        help="Address of the job's page in dbt Cloud, as copied from the browser. "
+        "Gives `dbt-url`, `account-id`, `project-id` and `job-id` at once.",
+    ),
+    Input(
+        name="dbt-url",
+        kind=Kind.URL,
+        help="Access URL of your dbt Cloud account (Account settings → Access URLs).",
+        default="https://cloud.getdbt.com",
+        aliases=("dbt_cloud_url",),
+        environment=("DBT_CLOUD_HOST",),
+    ),
+    Input(
+        name="dbt-token",
+        kind=Kind.TOKEN,
+        help="Service token or personal access token that may run the job. Required.",
+        secret=True,
+        aliases=("dbt_cloud_token",),
+        environment=("DBT_API_KEY", "DBT_CLOUD_API_KEY"),
+    ),
+    Input(
+        name="account-id",
+        kind=Kind.ID,
+        help="Number of the account. Required unless `job-url` is given.",
+        aliases=("dbt_cloud_account_id",),
+    ),
+    Input(
+        name="job-id",
+        kind=Kind.ID,
+        help="Number of the job. Required unless `job-url` is given.",
+        aliases=("dbt_cloud_job_id",),
+        environment=(GUIDE_JOB_ID,),
+    ),
+    Input(
+        name="project-id",
+        kind=Kind.ID,
+        help="Number of the project that the job should belong to; a run of another project gives a warning.",
+    ),
+    Input(
+        name="cause",
+        kind=Kind.SENTENCE,
+        help="Reason of the run, shown in dbt Cloud. Cut to 255 characters.",
+        default="(workflow, event and actor)",
+        environment=("DBT_JOB_CAUSE",),
+    ),
+    Input(
+        name="run-on",
+        kind=Kind.CHOICE,
+        help="What dbt Cloud checks out: the `commit` that gets the status, the `branch`, "
+        "or whatever the `job` is set to.",
+        default="commit",
+        choices=("commit", "branch", "job"),
+    ),
+    Input(
+        name="branch",
+        kind=Kind.BRANCH,
+        help="Branch or tag to run; wins over `run-on`.",
+        aliases=("git_branch",),
+        environment=(GUIDE_BRANCH,),
+    ),
+    Input(
+        name="git-sha",
+        kind=Kind.COMMIT,
+        help="Commit to run, 40 characters; wins over `run-on`. Not together with `branch`.",
+        aliases=("git_sha",),
+    ),
+    Input(
+        name="pull-request",
+        kind=Kind.PULL_REQUEST,
+        help="Number of the pull request that dbt Cloud is told; `none` tells it nothing.",
+        default="(from the event)",
+        aliases=("github_pull_request_id",),
+    ),
+    Input(
+        name="schema-override",
+        kind=Kind.TEXT,
+        help="Schema to build in. `auto` is `dbt_cloud_pr_<job>_<pull request>` in pull requests "
+        "and nothing elsewhere; `-` and `/` become `_`.",
+        aliases=("schema_override",),
+        environment=("DBT_JOB_SCHEMA_OVERRIDE",),
+    ),
+    Input(
+        name="steps-override",
+        kind=Kind.STEPS,
+        help="Commands instead of the job's own: one a line, or a JSON or YAML list.",
+        aliases=("steps_override",),
+    ),
+    Input(
+        name="dbt-version-override",
+        kind=Kind.TEXT,
+        help="dbt version or release track for this run.",
+        aliases=("dbt_version_override",),
+    ),
+    Input(
+        name="target-name-override",
+        kind=Kind.TEXT,
+        help="Value of `target.name` for this run.",
+        aliases=("target_name_override",),
+    ),
+    Input(
+        name="threads-override",
+        kind=Kind.COUNT,
+        help="Number of threads for this run.",
+        aliases=("threads_override",),
+    ),
+    Input(
+        name="generate-docs-override",
+        kind=Kind.BOOLEAN,
+        help="Whether this run generates docs.",
+        aliases=("generate_docs_override",),
+    ),
+    Input(
+        name="timeout-seconds-override",
+        kind=Kind.COUNT,
+        help="dbt Cloud's own time limit for this run, in seconds.",
+        aliases=("timeout_seconds_override",),
+    ),
+    Input(
+        name="wait",
+        kind=Kind.BOOLEAN,
+        help="Wait for the end of the run; `false` triggers, reports and ends.",
+        default="true",
+        aliases=("wait_for_job",),
+    ),
+    Input(
+        name="poll-interval",
+        kind=Kind.INTERVAL,
+        help="Seconds between two looks at the run (1 to 3600), or `auto`: short at first and near the "
+        "expected end, never longer than 30 s.",
+        default="auto",
+        aliases=("interval",),
+    ),
+    Input(
+        name="timeout-minutes",
+        kind=Kind.MINUTES,
+        help="Longest wait, queue included; decimals allowed. At its end there is one last look.",
+        default="300",
+    ),
+    Input(
+        name="on-cancel",
+        kind=Kind.CHOICE,
+        help="What happens to the dbt Cloud run when the workflow is cancelled.",
+        default="cancel",
+        choices=("cancel", "leave"),
+    ),
+    Input(
+        name="on-timeout",
+        kind=Kind.CHOICE,
+        help="What happens to the dbt Cloud run when `timeout-minutes` are over.",
+        default="cancel",
+        choices=("cancel", "leave"),
+    ),
+    Input(
+        name="fail-on-error",
+        kind=Kind.BOOLEAN,
+        help="`false`: the step is green whatever the end of the run; outputs and status still tell the truth.",
+        default="true",
+        aliases=("failure_on_error",),
+    ),
+    Input(
+        name="github-token",
+        kind=Kind.TOKEN,
+        help="Token for the commit status; the job needs `permissions: statuses: write`.",
+        default="${{ github.token }}",
+        secret=True,
+    ),
+    Input(
+        name="commit-status",
+        kind=Kind.BOOLEAN,
+        help="Post a commit status that links to the run.",
+        default="true",
+    ),
+    Input(
+        name="status-context",
+        kind=Kind.TEXT,
+        help="Name of the commit status. Not the name of a job of the workflow, and not `dbt Cloud`: "
+        "that one belongs to dbt Cloud's own integration.",
+        default="dbt Cloud / <job name>",
+    ),
+    Input(
+        name="artifacts",
+        kind=Kind.PATTERNS,
+        help="Artifacts to save: names or globs, one a line or comma-separated; `*` is all of them.",
+    ),
+    Input(
+        name="artifacts-path",
+        kind=Kind.PATH,
+        help="Folder in which artifacts are saved.",
+        default="target",
+    ),
+    Input(
+        name="summary",
+        kind=Kind.BOOLEAN,
+        help="Write a job summary.",
+        default="true",
+    ),
+    Input(
+        name="annotations",
+        kind=Kind.BOOLEAN,
+        help="Write annotations with the reason of a failure.",
+        default="true",
+    ),
+    # The next two are another action's switches; they only add to `artifacts`.
+    Input(
+        name="get_artifacts",
+        kind=Kind.BOOLEAN,
+        help="For migration: `true` adds `manifest.json` and `run_results.json` to `artifacts`.",
+    ),
+    Input(
+        name="fetch_catalog",
+        kind=Kind.BOOLEAN,
+        help="For migration: `true` adds `catalog.json` to `artifacts`.",
+    ),
+)
+
+BY_NAME = {row.name: row for row in INPUTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of the action and what it holds."""
+
+    name: str
+    help: str
+
+
+OUTPUTS: tuple[Output, ...] = (
+    Output("run-id", "Number of the dbt Cloud run."),
+    Output("run-url", "Address of the run's page in dbt Cloud."),
+    Output("status", "`success`, `error`, `cancelled`, `timed-out`, `lost` or `started`."),
+    Output("git-sha", "Commit that dbt Cloud checked out (the requested one until it is known)."),
+    Output("git-branch", "Branch that dbt Cloud checked out (the requested one until it is known)."),
+    Output("job-name", "Name of the job."),
+    Output("duration-seconds", "Seconds from the trigger to the last look, whole."),
+    Output("artifacts-path", "Folder with the saved artifacts, when any were saved."),
+    Output("run_id", "The same as `run-id`, for migration from other actions."),
+    Output("git_sha", "The same as `git-sha`, for migration from other actions."),
+)

@@ -1,0 +1,206 @@
+"""One function for each kind of input value: the text that a user wrote -> a value, or ValueError with a reason."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+import re
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from dbt_action.text import one_line
+
+MAX_ID = 2**63 - 1
+MAX_INTERVAL = 3600.0
+# A wait of a week is longer than any CI keeps a job.
+MAX_MINUTES = 7 * 24 * 60.0
+
+_TRUTH = {"true": True, "false": False}
+
+
+def text(raw: str) -> str:
+    """One line of text, as it is."""
+    if any(ord(character) < ord(" ") for character in raw):
+        message = "must be one line without control characters."
+        raise ValueError(message)
+    return raw
+
+
+def sentence(raw: str) -> str:
+    """Text for people: whatever it is made of, it becomes one line."""
+    return one_line(raw)
+
+
+def token(raw: str) -> str:
+    """A token as it can stand in an HTTP header."""
+    if not re.fullmatch("[!-~]+", raw):
+        message = "holds blanks, line ends or other characters that no token has. Store it again, alone on one line."
+        raise ValueError(message)
+    return raw
+
+
+def boolean(raw: str) -> bool:
+    """Strictly `true` or `false`, as YAML knows them."""
+    if raw.casefold() not in _TRUTH:
+        message = "must be `true` or `false`."
+        raise ValueError(message)
+    return _TRUTH[raw.casefold()]
+
+
+def integer(raw: str) -> int:
+    """A positive 64-bit integer in ASCII digits."""
+    if not re.fullmatch("[0-9]{1,19}", raw) or not 0 < int(raw) <= MAX_ID:
+        message = "must be a positive whole number."
+        raise ValueError(message)
+    return int(raw)
+
+
+def choice(raw: str, choices: tuple[str, ...]) -> str:
+    """One of `choices`, whatever its case."""
+    if raw.casefold() not in choices:
+        message = f"must be one of {', '.join(f'`{choice}`' for choice in choices)}."
+        raise ValueError(message)
+    return raw.casefold()
+
+
+def minutes(raw: str) -> float:
+    """Minutes; decimals are allowed."""
+    return number(raw, "minutes", 0.01, MAX_MINUTES)
+
+
+def number(raw: str, unit: str, low: float, high: float) -> float:
+    """A decimal number from `low` to `high`."""
+    value = float(raw) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?|\.[0-9]{1,12}", raw) else math.nan
+    if not low <= value <= high:
+        message = f"must be a number of {unit} from {low:g} to {high:g}."
+        raise ValueError(message)
+    return value
+
+
+def interval(raw: str) -> float | None:
+    """Seconds, or None for `auto`."""
+    if raw.casefold() == "auto":
+        return None
+    try:
+        return number(raw, "seconds", 1, MAX_INTERVAL)
+    except ValueError as error:
+        message = f"{str(error).rstrip('.')}, or `auto`."
+        raise ValueError(message) from None
+
+
+def commit(raw: str) -> str:
+    """A full commit hash, in lower case."""
+    if not re.fullmatch("[0-9a-fA-F]{40}", raw):
+        message = "must be a full commit hash of 40 hexadecimal digits. For a branch or tag use `branch`."
+        raise ValueError(message)
+    return raw.lower()
+
+
+def branch(raw: str) -> str:
+    """The name of a branch or tag, without `refs/…/`."""
+    name = text(raw).removeprefix("refs/heads/").removeprefix("refs/tags/")
+    if not name or any(character.isspace() for character in name):
+        message = "must be the name of a branch or tag, without blanks."
+        raise ValueError(message)
+    return name
+
+
+def pull_request(raw: str) -> int:
+    """A pull request's number; 0 for `none`."""
+    if raw.casefold() == "none":
+        return 0
+    try:
+        return integer(raw)
+    except ValueError:
+        message = "must be a pull request's number or `none`."
+        raise ValueError(message) from None
+
+
+def patterns(raw: str) -> tuple[str, ...]:
+    """Names or globs, one a line or comma-separated."""
+    return tuple(name for part in re.split(r"[,\n]", raw) if (name := part.strip()))
+
+
+def steps(raw: str) -> tuple[str, ...]:
+    """Commands of a JSON or YAML list, or of lines; quotes within a command are left alone."""
+    if raw.startswith("["):
+        return _listed_steps(raw)
+    lines = (re.sub(r"^-\s+", "", line.strip()).strip() for line in raw.splitlines())
+    steps = tuple(_unquoted(line) for line in lines if line and not line.startswith("#"))
+    if not steps:
+        message = "holds no command."
+        raise ValueError(message)
+    return steps
+
+
+def _listed_steps(raw: str) -> tuple[str, ...]:
+    message = 'looks like a list, but is not a JSON or YAML list of commands such as ["dbt seed", "dbt run"].'
+    try:
+        listed = json.loads(raw)
+    except (ValueError, RecursionError):
+        listed = _yaml(raw)
+    if not isinstance(listed, list) or not listed or not all(isinstance(step, str) and step.strip() for step in listed):
+        raise ValueError(message)
+    return tuple(step.strip() for step in listed)
+
+
+def _unquoted(line: str) -> str:
+    """A YAML scalar that is quoted as a whole loses its quotes; anything else stays as it is."""
+    if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"":
+        value = _yaml(line)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return line
+
+
+def _yaml(raw: str) -> Any:  # noqa: ANN401 - whatever the user wrote; the callers check it
+    import yaml  # noqa: PLC0415 - few pipelines need it, so start-up does not pay for it
+
+    try:
+        return yaml.safe_load(raw)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return None
+
+
+def origin(raw: str) -> str:
+    """Scheme and host of what may be a bare host, an API root or any page of dbt Cloud."""
+    message = "must be the address of dbt Cloud, such as https://ab123.us1.dbt.com (http only for this machine)."
+    url = _split(text(raw) if "://" in raw else f"https://{text(raw)}")
+    if url is None or not url.hostname or "@" in url.netloc or re.search(r"\s", url.netloc):
+        raise ValueError(message)
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname)):
+        raise ValueError(message)
+    return f"{url.scheme}://{url.netloc.lower()}"
+
+
+def _split(raw: str) -> SplitResult | None:
+    try:
+        url = urlsplit(raw)
+        _ = url.port  # raises for a port that is no number
+    except ValueError:
+        return None
+    return url if re.fullmatch(r"[\w.\-:\[\]]+", url.netloc, re.ASCII) else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def job_page(raw: str) -> dict[str, Any]:
+    """The parts of a job page's address, which has had three forms over the years.
+
+    `/deploy/1/projects/2/jobs/3`, `/next/deploy/…` and `/#/accounts/1/projects/2/jobs/3/`.
+    """
+    numbers = {
+        name: re.search(rf"/(?:{words})/([0-9]+)(?=[/?#]|$)", raw)
+        for name, words in (("account-id", "deploy|accounts"), ("project-id", "projects"), ("job-id", "jobs"))
+    }
+    if not numbers["account-id"] or not numbers["job-id"]:
+        message = "must be the address of a job's page, such as https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3."
+        raise ValueError(message)
+    found: dict[str, Any] = {name: integer(match[1]) for name, match in numbers.items() if match}
+    return {"dbt-url": origin(raw), **found}

@@ -1,0 +1,211 @@
+"""Run and Results become an Outcome and a Report: what is told, to whom and how; publishing it is `app`'s work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dbt_action import text
+from dbt_action.errors import CloudError, ExitCode
+from dbt_action.results import NO_RESULTS, Results
+from dbt_action.runs import Run, RunStatus, RunStep
+
+# GitHub's limit; a longer description is refused.
+MAX_DESCRIPTION = 140
+# GitHub's runner cuts annotations here.
+MAX_ANNOTATION = 4096
+_LOG_LINES = 30
+_NODES_TOLD = 10
+# Step "Clone Git Repository" of a commit that is not there (documented, two wordings).
+_COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified revision")
+
+
+class CommitState(Enum):
+    """States of a commit status, in GitHub's words."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    exit_code: ExitCode
+    status: str
+    state: CommitState
+    words: str
+
+
+class Outcome(Enum):
+    """The verdict of the whole: exit code, output `status`, commit state and words."""
+
+    SUCCEEDED = _Meaning(ExitCode.OK, "success", CommitState.SUCCESS, "succeeded")
+    FAILED = _Meaning(ExitCode.FAILED, "error", CommitState.FAILURE, "failed")
+    CANCELLED = _Meaning(ExitCode.FAILED, "cancelled", CommitState.ERROR, "was cancelled")
+    TIMED_OUT = _Meaning(ExitCode.TIMED_OUT, "timed-out", CommitState.ERROR, "took too long")
+    LOST = _Meaning(ExitCode.CLOUD, "lost", CommitState.ERROR, "was lost from sight")
+    # Nobody will close this status: the truth about a run that nobody waits for is that it is pending.
+    STARTED = _Meaning(ExitCode.OK, "started", CommitState.PENDING, "started")
+    NOT_STARTED = _Meaning(ExitCode.CLOUD, "error", CommitState.ERROR, "could not be started")
+    INTERRUPTED = _Meaning(ExitCode.INTERRUPTED, "cancelled", CommitState.ERROR, "was interrupted")
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The process's exit code; `fail-on-error: false` is applied by `app`."""
+        return self.value.exit_code
+
+    @property
+    def status(self) -> str:
+        """The output `status`."""
+        return self.value.status
+
+    @property
+    def state(self) -> CommitState:
+        """The state of the commit status."""
+        return self.value.state
+
+    @property
+    def words(self) -> str:
+        """What happened to "the run"."""
+        return self.value.words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a report is made of."""
+
+    job_name: str
+    outcome: Outcome
+    seconds: float
+    run: Run | None = None
+    results: Results = NO_RESULTS
+    error: CloudError | None = None
+    # What became of the run after a time-out or an interrupt: "it was cancelled".
+    aftermath: str = ""
+    sha: str = ""
+    commit_url: str = ""
+    branch: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What is said: `headline` and `reason` for the log, `description` for the commit, `markdown` for the page."""
+
+    outcome: Outcome
+    headline: str
+    reason: str
+    log_title: str
+    log: str
+    description: str
+    markdown: str
+
+
+def judge(run: Run) -> Outcome:
+    """The verdict on a final run: its status and nothing else."""
+    verdicts: dict[int, Outcome] = {RunStatus.SUCCESS: Outcome.SUCCEEDED, RunStatus.CANCELLED: Outcome.CANCELLED}
+    return verdicts.get(run.status, Outcome.FAILED)
+
+
+def build(facts: Facts) -> Report:
+    """The report on `facts`."""
+    counts = facts.results.in_words()
+    took = text.duration(facts.seconds)
+    number = f"Run {facts.run.id}" if facts.run else "The run"
+    headline = f"{number} of {facts.job_name} {facts.outcome.words} after {took}" + (f": {counts}." if counts else ".")
+    if facts.outcome is Outcome.STARTED:
+        headline = f"{number} of {facts.job_name} has been started; this build does not wait for it."
+    elif facts.outcome is Outcome.NOT_STARTED:
+        headline = f"No run of {facts.job_name} was started."
+    step = _telling_step(facts.run)
+    return Report(
+        outcome=facts.outcome,
+        headline=headline,
+        reason=_reason(facts, step),
+        log_title=f"Log of step {step.index}: {step.name} (its end)" if step else "",
+        log=_tail(step.logs) if step else "",
+        description=_description(facts, counts, took),
+        markdown=_markdown(facts, step, counts, took),
+    )
+
+
+def _description(facts: Facts, counts: str, took: str) -> str:
+    if facts.outcome is Outcome.STARTED:
+        return "Started; nobody waits for the result"
+    if facts.error and not facts.run:
+        return text.cut(f"Not started: {text.one_line(facts.error.message)}", MAX_DESCRIPTION)
+    known = counts if facts.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else ""
+    return text.cut(f"{known or facts.outcome.words.capitalize()} · {took}", MAX_DESCRIPTION)
+
+
+def _reason(facts: Facts, step: RunStep | None) -> str:
+    """Why it is not green, for people who do not open dbt Cloud; "" for a success."""
+    if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED):
+        return ""
+    parts = []
+    if facts.error:
+        parts.append(facts.error.explanation)
+    if facts.run and facts.run.status_message:
+        parts.append(f"dbt Cloud says: {facts.run.status_message}")
+    elif facts.outcome is Outcome.CANCELLED:
+        parts.append("Somebody cancelled it in dbt Cloud, or a newer commit of the same pull request took its place.")
+    if facts.aftermath:
+        parts.append(facts.aftermath)
+    if step and any(words in step.logs for words in _COMMIT_MISSING):
+        parts.append(
+            f"dbt Cloud cannot check out commit {facts.sha or 'of this build'}: it is not in the repository that dbt "
+            "Cloud clones. That is so for commits of forks, for commits that are not pushed yet, and for workflows "
+            "of another repository. With `run-on: job` dbt Cloud runs the branch that the job is set to."
+        )
+    elif facts.results.failed:
+        parts.append(_failed_nodes(facts.results))
+    elif step:
+        parts.append(f"Step {step.index} failed: {step.name}\n{_tail(step.logs, 8)}".rstrip())
+    return "\n".join(parts)
+
+
+def _failed_nodes(results: Results) -> str:
+    told = [f"{node.kind} {node.name}: {node.message or node.status}" for node in results.failed[:_NODES_TOLD]]
+    more = len(results.failed) - len(told)
+    return "\n".join([*told, f"… and {more} more" if more > 0 else ""]).rstrip()
+
+
+def _telling_step(run: Run | None) -> RunStep | None:
+    """The failed step that says most: the last one that is a dbt command with a log, else the last one."""
+    failed = run.failed_steps if run else ()
+    return next((step for step in reversed(failed) if step.logs), failed[-1] if failed else None)
+
+
+def _tail(log: str, lines: int = _LOG_LINES) -> str:
+    told = [line.rstrip() for line in text.plain(log).split("\n") if line.strip()]
+    return "\n".join(told[-lines:])
+
+
+def _markdown(facts: Facts, step: RunStep | None, counts: str, took: str) -> str:
+    job = text.markdown(facts.job_name)
+    title = f"{job} {facts.outcome.words}"
+    if facts.run:
+        title = f"[{title}]({facts.run.url})"
+    commit = f"`{facts.sha[:7]}`" if facts.sha else ""
+    if commit and facts.commit_url:
+        commit = f"[{commit}]({facts.commit_url})"
+    rows = {
+        "Run": f"[{facts.run.id}]({facts.run.url})" if facts.run else "",
+        "Commit": commit,
+        "Branch": text.markdown(facts.branch),
+        "Duration": took,
+        "Nodes": text.markdown(counts),
+    }
+    table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
+    parts = [f"### {_ICONS[facts.outcome.state]} {title}", f"| | |\n| --- | --- |\n{table}"]
+    if reason := _reason(facts, step):
+        parts.append(text.code_block(text.cut(reason, MAX_ANNOTATION)))
+    return "\n\n".join(parts).rstrip() + "\n"
+
+
+_ICONS = {
+    CommitState.PENDING: "⏳",
+    CommitState.SUCCESS: "✅",
+    CommitState.FAILURE: "❌",
+    CommitState.ERROR: "⚠️",
+}

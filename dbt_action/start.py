@@ -1,0 +1,122 @@
+"""The trigger that happens exactly once, as a state machine: what to do after each answer; it sends nothing itself.
+
+A trigger cannot be repeated blindly: an answer that is lost on its way says nothing about the run. So the
+run is looked for by its marker first, and the trigger is sent again only when no run carries it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from dbt_action import retry
+from dbt_action.errors import CloudError
+from dbt_action.runs import Run
+
+# Pauses before the looks for a run whose trigger went unanswered. Together a minute: as long as a new run
+# may stay invisible (reported for single runs; assumed for the list). A build waits a minute rather than
+# paying for its warehouse twice.
+LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+MAX_TRIGGERS = 3
+# A wrong host should be told soon; nothing has been started that could be lost.
+TRIGGER_PATIENCE = 20.0
+# A run may be going unseen: worth more patience than before the first trigger.
+LOOK_PATIENCE = 10 * 60.0
+
+
+class Do(Enum):
+    """What to send next."""
+
+    TRIGGER = "trigger"
+    LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What has been sent so far. `doubt` is the error of the last trigger whose fate is unknown."""
+
+    triggers: int = 0
+    looks: int = 0
+    failures: int = 0
+    waited: float = 0.0
+    doubt: CloudError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """Wait `pause` seconds, then do `do`."""
+
+    do: Do
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """No run came to be, as far as anybody knows; `doubt` when one may exist all the same."""
+
+    error: CloudError
+    doubt: bool
+
+
+Answer = Run | CloudError | None
+FIRST = Next(do=Do.TRIGGER)
+
+
+def advance(
+    state: State, done: Do, answer: Answer, jitter: retry.Jitter = random.random
+) -> tuple[State, Run | Next | GiveUp]:
+    """The state and the decision after `done` was answered; `answer` None is a look that found no run."""
+    if isinstance(answer, Run):
+        return state, answer
+    if done is Do.TRIGGER:
+        if answer is None:
+            message = "a trigger is answered by a run or an error"
+            raise ValueError(message)
+        return _after_trigger(replace(state, triggers=state.triggers + 1), answer, jitter)
+    if answer is None:
+        return _after_vain_look(replace(state, looks=state.looks + 1, failures=0, waited=0.0))
+    return _again(state, Do.LOOK, answer, LOOK_PATIENCE, jitter)
+
+
+def _after_trigger(state: State, error: CloudError, jitter: retry.Jitter) -> tuple[State, Next | GiveUp]:
+    if error.unsent:
+        # Not accepted: it does not count, and may be sent again.
+        unsent = replace(state, triggers=state.triggers - 1)
+        return _again(unsent, Do.TRIGGER, error, TRIGGER_PATIENCE, jitter)
+    if not error.transient:
+        return state, GiveUp(error=error, doubt=False)
+    return replace(state, looks=0, failures=0, waited=0.0, doubt=error), Next(do=Do.LOOK, pause=LOOKS[0])
+
+
+def _after_vain_look(state: State) -> tuple[State, Next | GiveUp]:
+    if state.looks < len(LOOKS):
+        return state, Next(do=Do.LOOK, pause=LOOKS[state.looks])
+    if state.triggers < MAX_TRIGGERS:
+        return state, Next(do=Do.TRIGGER)
+    if state.doubt is None:
+        message = "a look comes only after a trigger in doubt"
+        raise ValueError(message)
+    return state, GiveUp(error=state.doubt, doubt=True)
+
+
+def _again(
+    state: State, do: Do, error: CloudError, patience: float, jitter: retry.Jitter
+) -> tuple[State, Next | GiveUp]:
+    pause = retry.pause(state.failures + 1, error, jitter)
+    if not retry.worth_it(error, state.waited + pause, patience):
+        return state, GiveUp(error=error, doubt=state.doubt is not None)
+    return replace(state, failures=state.failures + 1, waited=state.waited + pause), Next(do=do, pause=pause)
+
+
+def explain(done: Do, answer: Answer, decision: Next) -> str:
+    """A line for the log on why this goes on."""
+    if isinstance(answer, CloudError):
+        what = "The trigger" if done is Do.TRIGGER else "The look for our run"
+        happened = f"{what} failed: {answer.message}"
+    else:
+        happened = "No run carries our marker so far."
+    soon = f" in {decision.pause:.0f} s" if decision.pause >= 1 else ""
+    if decision.do is Do.LOOK:
+        return f"{happened} Looking for our run{soon}, so that it is not started twice."
+    return f"{happened} Sending the trigger again{soon}: dbt Cloud has not accepted it."

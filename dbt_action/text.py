@@ -1,0 +1,77 @@
+"""Making foreign text harmless: terminals, logs of every CI, Markdown; nothing here writes anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# CSI, OSC and two-character escape sequences (ECMA-48); dbt colours its log with the first.
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?|\x9b[0-?]*[ -/]*[@-~]")
+# Everything that ends a line for some reader of the log; a lone CR does for GitHub's runner.
+_LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+# Control characters, and those that reorder or hide text.
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# `##[command]` (GitHub, Azure) counts anywhere in a line, and so does `##vso[…]` (Azure).
+_HASH_COMMAND = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
+_COLON_COMMAND = re.compile(r"^(\s*):(?=:)")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
+
+
+def plain(text: str) -> str:
+    """`text` with the line feed as its only line end, and without colours and invisible characters."""
+    return _INVISIBLE.sub("", _LINE_END.sub("\n", _ANSI.sub("", text)))
+
+
+def one_line(text: str) -> str:
+    """`plain` on a single line, runs of white space made one blank."""
+    return " ".join(plain(text).split())
+
+
+def log_lines(text: str) -> list[str]:
+    """`text` as lines that no CI takes for a command of ours."""
+    return [defuse(line) for line in plain(text).split("\n")]
+
+
+def defuse(line: str) -> str:
+    """One plain line whose workflow commands are broken, visibly."""
+    return _COLON_COMMAND.sub(r"\1: ", _HASH_COMMAND.sub("# #", line))
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """`text` with every secret replaced by `***`."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters, with an ellipsis where something is missing."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def markdown(text: str) -> str:
+    """`text` as one line of Markdown that shows itself: no markup, no HTML, no mentions."""
+    safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
+    # A zero-width joiner would do for mentions too, but copies badly.
+    return _MARKDOWN.sub(r"\\\1", safe).replace("@", "&#64;")
+
+
+def code_block(text: str, language: str = "text") -> str:
+    """A fenced block whose fence is longer than any run of backticks in `text`."""
+    body = plain(text).strip("\n")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
+    return f"{fence}{language}\n{body}\n{fence}"
+
+
+def duration(seconds: float) -> str:
+    """`42s`, `3m 12s` or `1h 04m`."""
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours}h {minutes:02}m"
+    return f"{minutes}m {whole % 60:02}s" if minutes else f"{whole}s"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 node`, `2 nodes`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

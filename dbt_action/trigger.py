@@ -1,0 +1,129 @@
+"""What to ask dbt Cloud for: Config and CiContext become a RunRequest with its marker; nothing is sent here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dbt_action.config import Config, Overrides
+from dbt_action.context import CiContext
+from dbt_action.errors import ConfigError
+from dbt_action.text import cut, one_line
+
+# Longest `cause` that is known to be kept (reported: the limit of Airflow's dbt provider).
+MAX_CAUSE = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One trigger of one job. `marker` is unique to this request and ends `cause`."""
+
+    job_id: int
+    cause: str
+    marker: str
+    git_sha: str = ""
+    git_branch: str = ""
+    pull_request: int | None = None
+    overrides: Overrides
+
+    def body(self) -> dict[str, Any]:
+        """The JSON of the trigger (documented: OpenAPI `TriggerRunRequestRequest`); absent keys are left out.
+
+        An empty string or a wrong type is refused with 400, an unknown key is ignored in silence.
+        """
+        wanted = {
+            "cause": self.cause,
+            "git_sha": self.git_sha or None,
+            "git_branch": self.git_branch or None,
+            "github_pull_request_id": self.pull_request,
+            "schema_override": self.overrides.schema,
+            "dbt_version_override": self.overrides.dbt_version,
+            "threads_override": self.overrides.threads,
+            "target_name_override": self.overrides.target_name,
+            "generate_docs_override": self.overrides.generate_docs,
+            "timeout_seconds_override": self.overrides.timeout_seconds,
+            "steps_override": list(self.overrides.steps) if self.overrides.steps else None,
+        }
+        return {name: value for name, value in wanted.items() if value is not None}
+
+
+def request(config: Config, context: CiContext, *, nonce: str) -> RunRequest:
+    """What this build asks for. Raises ConfigError when the commit or branch that it needs is unknown.
+
+    `nonce` is a few random characters: two steps of a matrix share every other fact about themselves.
+    """
+    git_sha, git_branch = _version(config, context)
+    pull_request = _pull_request(config, context)
+    marker = f"[{step_key(config, context)}.{context.attempt}.{nonce}]"
+    return RunRequest(
+        job_id=config.job_id,
+        cause=_cause(config.cause or _default_cause(context), marker),
+        marker=marker,
+        git_sha=git_sha,
+        git_branch=git_branch,
+        pull_request=pull_request or None,
+        overrides=_overrides(config, context),
+    )
+
+
+def step_key(config: Config, context: CiContext) -> str:
+    """A short name of this step of this build, the same in every attempt."""
+    facts = (context.repository, context.build_id, context.job, context.step, config.dbt_url, config.job_id)
+    return "dra-" + hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
+
+
+def status_sha(config: Config, context: CiContext) -> str:
+    """The commit that gets the status.
+
+    In pull requests always the head: a status on the test merge commit changes what GitHub evaluates.
+    """
+    return context.sha if context.pull_request else config.git_sha or context.sha
+
+
+def _version(config: Config, context: CiContext) -> tuple[str, str]:
+    """(`git_sha`, `git_branch`), of which dbt Cloud takes at most one."""
+    if config.git_sha or config.branch:
+        return config.git_sha, config.branch
+    if config.run_on == "job":
+        return "", ""
+    wanted = context.sha if config.run_on == "commit" else context.branch or context.tag
+    if not wanted:
+        where = f"the event `{context.event}`" if context.event else "this place"
+        other = "git-sha" if config.run_on == "commit" else "branch"
+        message = (
+            f"`run-on` is `{config.run_on}`, but {where} does not tell a {config.run_on}. "
+            f"Give `{other}`, or `run-on: job` to run what the job is set to."
+        )
+        raise ConfigError((message,))
+    return (wanted, "") if config.run_on == "commit" else ("", wanted)
+
+
+def _pull_request(config: Config, context: CiContext) -> int:
+    if config.pull_request is not None:
+        return config.pull_request
+    return context.pull_request.number if context.pull_request else 0
+
+
+def _overrides(config: Config, context: CiContext) -> Overrides:
+    schema = config.overrides.schema
+    if schema == "auto":
+        number = config.pull_request or (context.pull_request.number if context.pull_request else 0)
+        schema = f"dbt_cloud_pr_{config.job_id}_{number}" if number else None
+    return replace(config.overrides, schema=re.sub("[-/]", "_", schema) if schema else None)
+
+
+def _default_cause(context: CiContext) -> str:
+    subject = context.pull_request and f"pull request {context.pull_request.number}"
+    parts = (
+        context.workflow,
+        " of ".join(part for part in (context.event, subject or context.branch or context.tag) if part),
+        f"by {context.actor}" if context.actor else "",
+    )
+    story = " ".join(part for part in parts if part)
+    return f"{context.platform}: {story}" if story else f"Started from {context.platform}"
+
+
+def _cause(words: str, marker: str) -> str:
+    return f"{cut(one_line(words), MAX_CAUSE - len(marker) - 1)} {marker}"
