@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import platform
@@ -23,6 +24,9 @@ TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
 def main() -> int:
     """The command: the exit code of `run` in this process's environment."""
+    # Whatever the pipe and the console are like: lines appear at once, and no character is an error.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
     # Libraries log to stderr when nobody listens; their lines are not made for a CI's log.
     logging.getLogger().addHandler(logging.NullHandler())
     interrupts = Interrupts()

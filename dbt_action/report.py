@@ -107,6 +107,16 @@ def judge(run: Run) -> Outcome:
     return verdicts.get(run.status, Outcome.FAILED)
 
 
+def progress(run: Run) -> str:
+    """What a run is doing, on one line."""
+    if run.blocked_by:
+        return f"{run.status_in_words}, behind run {', '.join(str(other) for other in run.blocked_by)}"
+    step = run.current_step
+    if step is None or run.final:
+        return run.status_in_words
+    return f"{run.status_in_words} · step {step.index}: {step.name}"
+
+
 def build(facts: Facts) -> Report:
     """The report on `facts`."""
     counts = facts.results.in_words()
@@ -182,25 +192,20 @@ def _tail(log: str, lines: int = _LOG_LINES) -> str:
 
 
 def _markdown(facts: Facts, step: RunStep | None, counts: str, took: str) -> str:
-    job = text.markdown(facts.job_name)
-    title = f"{job} {facts.outcome.words}"
-    if facts.run:
-        title = f"[{title}]({facts.run.url})"
-    commit = f"`{facts.sha[:7]}`" if facts.sha else ""
-    if commit and facts.commit_url:
-        commit = f"[{commit}]({facts.commit_url})"
+    url = facts.run.url if facts.run else ""
+    title = text.link(f"{facts.job_name} {facts.outcome.words}", url)
     rows = {
-        "Run": f"[{facts.run.id}]({facts.run.url})" if facts.run else "",
-        "Commit": commit,
+        "Run": text.link(str(facts.run.id), url) if facts.run else "",
+        "Commit": text.link(facts.sha[:7], facts.commit_url) if facts.sha else "",
         "Branch": text.markdown(facts.branch),
         "Duration": took,
         "Nodes": text.markdown(counts),
     }
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
-    parts = [f"### {_ICONS[facts.outcome.state]} {title}", f"| | |\n| --- | --- |\n{table}"]
+    parts = [f"### {_ICONS[facts.outcome.state]} {title}", f"| | |\n| --- | --- |\n{table}".rstrip()]
     if reason := _reason(facts, step):
         parts.append(text.code_block(text.cut(reason, MAX_ANNOTATION)))
-    return "\n\n".join(parts).rstrip() + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 _ICONS = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbt_action import ci, collect, hosts, monitor, report, retry, text, trigger
+from dbt_action import ci, collect, monitor, report, retry, text, trigger
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud, StartFailed
 from dbt_action.config import Config
 from dbt_action.context import CiContext
 from dbt_action.errors import CloudError, ExitCode
 from dbt_action.interrupts import Interrupted, Interrupts
+from dbt_action.publish import Publisher
 from dbt_action.report import CommitState, Facts, Outcome
 from dbt_action.results import NO_RESULTS, Results
 from dbt_action.runs import KNOWN, Job, Run
@@ -24,7 +25,9 @@ HURRY = 1
 CLEAN_UP = 2.5
 # How long a run may take to turn "cancelled" after the request when nothing is pressing.
 CANCEL_PATIENCE = 20.0
+CANCEL_LOOKS = 0.5
 
+_FORGIVABLE = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
 
@@ -43,24 +46,18 @@ class Story:
         interrupts: Interrupts,
     ) -> None:
         """Build the edges. Nothing is sent here."""
-        self.environ, self.ci, self.context, self.config, self.request = (
-            environ,
-            here,
-            context,
-            config,
-            request,
-        )
+        self.context, self.config, self.request = context, config, request
         self.clock, self.interrupts = clock, interrupts
         self.session = Session(config.dbt_url, config.dbt_token, clock=clock)
         self.cloud = DbtCloud(self.session, account_id=config.account_id, clock=clock)
         self.sha = trigger.status_sha(config, context)
+        self.publisher = Publisher(environ, here, context, config, sha=self.sha)
+        self.ci = here
         self.began = clock.now()
         self.job: Job | None = None
         self.run: Run | None = None
         self.triggering = False
         self.saved = ""
-        self._connected: hosts.Host | None = None
-        self._host_timeout = hosts.TIMEOUT
         self._told = ""
 
     def tell(self) -> ExitCode:
@@ -78,25 +75,22 @@ class Story:
             self._read_job()
             self._start()
         except CloudError as error:
-            return self._end(Outcome.NOT_STARTED, error=error)
+            return self._not_started(error)
         if not self.config.wait:
             return self._end(Outcome.STARTED)
         policy = monitor.Policy(
-            interval=self.config.poll_interval,
-            timeout=self.config.timeout_seconds,
-            usual=self._usual_duration(),
+            interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual_duration()
         )
         watched = monitor.watch(self._look, clock=self.clock, policy=policy, tell=self._progress, since=self.began)
         if watched.end is monitor.End.LOST:
             return self._end(Outcome.LOST, error=watched.error)
-        if watched.end is monitor.End.TIMED_OUT:
-            return self._timed_out()
-        return self._finished()
+        return self._finished() if watched.end is monitor.End.FINISHED else self._timed_out()
 
     # The job, and the one run.
 
     def _read_job(self) -> None:
         """Name and project; also a harmless way to learn that token, host, account or job is wrong."""
+        self.publisher.status_name = self.config.status_context or f"dbt Cloud / job {self.config.job_id}"
         self.ci.info(f"dbt Cloud at {self.session.host}, account {self.config.account_id}, job {self.config.job_id}")
         try:
             self.job = retry.persist(
@@ -107,7 +101,9 @@ class Story:
                 raise
             self.ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
             return
-        version = self.request.git_sha or self.request.git_branch or "the version that the job is set to"
+        if not self.config.status_context and self.job.name:
+            self.publisher.status_name = f"dbt Cloud / {self.job.name}"
+        version = self.request.git_sha or self.request.git_branch or "what the job is set to"
         self.ci.info(f"Starting {self.job.name} on {version}")
         if self.job.triggered_by_pull_requests and self.request.pull_request:
             self.ci.warning(
@@ -117,10 +113,9 @@ class Story:
 
     def _start(self) -> None:
         self.triggering = True
-        self._know(self.cloud.start(self.request, tell=self.ci.info))
-        run = self._run
-        self.ci.info(f"Run {run.id} has been started: {run.url}")
-        self._host().set_status(CommitState.PENDING, "Started", run.url)
+        run = self._know(self.cloud.start(self.request, tell=self.ci.info))
+        self.ci.info(f"Run {run.id}: {run.url}")
+        self.publisher.status(CommitState.PENDING, "Started", run.url)
         wanted = self.config.project_id
         if wanted and run.project_id and wanted != run.project_id:
             self.ci.warning(
@@ -128,19 +123,13 @@ class Story:
                 f"is job {self.config.job_id} the right one?"
             )
 
-    def _know(self, run: Run) -> None:
+    def _know(self, run: Run) -> Run:
         """Remember the newest look at the run; its address is in the outputs from the first one on."""
         first = self.run is None
         self.run = run
         if first:
-            self._output(Outcome.STARTED)
-
-    @property
-    def _run(self) -> Run:
-        if self.run is None:
-            message = "no run yet"
-            raise RuntimeError(message)
-        return self.run
+            self._outputs(Outcome.STARTED)
+        return run
 
     # Watching.
 
@@ -153,22 +142,37 @@ class Story:
 
     def _look(self) -> monitor.Look:
         try:
-            self._know(self.cloud.get_run(self._run.id))
+            return self._know(self.cloud.get_run(self._started.id))
         except CloudError as error:
             return error
-        return self._run
+
+    @property
+    def _started(self) -> Run:
+        if self.run is None:
+            message = "no run yet"
+            raise RuntimeError(message)
+        return self.run
 
     def _progress(self, look: monitor.Look) -> None:
         """One line for each change."""
-        line = f"No news from dbt Cloud, asking again: {look.message}" if isinstance(look, CloudError) else _state(look)
+        line = f"No news, asking again: {look.message}" if isinstance(look, CloudError) else report.progress(look)
         if line != self._told:
             self._told = line
-            self.ci.info(f"{text.duration(self.clock.now() - self.began):>7}  {line}")
+            self.ci.info(f"{text.duration(self._age):>7}  {line}")
+
+    @property
+    def _age(self) -> float:
+        return self.clock.now() - self.began
 
     # Endings.
 
+    def _not_started(self, error: CloudError) -> ExitCode:
+        if isinstance(error, StartFailed) and error.doubt:
+            self.ci.warning(f"A run may exist all the same: look for {self.request.marker} in the job's run history.")
+        return self._end(Outcome.NOT_STARTED, error=error)
+
     def _finished(self) -> ExitCode:
-        run = self._run
+        run = self._started
         if run.status not in KNOWN:
             self.ci.warning(f"dbt Cloud says that the run is over with status {run.status}, which is not known here.")
         outcome = report.judge(run)
@@ -185,16 +189,17 @@ class Story:
         told = f"It was not over after {limit}, the limit of `timeout-minutes`."
         if self.config.on_timeout == "leave":
             return self._end(Outcome.TIMED_OUT, aftermath=f"{told} It has been left going (`on-timeout: leave`).")
-        self.ci.info(f"The run was not over after {limit} and is being cancelled.")
+        self.ci.info(f"{text.duration(self._age):>7}  The time is up (`timeout-minutes`); cancelling the run")
         aftermath = self._cancel(CANCEL_PATIENCE)
-        if self._run.final and report.judge(self._run) is not Outcome.CANCELLED:
+        if self._started.final and report.judge(self._started) is not Outcome.CANCELLED:
+            # It ended between the last look and the request to cancel.
             return self._finished()
         return self._end(Outcome.TIMED_OUT, aftermath=f"{told} {aftermath}")
 
     def _interrupted(self) -> ExitCode:
         """Within seconds: cancel what was started, close the status, say so."""
         self.session.hurry(HURRY)
-        self._connected, self._host_timeout = None, HURRY
+        self.publisher.hurry(HURRY)
         deadline = self.clock.now() + CLEAN_UP
         if self.run is None and self.triggering:
             self._find_unanswered(deadline)
@@ -218,21 +223,21 @@ class Story:
             if found:
                 self._know(found)
             else:
-                self.clock.sleep(0.5)
+                self.clock.sleep(CANCEL_LOOKS)
 
     def _cancel(self, patience: float) -> str:
         """Cancel the run and look whether it worked; what came of it, as a sentence."""
         try:
-            retry.persist(lambda: self.cloud.cancel(self._run.id), clock=self.clock, patience=patience)
+            self._know(retry.persist(lambda: self.cloud.cancel(self._started.id), clock=self.clock, patience=patience))
         except CloudError as error:
             return f"It could NOT be cancelled and may still be going: {error.explanation}"
         deadline = self.clock.now() + patience
-        while self.clock.now() < deadline:
+        while not self._started.final and self.clock.now() < deadline:
+            self.clock.sleep(CANCEL_LOOKS)
             self._look()
-            if self._run.final:
-                return "It was cancelled." if report.judge(self._run) is Outcome.CANCELLED else "It ended on its own."
-            self.clock.sleep(0.5)
-        return "dbt Cloud has been asked to cancel it."
+        if not self._started.final:
+            return "dbt Cloud has been asked to cancel it."
+        return "It was cancelled." if report.judge(self._started) is Outcome.CANCELLED else "It ended on its own."
 
     # Telling.
 
@@ -247,7 +252,7 @@ class Story:
         facts = Facts(
             job_name=self._job_name,
             outcome=outcome,
-            seconds=self.clock.now() - self.began,
+            seconds=self._age,
             run=self.run,
             results=results,
             error=error,
@@ -256,79 +261,26 @@ class Story:
             commit_url=self.context.commit_url if self.sha == self.context.sha else "",
             branch=self.request.git_branch or self.context.branch or self.context.tag,
         )
-        told = report.build(facts)
-        if isinstance(error, StartFailed) and error.doubt:
-            self.ci.warning(
-                f"A run may exist all the same; look for {self.request.marker} in the causes of the job's runs."
-            )
-        url = self.run.url if self.run else self.context.build_url
-        # First what other people wait for.
-        self._host().set_status(outcome.state, told.description, url)
-        self._output(outcome)
-        if self.config.summary:
-            self.ci.summary(told.markdown)
-        if told.log:
-            self.ci.foreign(told.log_title, told.log)
-        self._say(told)
-        failed = outcome in (
-            Outcome.FAILED,
-            Outcome.CANCELLED,
-            Outcome.TIMED_OUT,
-            Outcome.LOST,
-            Outcome.NOT_STARTED,
-        )
-        return ExitCode.OK if failed and not self.config.fail_on_error else outcome.exit_code
-
-    def _say(self, told: report.Report) -> None:
-        if not told.reason:
-            self.ci.info(told.headline)
-        elif self.config.annotations:
-            self.ci.error(told.reason, title=told.headline)
-        else:
-            self.ci.info(f"{told.headline}\n{told.reason}")
+        self._outputs(outcome)
+        self.publisher.end(report.build(facts), url=self.run.url if self.run else "")
+        # Ends of a run; that there was none, or that nobody knows its end, is another matter.
+        forgiven = not self.config.fail_on_error and outcome in _FORGIVABLE
+        return ExitCode.OK if forgiven else outcome.exit_code
 
     @property
     def _job_name(self) -> str:
-        name = (self.job.name if self.job else "") or (self.run.job_name if self.run else "")
-        return name or f"job {self.config.job_id}"
+        return (self.job.name if self.job else "") or f"job {self.config.job_id}"
 
-    def _host(self) -> hosts.Host:
-        """Connected when first needed, which is after the trigger: it takes time to import."""
-        if self._connected is None:
-            name = self.config.status_context or f"dbt Cloud / {self._job_name}"
-            self._connected = (
-                hosts.connect(
-                    self.environ,
-                    self.context,
-                    token=self.config.github_token,
-                    sha=self.sha,
-                    name=name,
-                    warn=self.ci.warning,
-                    timeout=self._host_timeout,
-                )
-                if self.config.commit_status
-                else hosts.NoHost()
-            )
-        return self._connected
-
-    def _output(self, outcome: Outcome) -> None:
-        run = self.run
-        values = {
-            "run-id": str(run.id) if run else "",
-            "run-url": run.url if run else "",
-            "status": outcome.status,
-            "git-sha": (run.git_sha if run else "") or self.request.git_sha,
-            "git-branch": (run.git_branch if run else "") or self.request.git_branch,
-            "job-name": self.job.name if self.job else "",
-            "duration-seconds": str(round(self.clock.now() - self.began)),
-            "artifacts-path": self.saved,
-        }
-        values |= {"run_id": values["run-id"], "git_sha": values["git-sha"]}
-        self.ci.output({name: value for name, value in values.items() if value})
-
-
-def _state(run: Run) -> str:
-    if run.blocked_by:
-        return f"{run.status_in_words}, behind run {', '.join(str(other) for other in run.blocked_by)}"
-    step = run.current_step
-    return f"{run.status_in_words} · step {step.index}: {step.name}" if step else run.status_in_words
+    def _outputs(self, outcome: Outcome) -> None:
+        self.publisher.outputs(
+            {
+                "run-id": str(self.run.id) if self.run else "",
+                "run-url": self.run.url if self.run else "",
+                "status": outcome.status,
+                "git-sha": (self.run.git_sha if self.run else "") or self.request.git_sha,
+                "git-branch": (self.run.git_branch if self.run else "") or self.request.git_branch,
+                "job-name": self.job.name if self.job else "",
+                "duration-seconds": str(round(self._age)),
+                "artifacts-path": self.saved,
+            }
+        )

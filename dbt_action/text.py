@@ -14,6 +14,8 @@ _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\
 # `##[command]` (GitHub, Azure) counts anywhere in a line, and so does `##vso[…]` (Azure).
 _HASH_COMMAND = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
 _COLON_COMMAND = re.compile(r"^(\s*):(?=:)")
+# Nothing that would end the link in Markdown or in HTML.
+_WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]\\\"'`|]+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
 
 
@@ -54,6 +56,11 @@ def markdown(text: str) -> str:
     safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     # A zero-width joiner would do for mentions too, but copies badly.
     return _MARKDOWN.sub(r"\\\1", safe).replace("@", "&#64;")
+
+
+def link(label: str, url: str) -> str:
+    """A Markdown link; only its label when `url` is no plain web address."""
+    return f"[{markdown(label)}]({url})" if _WEB_ADDRESS.fullmatch(url) else markdown(label)
 
 
 def code_block(text: str, language: str = "text") -> str:

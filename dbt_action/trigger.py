@@ -115,13 +115,15 @@ def _overrides(config: Config, context: CiContext) -> Overrides:
 
 
 def _default_cause(context: CiContext) -> str:
-    subject = context.pull_request and f"pull request {context.pull_request.number}"
+    """`GitHub Actions: Deploy (push), main, by octocat`."""
+    pull_request = context.pull_request and f"pull request {context.pull_request.number}"
+    event = f"({context.event})" if context.event else ""
     parts = (
-        context.workflow,
-        " of ".join(part for part in (context.event, subject or context.branch or context.tag) if part),
+        f"{context.workflow} {event}".strip(),
+        pull_request or context.branch or context.tag,
         f"by {context.actor}" if context.actor else "",
     )
-    story = " ".join(part for part in parts if part)
+    story = ", ".join(part for part in parts if part)
     return f"{context.platform}: {story}" if story else f"Started from {context.platform}"
 
 

@@ -29,9 +29,5 @@ class Log:
         self._print(text.redact(line, self.secrets))
 
     def _print(self, line: str) -> None:
-        try:
-            self._stream.write(line.rstrip() + "\n")
-            self._stream.flush()
-        except UnicodeEncodeError:
-            # A console that knows ASCII only is no reason to stop watching a run.
-            self._stream.write(line.rstrip().encode("ascii", "replace").decode() + "\n")
+        self._stream.write(line.rstrip() + "\n")
+        self._stream.flush()
