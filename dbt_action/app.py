@@ -10,43 +10,50 @@ import secrets
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TextIO
 
-from dbt_action import __version__, ci, config, trigger
+from dbt_action import __version__, aftercare, ci, config, marker, trigger
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.errors import ConfigError, ExitCode
 from dbt_action.interrupts import Interrupted, Interrupts
+from dbt_action.publish import Publisher
+from dbt_action.session import TIMEOUTS, Timeouts
 from dbt_action.story import Story
 
 TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
 
 def main() -> int:
-    """The command: the exit code of `run` in this process's environment."""
-    # Whatever the pipe and the console are like: lines appear at once, and no character is an error.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
-    # Libraries log to stderr when nobody listens; their lines are not made for a CI's log.
-    logging.getLogger().addHandler(logging.NullHandler())
-    interrupts = Interrupts()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, interrupts.arrive)
-    return int(run(os.environ, out=sys.stdout, clock=SystemClock(), interrupts=interrupts))
+    """The command: runs the job in this process's environment; its exit code."""
+    return int(run(os.environ, out=_stdout(), clock=SystemClock(), interrupts=_listening()))
 
 
-def run(environ: Mapping[str, str], *, out: TextIO, clock: Clock, interrupts: Interrupts) -> ExitCode:
+def post() -> int:
+    """The clean-up after `main`, in a process of its own; its exit code."""
+    return int(clean_up(os.environ, out=_stdout(), clock=SystemClock()))
+
+
+def run(
+    environ: Mapping[str, str],
+    *,
+    out: TextIO,
+    clock: Clock,
+    interrupts: Interrupts,
+    timeouts: Timeouts = TIMEOUTS,
+) -> ExitCode:
     """Do what `environ` asks for and tell about it on `out`."""
-    here = ci.detect(environ, out)
-    here.mask(config.secrets(environ))
-    try:
-        context = here.context()
-        settings = config.read(environ, ci_job=context.job, secrets_withheld=context.secrets_withheld)
-        request = trigger.request(settings, context, nonce=secrets.token_hex(3))
-        if context.nothing_to_run:
-            here.info(f"Nothing to run: {context.nothing_to_run}.")
+
+    def tell(publisher: Publisher) -> ExitCode:
+        if publisher.context.nothing_to_run:
+            publisher.ci.info(f"Nothing to run: {publisher.context.nothing_to_run}.")
             return ExitCode.OK
-        return Story(environ, here, context, settings, request, clock, interrupts).tell()
+        return Story(publisher, clock=clock, interrupts=interrupts, timeouts=timeouts).tell()
+
+    here = ci.detect(environ, out)
+    try:
+        return _guarded(environ, here, tell)
     except ConfigError as error:
         problems = "".join(f"\n- {problem}" for problem in error.problems)
         here.error(f"Nothing was sent to dbt Cloud.{problems}", title="The inputs cannot be used")
@@ -54,7 +61,38 @@ def run(environ: Mapping[str, str], *, out: TextIO, clock: Clock, interrupts: In
     except Interrupted:
         here.error("Nothing was sent to dbt Cloud.", title="Interrupted")
         return ExitCode.INTERRUPTED
-    except Exception:  # noqa: BLE001 - the last resort: whatever it is becomes a report that can be pasted
+
+
+def clean_up(environ: Mapping[str, str], *, out: TextIO, clock: Clock, timeouts: Timeouts = TIMEOUTS) -> ExitCode:
+    """Close what `run` in another process has left open; nothing is ever started here."""
+    here = ci.detect(environ, out)
+    kept = here.saved()
+    found = marker.find(kept.marker) if kept else None
+    if kept is None or found is None:
+        return ExitCode.OK
+
+    def tidy(publisher: Publisher) -> ExitCode:
+        publisher.request = replace(publisher.request, marker=found)
+        return aftercare.tidy(publisher, kept, clock=clock, timeouts=timeouts)
+
+    try:
+        return _guarded(environ, here, tidy)
+    except ConfigError:
+        # The step itself has said so, and sent nothing.
+        return ExitCode.OK
+
+
+def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher], ExitCode]) -> ExitCode:
+    """Mask, read, and call `body`; whatever is not expected becomes a report that can be pasted."""
+    here.mask(config.secrets(environ))
+    try:
+        context = here.context()
+        settings = config.read(environ, ci_job=context.job, secrets_withheld=context.secrets_withheld)
+        request = trigger.request(settings, context, nonce=secrets.token_hex(3))
+        return body(Publisher(environ, here, context, settings, request))
+    except ConfigError:
+        raise
+    except Exception:  # noqa: BLE001 - the last resort
         here.foreign("For the bug report", f"{_versions(environ)}\n{traceback.format_exc()}")
         here.error(
             f"This is a bug of dbt-cloud-run-action {__version__}. A dbt Cloud run may still be going. "
@@ -69,3 +107,19 @@ def _versions(environ: Mapping[str, str]) -> str:
         f"dbt-cloud-run-action {__version__}, Python {platform.python_version()}, {platform.platform()}, "
         f"event {environ.get('GITHUB_EVENT_NAME', 'none')}"
     )
+
+
+def _stdout() -> TextIO:
+    # Whatever the pipe and the console are like: lines appear at once, and no character is an error.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
+    # Libraries log to stderr when nobody listens; their lines are not made for a CI's log.
+    logging.getLogger().addHandler(logging.NullHandler())
+    return sys.stdout
+
+
+def _listening() -> Interrupts:
+    interrupts = Interrupts()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, interrupts.arrive)
+    return interrupts

@@ -58,6 +58,10 @@ class Config:
     artifacts_path: str = "target"
     summary: bool = True
     annotations: bool = True
+    on_rerun: str = "resume"
+    retry_failed: int = 0
+    supersede: bool = False
+    instance: str = ""
 
 
 def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -119,6 +123,10 @@ def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str 
         artifacts_path=given["artifacts-path"],
         summary=given["summary"],
         annotations=given["annotations"],
+        on_rerun=given["on-rerun"],
+        retry_failed=given["retry-failed"],
+        supersede=given["supersede"],
+        instance=given["instance"] or "",
     )
     # A pipeline of dbt's guide leaves the version to the job unless it names a branch.
     if reader.source("job-id") == inputs.GUIDE_JOB_ID and not reader.given("run-on"):
@@ -225,6 +233,7 @@ _PARSERS: dict[inputs.Kind, Callable[[str], Any]] = {
     inputs.Kind.STEPS: parsers.steps,
     inputs.Kind.INTERVAL: parsers.interval,
     inputs.Kind.MINUTES: parsers.minutes,
+    inputs.Kind.RETRIES: parsers.retries,
     inputs.Kind.PATTERNS: parsers.patterns,
     inputs.Kind.PATH: parsers.text,
 }

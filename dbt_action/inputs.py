@@ -24,6 +24,7 @@ class Kind(Enum):
     STEPS = "commands"
     INTERVAL = "seconds or auto"
     MINUTES = "minutes"
+    RETRIES = "number from 0 to 10"
     PATTERNS = "names or globs"
     PATH = "path"
 
@@ -183,10 +184,7 @@ INPUTS: tuple[Input, ...] = (
         aliases=("target_name_override",),
     ),
     Input(
-        name="threads-override",
-        kind=Kind.COUNT,
-        help="Number of threads for this run.",
-        aliases=("threads_override",),
+        name="threads-override", kind=Kind.COUNT, help="Number of threads for this run.", aliases=("threads_override",)
     ),
     Input(
         name="generate-docs-override",
@@ -249,12 +247,7 @@ INPUTS: tuple[Input, ...] = (
         default="${{ github.token }}",
         secret=True,
     ),
-    Input(
-        name="commit-status",
-        kind=Kind.BOOLEAN,
-        help="Post a commit status that links to the run.",
-        default="true",
-    ),
+    Input(name="commit-status", kind=Kind.BOOLEAN, help="Post a commit status that links to the run.", default="true"),
     Input(
         name="status-context",
         kind=Kind.TEXT,
@@ -267,23 +260,38 @@ INPUTS: tuple[Input, ...] = (
         kind=Kind.PATTERNS,
         help="Artifacts to save: names or globs, one a line or comma-separated; `*` is all of them.",
     ),
+    Input(name="artifacts-path", kind=Kind.PATH, help="Folder in which artifacts are saved.", default="target"),
+    Input(name="summary", kind=Kind.BOOLEAN, help="Write a job summary.", default="true"),
     Input(
-        name="artifacts-path",
-        kind=Kind.PATH,
-        help="Folder in which artifacts are saved.",
-        default="target",
+        name="annotations", kind=Kind.BOOLEAN, help="Write annotations with the reason of a failure.", default="true"
     ),
     Input(
-        name="summary",
-        kind=Kind.BOOLEAN,
-        help="Write a job summary.",
-        default="true",
+        name="on-rerun",
+        kind=Kind.CHOICE,
+        help="In a second attempt of the workflow run: `resume` goes on with the run of the attempt before it "
+        "(watches it if it is still going, has dbt Cloud retry it from the point of failure if it failed), "
+        "`new` starts over.",
+        default="resume",
+        choices=("resume", "new"),
     ),
     Input(
-        name="annotations",
+        name="retry-failed",
+        kind=Kind.RETRIES,
+        help="How many times a failed run is retried from its point of failure, 0 to 10.",
+        default="0",
+    ),
+    Input(
+        name="supersede",
         kind=Kind.BOOLEAN,
-        help="Write annotations with the reason of a failure.",
-        default="true",
+        help="Cancel runs of this job that earlier builds of the same pull request (or branch) have started here "
+        "and that are still going.",
+        default="false",
+    ),
+    Input(
+        name="instance",
+        kind=Kind.TEXT,
+        help="Tells the legs of a matrix apart. Leave it as it is.",
+        default="${{ strategy.job-index }}",
     ),
     # The next two are another action's switches; they only add to `artifacts`.
     Input(
@@ -291,9 +299,5 @@ INPUTS: tuple[Input, ...] = (
         kind=Kind.BOOLEAN,
         help="For migration: `true` adds `manifest.json` and `run_results.json` to `artifacts`.",
     ),
-    Input(
-        name="fetch_catalog",
-        kind=Kind.BOOLEAN,
-        help="For migration: `true` adds `catalog.json` to `artifacts`.",
-    ),
+    Input(name="fetch_catalog", kind=Kind.BOOLEAN, help="For migration: `true` adds `catalog.json` to `artifacts`."),
 )

@@ -16,6 +16,9 @@ MAX_INTERVAL = 3600.0
 # A wait of a week is longer than any CI keeps a job.
 MAX_MINUTES = 7 * 24 * 60.0
 
+# More hide a job that does not work; each costs warehouse time.
+MAX_RETRIES = 10
+
 _TRUTH = {"true": True, "false": False}
 
 
@@ -52,6 +55,14 @@ def integer(raw: str) -> int:
     """A positive 64-bit integer in ASCII digits."""
     if not re.fullmatch("[0-9]{1,19}", raw) or not 0 < int(raw) <= MAX_ID:
         message = "must be a positive whole number."
+        raise ValueError(message)
+    return int(raw)
+
+
+def retries(raw: str) -> int:
+    """A number of retries."""
+    if not re.fullmatch("[0-9]{1,2}", raw) or int(raw) > MAX_RETRIES:
+        message = f"must be a whole number from 0 to {MAX_RETRIES}."
         raise ValueError(message)
     return int(raw)
 

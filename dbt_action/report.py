@@ -72,20 +72,30 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """All that a report is made of."""
+class Subject:
+    """What the run was about, whatever came of it; the commit is the one that was asked for."""
 
     job_name: str
+    sha: str = ""
+    commit_url: str = ""
+    branch: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """How it ended. `seconds` is the time from the trigger to the last look."""
+
     outcome: Outcome
     seconds: float
     run: Run | None = None
     results: Results = NO_RESULTS
     error: CloudError | None = None
-    # What became of the run after a time-out or an interrupt: "it was cancelled".
+    # What became of the run after a time-out or an interrupt: "It was cancelled."
     aftermath: str = ""
-    sha: str = ""
-    commit_url: str = ""
-    branch: str = ""
+    # Failed runs that were retried before this one.
+    retries: tuple[Run, ...] = ()
+    # Folder of the saved artifacts.
+    artifacts_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,25 +127,27 @@ def progress(run: Run) -> str:
     return f"{run.status_in_words} · step {step.index}: {step.name}"
 
 
-def build(facts: Facts) -> Report:
+def build(facts: Facts, subject: Subject) -> Report:
     """The report on `facts`."""
     counts = facts.results.in_words()
     took = text.duration(facts.seconds)
     number = f"Run {facts.run.id}" if facts.run else "The run"
-    headline = f"{number} of {facts.job_name} {facts.outcome.words} after {took}" + (f": {counts}." if counts else ".")
+    headline = f"{number} of {subject.job_name} {facts.outcome.words} after {took}" + (
+        f": {counts}." if counts else "."
+    )
     if facts.outcome is Outcome.STARTED:
-        headline = f"{number} of {facts.job_name} has been started; this build does not wait for it."
+        headline = f"{number} of {subject.job_name} has been started; this build does not wait for it."
     elif facts.outcome is Outcome.NOT_STARTED:
-        headline = f"No run of {facts.job_name} was started."
+        headline = f"No run of {subject.job_name} was started."
     step = _telling_step(facts.run)
     return Report(
         outcome=facts.outcome,
         headline=headline,
-        reason=_reason(facts, step),
+        reason=_reason(facts, subject, step),
         log_title=f"Log of step {step.index}: {step.name} (its end)" if step else "",
         log=_tail(step.logs) if step else "",
         description=_description(facts, counts, took),
-        markdown=_markdown(facts, step, counts, took),
+        markdown=_markdown(facts, subject, step, counts, took),
     )
 
 
@@ -148,7 +160,7 @@ def _description(facts: Facts, counts: str, took: str) -> str:
     return text.cut(f"{known or facts.outcome.words.capitalize()} · {took}", MAX_DESCRIPTION)
 
 
-def _reason(facts: Facts, step: RunStep | None) -> str:
+def _reason(facts: Facts, subject: Subject, step: RunStep | None) -> str:
     """Why it is not green, for people who do not open dbt Cloud; "" for a success."""
     if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED):
         return ""
@@ -163,7 +175,7 @@ def _reason(facts: Facts, step: RunStep | None) -> str:
         parts.append(facts.aftermath)
     if step and any(words in step.logs for words in _COMMIT_MISSING):
         parts.append(
-            f"dbt Cloud cannot check out commit {facts.sha or 'of this build'}: it is not in the repository that dbt "
+            f"dbt Cloud cannot check out commit {subject.sha or 'of this build'}: it is not in the repository that dbt "
             "Cloud clones. That is so for commits of forks, for commits that are not pushed yet, and for workflows "
             "of another repository. With `run-on: job` dbt Cloud runs the branch that the job is set to."
         )
@@ -191,19 +203,20 @@ def _tail(log: str, lines: int = _LOG_LINES) -> str:
     return "\n".join(told[-lines:])
 
 
-def _markdown(facts: Facts, step: RunStep | None, counts: str, took: str) -> str:
+def _markdown(facts: Facts, subject: Subject, step: RunStep | None, counts: str, took: str) -> str:
     url = facts.run.url if facts.run else ""
-    title = text.link(f"{facts.job_name} {facts.outcome.words}", url)
+    title = text.link(f"{subject.job_name} {facts.outcome.words}", url)
     rows = {
         "Run": text.link(str(facts.run.id), url) if facts.run else "",
-        "Commit": text.link(facts.sha[:7], facts.commit_url) if facts.sha else "",
-        "Branch": text.markdown(facts.branch),
+        "Commit": text.link(subject.sha[:7], subject.commit_url) if subject.sha else "",
+        "Branch": text.markdown(subject.branch),
         "Duration": took,
+        "Retry of": ", ".join(text.link(str(run.id), run.url) for run in facts.retries),
         "Nodes": text.markdown(counts),
     }
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
     parts = [f"### {_ICONS[facts.outcome.state]} {title}", f"| | |\n| --- | --- |\n{table}".rstrip()]
-    if reason := _reason(facts, step):
+    if reason := _reason(facts, subject, step):
         parts.append(text.code_block(text.cut(reason, MAX_ANNOTATION)))
     return "\n\n".join(parts) + "\n"
 

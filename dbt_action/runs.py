@@ -29,6 +29,7 @@ class RunStatus(IntEnum):
 
 FINAL = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELLED})
 KNOWN = frozenset(RunStatus)
+GOING = KNOWN - FINAL
 _IN_WORDS: dict[int, str] = {status: status.name.capitalize() for status in RunStatus}
 _COMMAND = re.compile("`([^`]+)`")
 
@@ -75,8 +76,14 @@ class Run:
     blocked_by: tuple[int, ...]
     steps: tuple[RunStep, ...]
     duration: float | None
+    # Of the trigger, which answers hold only when asked for.
     cause: str
-    job_name: str
+    pull_request: int | None
+    requested_sha: str
+    # The failed run that this one takes up again.
+    retrying: int | None
+    can_retry: bool
+    retry_refusal: str
     # A hint that nothing more will come.
     artifacts_saved: bool
 
@@ -117,6 +124,7 @@ def read_job(data: object) -> Job:
 def read_run(data: object) -> Run:
     """A run from the `data` of an answer. Raises Malformed when it is none."""
     fields = _fields(data, "run")
+    trigger = _part(fields, "trigger")
     status = _number(fields, "status")
     if status is None:
         message = "dbt Cloud's answer describes a run without a status."
@@ -133,8 +141,12 @@ def read_run(data: object) -> Run:
         blocked_by=tuple(item for item in _items(fields, "blocked_by") if _is_integer(item)),
         steps=tuple(_step(item) for item in _items(fields, "run_steps") if isinstance(item, Mapping)),
         duration=_seconds(_text(fields, "duration")),
-        cause=_text(_part(fields, "trigger"), "cause"),
-        job_name=one_line(_text(_part(fields, "job"), "name")),
+        cause=_text(trigger, "cause"),
+        pull_request=_number(trigger, "github_pull_request_id"),
+        requested_sha=_text(trigger, "git_sha"),
+        retrying=_number(fields, "retrying_run_id"),
+        can_retry=fields.get("can_retry") is True,
+        retry_refusal=_text(fields, "retry_not_supported_reason"),
         artifacts_saved=fields.get("artifacts_saved") is True,
     )
 

@@ -9,6 +9,7 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -19,8 +20,18 @@ from dbt_action import __version__, refusals
 from dbt_action.clock import Clock
 from dbt_action.errors import CloudError, Malformed, Misdirected, Unavailable, Unreachable
 
-CONNECT_TIMEOUT = 10.0
-READ_TIMEOUT = 30.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds for connecting, and for each wait for the server."""
+
+    connect: float = 10.0
+    # Half a minute: a trigger has been seen to take more than the five seconds of other clients.
+    read: float = 30.0
+
+
+TIMEOUTS = Timeouts()
+
 # No JSON of the API is larger; a run with its steps carries their logs.
 MAX_JSON_BYTES = 64 * 1024 * 1024
 MAX_REDIRECTS = 3
@@ -36,13 +47,13 @@ _NOTHING_SENT = (
 class Session:
     """HTTP to one dbt Cloud host with one token."""
 
-    def __init__(self, base_url: str, token: str, *, clock: Clock, read_timeout: float = READ_TIMEOUT) -> None:
+    def __init__(self, base_url: str, token: str, *, clock: Clock, timeouts: Timeouts) -> None:
         """`base_url` is scheme and host. No connection is made before the first request."""
         self.base_url = base_url
         self.host = urlsplit(base_url).netloc
         self._token = token
         self._clock = clock
-        self._timeouts = (CONNECT_TIMEOUT, read_timeout)
+        self._timeouts = (timeouts.connect, timeouts.read)
         self._requests = requests.Session()
         self._requests.headers.update({"User-Agent": f"dbt-cloud-run-action/{__version__}"})
         # Given as a function so that a ~/.netrc cannot replace the header.

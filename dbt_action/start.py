@@ -1,16 +1,18 @@
-"""The trigger that happens exactly once, as a state machine: what to do after each answer; it sends nothing itself.
+"""A run that is started exactly once, as a state machine: what to do after each answer; it sends nothing itself.
 
-A trigger cannot be repeated blindly: an answer that is lost on its way says nothing about the run. So the
-run is looked for by its marker first, and the trigger is sent again only when no run carries it.
+Neither a trigger nor a retry can be repeated blindly: an answer that is lost on its way says nothing about
+the run. So the run is looked for first, and the request is sent again only when there is none.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from dbt_action import retry
+from dbt_action.clock import Clock
 from dbt_action.errors import CloudError
 from dbt_action.runs import Run
 
@@ -109,14 +111,59 @@ def _again(
     return replace(state, failures=state.failures + 1, waited=state.waited + pause), Next(do=do, pause=pause)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The run; `doubt` when the request was sent more than once, so that a twin may turn up late."""
+
+    run: Run
+    doubt: bool
+
+
+def exactly_once(
+    send: Callable[[], Run],
+    find: Callable[[], Run | None],
+    *,
+    clock: Clock,
+    deadline: float,
+    tell: Callable[[str], None],
+    jitter: retry.Jitter = random.random,
+) -> Started | GiveUp:
+    """Start a run with `send`, whatever happens to the answers; `find` looks whether it is there.
+
+    Both raise CloudError. Past `deadline` (on `clock`) nothing is sent or looked for any more.
+    """
+    state, decision = State(), FIRST
+    while True:
+        clock.sleep(decision.pause)
+        answer = _attempt(send if decision.do is Do.TRIGGER else find)
+        done = decision.do
+        state, verdict = advance(state, done, answer, jitter)
+        if isinstance(verdict, Run):
+            return Started(run=verdict, doubt=state.triggers > 0 and state.doubt is not None)
+        if isinstance(verdict, GiveUp):
+            return verdict
+        error = answer if isinstance(answer, CloudError) else state.doubt
+        if error is not None and clock.now() + verdict.pause > deadline:
+            return GiveUp(error=error, doubt=state.doubt is not None)
+        tell(explain(done, answer, verdict))
+        decision = verdict
+
+
+def _attempt(call: Callable[[], Run | None]) -> Answer:
+    try:
+        return call()
+    except CloudError as error:
+        return error
+
+
 def explain(done: Do, answer: Answer, decision: Next) -> str:
     """A line for the log on why this goes on."""
     if isinstance(answer, CloudError):
         what = "The trigger" if done is Do.TRIGGER else "The look for our run"
-        happened = f"{what} failed: {answer.message}"
+        happened = f"{what} got no usable answer: {answer.message}"
     else:
-        happened = "No run carries our marker so far."
+        happened = "Our run is not there so far."
     soon = f" in {decision.pause:.0f} s" if decision.pause >= 1 else ""
     if decision.do is Do.LOOK:
         return f"{happened} Looking for our run{soon}, so that it is not started twice."
-    return f"{happened} Sending the trigger again{soon}: dbt Cloud has not accepted it."
+    return f"{happened} It has not been started; sending the trigger again{soon}."

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dbt_action import marker
 from dbt_action.config import Config, Overrides
 from dbt_action.context import CiContext
 from dbt_action.errors import ConfigError
+from dbt_action.marker import Marker
 from dbt_action.text import cut, one_line
 
 # Longest `cause` that is known to be kept (reported: the limit of Airflow's dbt provider).
@@ -22,7 +23,7 @@ class RunRequest:
 
     job_id: int
     cause: str
-    marker: str
+    marker: Marker
     git_sha: str = ""
     git_branch: str = ""
     pull_request: int | None = None
@@ -52,26 +53,20 @@ class RunRequest:
 def request(config: Config, context: CiContext, *, nonce: str) -> RunRequest:
     """What this build asks for. Raises ConfigError when the commit or branch that it needs is unknown.
 
-    `nonce` is a few random characters: two steps of a matrix share every other fact about themselves.
+    `nonce` is a few random hexadecimal digits.
     """
     git_sha, git_branch = _version(config, context)
     pull_request = _pull_request(config, context)
-    marker = f"[{step_key(config, context)}.{context.attempt}.{nonce}]"
+    mark = marker.make(config, context, nonce=nonce)
     return RunRequest(
         job_id=config.job_id,
-        cause=_cause(config.cause or _default_cause(context), marker),
-        marker=marker,
+        cause=_cause(config.cause or _default_cause(context), str(mark)),
+        marker=mark,
         git_sha=git_sha,
         git_branch=git_branch,
         pull_request=pull_request or None,
         overrides=_overrides(config, context),
     )
-
-
-def step_key(config: Config, context: CiContext) -> str:
-    """A short name of this step of this build, the same in every attempt."""
-    facts = (context.repository, context.build_id, context.job, context.step, config.dbt_url, config.job_id)
-    return "dra-" + hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
 
 
 def status_sha(config: Config, context: CiContext) -> str:
@@ -127,5 +122,5 @@ def _default_cause(context: CiContext) -> str:
     return f"{context.platform}: {story}" if story else f"Started from {context.platform}"
 
 
-def _cause(words: str, marker: str) -> str:
-    return f"{cut(one_line(words), MAX_CAUSE - len(marker) - 1)} {marker}"
+def _cause(words: str, ending: str) -> str:
+    return f"{cut(one_line(words), MAX_CAUSE - len(ending) - 1)} {ending}"

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dbt_action import text
+from dbt_action import state, text
 from dbt_action.ci.terminal import Terminal
 from dbt_action.context import CiContext, PullRequest
+from dbt_action.state import State
 
+# Name of the saved state.
+STATE = "run"
 DEPENDABOT = "dependabot[bot]"
 # The runner cuts annotations here, and drops a whole summary above 1 MiB.
 MAX_ANNOTATION = 4096
@@ -61,13 +64,13 @@ class GitHubActions(Terminal):
             self.log.command(f"::add-mask::{_data(secret)}")
         super().mask(secrets)
 
-    def warning(self, message: str) -> None:
+    def warning(self, message: str, title: str = "", file: str = "") -> None:
         """A warning annotation."""
-        self._annotate("warning", message)
+        self._annotate("warning", message, title, file)
 
-    def error(self, message: str, title: str = "") -> None:
+    def error(self, message: str, title: str = "", file: str = "") -> None:
         """An error annotation: the runner adds no line of its own when a container fails."""
-        self._annotate("error", message, title)
+        self._annotate("error", message, title, file)
 
     def foreign(self, title: str, body: str) -> None:
         """A folded group."""
@@ -82,15 +85,29 @@ class GitHubActions(Terminal):
             "".join(_assignment(name, self.log.safe(value)) for name, value in values.items()),
         )
 
+    def save(self, kept: State) -> None:
+        """For `post-entrypoint` as saved state, and for the last step of the composite action as an output."""
+        values = {STATE: kept.to_json(), "closed": str(kept.closed).lower()}
+        self._append("GITHUB_STATE", "".join(_assignment(name, value) for name, value in values.items()))
+        self.output(values)
+
+    def saved(self) -> State | None:
+        """The runner turns saved state into `STATE_*` variables; the composite action does the same."""
+        return state.from_json(self.environ.get(f"STATE_{STATE}", ""))
+
     def summary(self, markdown: str) -> None:
         """Append to the job summary."""
         page = text.redact(markdown, self.log.secrets).encode("utf-8", "replace")[:MAX_SUMMARY_BYTES]
         self._append("GITHUB_STEP_SUMMARY", page.decode("utf-8", "ignore"))
 
-    def _annotate(self, level: str, message: str, title: str = "") -> None:
+    def _annotate(self, level: str, message: str, title: str, file: str) -> None:
         words = "\n".join(text.log_lines(self.log.safe(message)))
-        heading = f" title={_property(text.one_line(self.log.safe(title)))}" if title else ""
-        self.log.command(f"::{level}{heading}::{_data(text.cut(words, MAX_ANNOTATION))}")
+        # The runner drops properties without a value.
+        facts = {"file": file, "title": title}
+        told = ",".join(
+            f"{name}={_property(text.one_line(self.log.safe(value)))}" for name, value in facts.items() if value
+        )
+        self.log.command(f"::{level}{' ' if told else ''}{told}::{_data(text.cut(words, MAX_ANNOTATION))}")
 
     def _append(self, variable: str, content: str) -> None:
         path = self.environ.get(variable)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dbt_action.ci.log import Log
 from dbt_action.context import CiContext
+from dbt_action.state import State
 
 
 class Terminal:
@@ -36,22 +37,33 @@ class Terminal:
         """Say something."""
         self.log.lines(message)
 
-    def warning(self, message: str) -> None:
-        """Say what is not right but not the end."""
-        self.log.lines(message, "Warning: ")
+    def warning(self, message: str, title: str = "", file: str = "") -> None:
+        """Say what is not right but not the end; `file` is a path in the repository that it is about."""
+        self._mark("Warning: ", message, title, file)
 
-    def error(self, message: str, title: str = "") -> None:
-        """Say why this fails."""
-        self.log.lines(f"{title}\n{message}" if title else message, "Error: ")
+    def error(self, message: str, title: str = "", file: str = "") -> None:
+        """Say why this fails; `file` is a path in the repository that it is about."""
+        self._mark("Error: ", message, title, file)
 
     def foreign(self, title: str, body: str) -> None:
         """Show a text of somebody else's, such as a step's log, folded where the CI can."""
         self.log.lines(title)
         self.log.lines(body, "│ ")
 
+    def _mark(self, prefix: str, message: str, title: str, file: str) -> None:
+        self.log.lines("\n".join(part for part in (title, file, message) if part), prefix)
+
     def output(self, values: Mapping[str, str]) -> None:
         """Hand values to later steps; a terminal has none."""
         del values
+
+    def save(self, kept: State) -> None:
+        """Keep this for a clean-up after this process; a terminal has none."""
+        del kept
+
+    def saved(self) -> State | None:
+        """The state that the process before this one has kept."""
+        return None
 
     def summary(self, markdown: str) -> None:
         """Show a page of Markdown; a terminal has none."""

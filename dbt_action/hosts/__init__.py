@@ -15,16 +15,17 @@ TIMEOUT = 5
 class Host(Protocol):
     """Shows the state of a commit."""
 
-    def set_status(self, state: CommitState, description: str, url: str) -> None:
-        """Post a status, in bounded time; trouble is told once and raises nothing."""
+    def set_status(self, state: CommitState, description: str, url: str) -> bool:
+        """Post a status, in bounded time; trouble is told once and raises nothing. False: try again later."""
 
 
 class NoHost:
     """Nowhere to post to, or not wanted."""
 
-    def set_status(self, state: CommitState, description: str, url: str) -> None:
+    def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Do nothing."""
         del state, description, url
+        return True
 
 
 def connect(

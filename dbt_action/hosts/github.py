@@ -70,10 +70,10 @@ class GitHub:
         self._warned = False
         self._hopeless = False
 
-    def set_status(self, state: CommitState, description: str, url: str) -> None:
+    def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """One request. The first failure is one warning; what cannot get better is not tried again."""
         if self._hopeless:
-            return
+            return True
         link = {"target_url": url} if url else {}
         try:
             self._commit.create_status(
@@ -85,8 +85,11 @@ class GitHub:
         except github.GithubException as error:
             self._hopeless = error.status in _HOPELESS and not _asks_for_patience(error)
             self._complain(f"{error.status} {_message(error)}", _hint(error))
+            return self._hopeless
         except (requests.exceptions.RequestException, AssertionError) as error:
             self._complain(type(error).__name__, "GitHub cannot be reached from here at the moment.")
+            return False
+        return True
 
     def _complain(self, what: str, hint: str) -> None:
         if not self._warned:

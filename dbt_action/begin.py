@@ -1,0 +1,163 @@
+"""How our run comes to be: taken over from an earlier attempt, retried by dbt Cloud, or triggered; exactly one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dbt_action import marker, start
+from dbt_action.clock import Clock
+from dbt_action.cloud import DbtCloud
+from dbt_action.errors import CloudError
+from dbt_action.runs import GOING, Run, RunStatus
+from dbt_action.trigger import RunRequest
+
+Tell = Callable[[str], None]
+
+
+class NotStarted(CloudError):
+    """No run, as far as is known; `doubt` when one may have come to be all the same."""
+
+    def __init__(self, decision: start.GiveUp) -> None:
+        """Take message and hint of the error that ended the attempt."""
+        super().__init__(decision.error.message, hint=decision.error.hint)
+        self.doubt = decision.doubt
+        self.passing = decision.error.transient or decision.doubt
+
+
+class Beginner:
+    """Starts runs for one request. Past `deadline` (on `clock`) nothing more is tried."""
+
+    def __init__(self, cloud: DbtCloud, request: RunRequest, *, clock: Clock, deadline: float, tell: Tell) -> None:
+        """Nothing is sent here."""
+        self.cloud, self.request = cloud, request
+        self.clock, self.deadline, self.tell = clock, deadline, tell
+        # More than one trigger was sent, so a twin of the run may turn up late.
+        self.doubt = False
+        # Finds the run of a request that is on its way right now.
+        self.in_flight: Callable[[], tuple[Run, ...]] | None = None
+
+    def begin(self, *, resume: bool) -> Run:
+        """The run of an earlier attempt if there is one to go on with, else a new one. Raises NotStarted."""
+        earlier = self._earlier() if resume else None
+        if earlier is None:
+            return self._triggered()
+        if earlier.status in GOING:
+            self.tell(f"Run {earlier.id} of an earlier attempt is still going; watching that one.")
+            return earlier
+        if earlier.can_retry:
+            self.tell(f"Run {earlier.id} of an earlier attempt failed; dbt Cloud retries it from the point of failure.")
+            try:
+                return self.retried(earlier)
+            except NotStarted as error:
+                if error.passing:
+                    raise
+                self.tell(f"dbt Cloud refuses the retry, so a new run is started: {error.message}")
+                return self._triggered()
+        why = f" and cannot be retried ({earlier.retry_refusal})" if earlier.status == RunStatus.ERROR else ""
+        self.tell(
+            f"Run {earlier.id} of an earlier attempt ended as {earlier.status_in_words}{why}; starting a new one."
+        )
+        return self._triggered()
+
+    def retried(self, failed: Run) -> Run:
+        """Dbt Cloud's retry of `failed`, which is a run of its own. Raises NotStarted."""
+        return self._once(lambda: self.cloud.retry(failed.id), lambda: self._retries_of(failed))
+
+    def ours(self) -> tuple[Run, ...]:
+        """The runs that carry the request's marker, the oldest first. Raises CloudError."""
+        newest = self.cloud.newest(self.request.job_id)
+        return tuple(run for run in reversed(newest) if marker.find(run.cause) == self.request.marker)
+
+    def settle(self, run: Run) -> None:
+        """Cancel what else our trigger has started; more than `run` only after an answer was lost for minutes."""
+        if not self.doubt:
+            return
+        try:
+            for twin in self.ours():
+                if twin.id != run.id and twin.status in GOING and twin.retrying is None:
+                    self.tell(f"dbt Cloud has started run {twin.id} for the same trigger; cancelling that one.")
+                    self.cloud.cancel(twin.id)
+        except CloudError as error:
+            self.tell(f"No look for a second run of the same trigger was possible: {error.message}")
+
+    def _earlier(self) -> Run | None:
+        """Not being able to look is no reason not to start."""
+        if self.request.marker.attempt == 1:
+            return None
+        try:
+            return earlier_run(self.cloud.newest(self.request.job_id), self.request.marker)
+        except CloudError as error:
+            self.tell(f"No look at the runs of earlier attempts was possible, so a new run is started: {error.message}")
+            return None
+
+    def _triggered(self) -> Run:
+        run = self._once(lambda: self.cloud.trigger(self.request), self.ours)
+        self.settle(run)
+        return run
+
+    def _retries_of(self, failed: Run) -> tuple[Run, ...]:
+        return tuple(run for run in reversed(self.cloud.newest(self.request.job_id)) if run.retrying == failed.id)
+
+    def _once(self, send: Callable[[], Run], find: Callable[[], tuple[Run, ...]]) -> Run:
+        self.in_flight = find
+        started = start.exactly_once(
+            send,
+            lambda: next(iter(find()), None),
+            clock=self.clock,
+            deadline=self.deadline,
+            tell=self.tell,
+        )
+        self.in_flight = None
+        if isinstance(started, start.GiveUp):
+            raise NotStarted(started)
+        self.doubt = self.doubt or started.doubt
+        return started.run
+
+
+def earlier_run(runs: tuple[Run, ...], ours: marker.Marker) -> Run | None:
+    """The last run of an earlier attempt of our step, retries included; None when it is not clear which.
+
+    Two steps that nothing tells apart (a matrix without differences) must not take each other's runs.
+    """
+    marked = {run.id: found for run in runs if (found := marker.find(run.cause)) and ours.earlier_attempt(found)}
+    if not marked:
+        return None
+    latest = max(found.attempt for found in marked.values())
+    candidates = [run for run in runs if run.id in marked and marked[run.id].attempt == latest]
+    if len({marked[run.id].nonce for run in candidates}) > 1:
+        return None
+    return last_retry(runs, min(candidates, key=lambda run: run.id))
+
+
+def last_retry(runs: tuple[Run, ...], run: Run) -> Run:
+    """The newest of `runs` that takes up `run`, over any number of retries; `run` itself when there is none."""
+    for newer in sorted(runs, key=lambda other: other.id):
+        if newer.retrying == run.id:
+            run = newer
+    return run
+
+
+def superseded(runs: tuple[Run, ...], run: Run, ours: marker.Marker) -> tuple[Run, ...]:
+    """Runs that are still going, older than `run`, and started by other builds for the same subject."""
+    return tuple(
+        other
+        for other in runs
+        if other.status in GOING
+        and other.id < run.id
+        and (found := marker.find(other.cause)) is not None
+        and ours.other_build(found)
+    )
+
+
+def superseding(runs: tuple[Run, ...], run: Run, ours: marker.Marker, pull_request: int | None) -> Run | None:
+    """The newer run of the same pull request or branch that took the place of `run`."""
+    newer = (
+        other
+        for other in sorted(runs, key=lambda other: other.id)
+        if other.id > run.id
+        and (
+            (pull_request is not None and other.pull_request == pull_request)
+            or ((found := marker.find(other.cause)) is not None and ours.other_build(found))
+        )
+    )
+    return next(newer, None)

@@ -1,0 +1,65 @@
+"""Our one run, seen from here: looking at it, telling what changes, cancelling it; verdicts are `report`'s."""
+
+from __future__ import annotations
+
+from dbt_action import ci, monitor, report, retry, text
+from dbt_action.clock import Clock
+from dbt_action.cloud import DbtCloud
+from dbt_action.errors import CloudError
+from dbt_action.monitor import Look
+from dbt_action.report import Outcome
+from dbt_action.runs import Run
+
+# A line at least this often, so that nobody wonders whether anything still happens.
+HEARTBEAT = 60.0
+# Seconds between the looks at a run that is being cancelled.
+CANCEL_LOOKS = 0.5
+
+
+class Watcher:
+    """Remembers the newest look at the run."""
+
+    def __init__(self, cloud: DbtCloud, run: Run, *, here: ci.Ci, clock: Clock, began: float) -> None:
+        """`began` is when the wait began, on `clock`."""
+        self.cloud, self.run = cloud, run
+        self._ci, self._clock, self._began = here, clock, began
+        self._told = ""
+        self._told_at = began
+
+    def look(self) -> Look:
+        """One look, or why there was none."""
+        try:
+            self.run = self.cloud.get_run(self.run.id)
+        except CloudError as error:
+            return error
+        return self.run
+
+    def watch(self, policy: monitor.Policy) -> monitor.Watched:
+        """Look until the end."""
+        return monitor.watch(self.look, clock=self._clock, policy=policy, tell=self._progress, since=self._began)
+
+    def cancel(self, patience: float) -> str:
+        """Cancel the run and look whether it worked; what came of it, as a sentence."""
+        deadline = self._clock.now() + patience
+        try:
+            self.run = retry.persist(lambda: self.cloud.cancel(self.run.id), clock=self._clock, patience=patience)
+        except CloudError as error:
+            return f"It could NOT be cancelled and may still be going: {error.explanation}"
+        while not self.run.final and self._clock.now() < deadline:
+            self._clock.sleep(CANCEL_LOOKS)
+            self.look()
+        if not self.run.final:
+            return "dbt Cloud has been asked to cancel it."
+        return "It was cancelled." if report.judge(self.run) is Outcome.CANCELLED else "It ended on its own."
+
+    def say(self, line: str) -> None:
+        """A line with the time since the beginning."""
+        self._ci.info(f"{text.duration(self._clock.now() - self._began):>7}  {line}")
+
+    def _progress(self, look: Look) -> None:
+        """One line for each change, and a heartbeat."""
+        now = self._clock.now()
+        line = f"No news, asking again: {look.message}" if isinstance(look, CloudError) else report.progress(look)
+        if line != self._told or now - self._told_at >= HEARTBEAT:
+            self._told, self._told_at = line, now
+            self.say(line)
