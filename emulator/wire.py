@@ -1,0 +1,275 @@
+"""The JSON of the Admin API v2: runs, steps, jobs, triggers and envelopes; no HTTP and no decisions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from emulator.records import Run, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from emulator.records import Job, Step
+
+Json: TypeAlias = "dict[str, Any]"
+
+HUMANIZED = {status.value: status.name.capitalize() for status in Status}
+COLORS = {Status.SUCCESS: "#1A7F37", Status.ERROR: "#CF222E", Status.CANCELLED: "#57606A"}
+TRUNCATED_LINES = 1000
+DBT_VERSION = "latest"
+
+
+@dataclass(frozen=True)
+class View:
+    """What an answer depends on besides the record itself."""
+
+    url: str
+    now: float
+    retry_reasons: Mapping[int, str | None]
+    include: Collection[str] = ()
+
+
+def moment(seconds: float | None, *, separator: str = " ") -> str | None:
+    """Spell a time as runs do (recorded): `2024-07-03 13:59:00.653171+00:00`."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(separator, "microseconds")
+
+
+def job_moment(seconds: float) -> str:
+    """Spell a time as jobs do (recorded): `2024-03-25T13:47:20.129690Z`."""
+    return str(moment(seconds, separator="T")).replace("+00:00", "Z")
+
+
+def duration(seconds: float) -> str:
+    """Spell a duration as `HH:MM:SS`; hours may exceed 23 (recorded)."""
+    minutes, rest = divmod(math.floor(max(seconds, 0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{rest:02}"
+
+
+UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+def humanized(seconds: float) -> str:
+    """Spell a duration in words: `1 day`, `2 hours, 5 minutes`; below a minute `0 minutes` (recorded)."""
+    words, rest = [], math.floor(max(seconds, 0))
+    for unit, size in UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            words.append(f"{count} {unit}{'' if count == 1 else 's'}")
+    return ", ".join(words) or "0 minutes"
+
+
+def envelope(data: object, *, extra: Json | None = None) -> Json:
+    """Wrap an answer (recorded)."""
+    status = {"code": 200, "is_success": True, "user_message": "Success!", "developer_message": ""}
+    answer: Json = {"status": status, "data": data}
+    return answer if extra is None else {**answer, "extra": extra}
+
+
+def failure(code: int, message: str, *, data: object = None, developer_message: str | None = None) -> Json:
+    """Wrap an error (recorded for 401 and 403): `developer_message` is null, `data` too."""
+    status = {
+        "code": code,
+        "is_success": False,
+        "user_message": message,
+        "developer_message": developer_message,
+    }
+    return {"status": status, "data": data}
+
+
+def run_href(url: str, run: Run) -> str:
+    """Return the page of a run, in today's form."""
+    return f"{url}/deploy/{run.job.account_id}/projects/{run.job.project_id}/runs/{run.id}/"
+
+
+def step_id(run: Run, step: Step) -> int:
+    """Return the id of a step, a 64-bit number like every id."""
+    return run.id * 100 + step.index
+
+
+def run_json(run: Run, view: View) -> Json:
+    """Show a run (recorded fields); relations that were not asked for are null, steps are an empty list."""
+    end = run.finished_at if run.over else view.now
+    queued = (run.dequeued_at if run.dequeued_at is not None else end or view.now) - run.created_at
+    ran = (end or view.now) - run.started_at if run.started_at is not None else 0.0
+    over = run.over and run.complete
+    reason = view.retry_reasons[run.id]
+    times = {"duration": (end or view.now) - run.created_at, "queued_duration": queued, "run_duration": ran}
+    return {
+        "id": run.id,
+        "trigger_id": run.trigger["id"],
+        "account_id": run.job.account_id,
+        "environment_id": run.job.environment_id,
+        "project_id": run.job.project_id,
+        "job_definition_id": run.job_id,
+        "job_id": run.job_id,
+        "status": run.status,
+        "status_humanized": HUMANIZED.get(run.status, f"Unknown ({run.status})"),
+        "status_message": run.status_message,
+        "dbt_version": run.trigger["dbt_version_override"] or run.job.dbt_version or DBT_VERSION,
+        "git_branch": run.git_branch,
+        "git_sha": run.git_sha,
+        "owner_thread_id": None,
+        "executed_by_thread_id": None,
+        "deferring_run_id": None,
+        "artifacts_saved": over and any(step.artifacts for step in run.steps),
+        "artifact_s3_path": None,
+        "has_docs_generated": run.has_docs,
+        "has_sources_generated": any("sources.json" in step.artifacts for step in run.steps),
+        "notifications_sent": False,
+        "blocked_by": list(run.blocked_by),
+        "created_at": moment(run.created_at),
+        "updated_at": moment(run.updated_at),
+        "dequeued_at": moment(run.dequeued_at),
+        "started_at": moment(run.started_at),
+        "finished_at": moment(run.finished_at) if over else None,
+        "last_checked_at": None,
+        "last_heartbeat_at": None,
+        "should_start_at": None,
+        "in_progress": run.status < Status.SUCCESS and not over,
+        "is_complete": over,
+        "is_success": over and run.status == Status.SUCCESS,
+        "is_error": over and run.status == Status.ERROR,
+        "is_cancelled": over and run.status == Status.CANCELLED,
+        "is_running": None,
+        **{name: duration(seconds) for name, seconds in times.items()},
+        **{f"{name}_humanized": humanized(seconds) for name, seconds in times.items()},
+        "created_at_humanized": f"{humanized(view.now - run.created_at)} ago",
+        "finished_at_humanized": f"{humanized(view.now - run.finished_at)} ago"
+        if run.finished_at is not None and over
+        else "0 minutes from now",
+        "retrying_run_id": run.retrying_run_id,
+        "can_retry": reason is None,
+        "retry_not_supported_reason": reason,
+        "href": run_href(view.url, run),
+        "used_repo_cache": None,
+        "deprecation": None,
+        "audit": None,
+        "trigger": dict(run.trigger) if "trigger" in view.include else None,
+        "job": run_job_json(run.job) if "job" in view.include else None,
+        "environment": environment_json(run.job) if "environment" in view.include else None,
+        "run_steps": [step_json(run, step, view) for step in run.steps if "run_steps" in view.include],
+    }
+
+
+def step_json(run: Run, step: Step, view: View) -> Json:
+    """Show a step (documented fields, those of the embedded form included)."""
+    number = step_id(run, step)
+    end = view.now if step.finished_at is None else step.finished_at
+    debug = step.debug_logs
+    tail = "".join(debug.splitlines(keepends=True)[-TRUNCATED_LINES:]) if debug else None
+    return {
+        "id": number,
+        "run_id": run.id,
+        "account_id": run.job.account_id,
+        "index": step.index,
+        "status": step.status,
+        "name": step.name,
+        "logs": step.logs,
+        "debug_logs": debug if "debug_logs" in view.include else None,
+        "truncated_debug_logs": tail,
+        "log_path": None,
+        "debug_log_path": None,
+        "started_at": moment(step.started_at),
+        "finished_at": moment(step.finished_at),
+        "created_at": moment(step.started_at),
+        "updated_at": moment(end),
+        "status_color": COLORS.get(Status(step.status)) if step.status in HUMANIZED else None,
+        "status_humanized": HUMANIZED.get(step.status, f"Unknown ({step.status})"),
+        "duration": duration(end - step.started_at),
+        "duration_humanized": humanized(end - step.started_at),
+        "run_step_command": {"run_step_id": number, "dbt_command": step.command} if step.command else None,
+        "run_step_invocation": {"run_step_id": number, "run_id": run.id} if step.command else None,
+    }
+
+
+def _job_core(job: Job) -> Json:
+    return {
+        "id": job.id,
+        "account_id": job.account_id,
+        "project_id": job.project_id,
+        "environment_id": job.environment_id,
+        "name": job.name,
+        "description": job.description,
+        "dbt_version": job.dbt_version,
+        "raw_dbt_version": job.dbt_version,
+        "deferring_environment_id": job.deferring_environment_id,
+        "deferring_job_definition_id": None,
+        "execute_steps": list(job.execute_steps),
+        "execution": {"timeout_seconds": job.timeout_seconds},
+        "generate_docs": job.generate_docs,
+        "run_generate_sources": job.run_generate_sources,
+        "job_type": job.job_type,
+        "lifecycle_webhooks": False,
+        "run_compare_changes": False,
+        "compare_changes_flags": "--select state:modified",
+        "run_lint": False,
+        "errors_on_lint_failure": True,
+        "cost_optimization_features": [],
+        "settings": {"threads": job.threads, "target_name": job.target_name},
+        "state": job.state,
+        "triggers_on_draft_pr": job.triggers_on_draft_pr,
+        "triggers": dict(job.triggers),
+        "is_deferrable": False,
+        "deactivated": job.deactivated,
+        "run_failure_count": job.run_failure_count,
+        "job_completion_trigger_condition": None,
+        "created_at": job_moment(job.created_at),
+        "updated_at": job_moment(job.created_at),
+    }
+
+
+def run_job_json(job: Job) -> Json:
+    """Show a job inside a run: date and time of the schedule are strings there (recorded)."""
+    return {**_job_core(job), "schedule": {"cron": "0 * * * *", "date": "every_day", "time": "every_hour"}}
+
+
+def job_json(job: Job) -> Json:
+    """Show a job under `/jobs/`: date and time of the schedule are objects there (recorded)."""
+    return {
+        **_job_core(job),
+        "schedule": {
+            "cron": "0 * * * *",
+            "date": {"type": "every_day"},
+            "time": {"type": "every_hour", "interval": 1},
+        },
+        "generate_sources": job.run_generate_sources,
+        "lifecycle_webhooks_url": None,
+        "cron_humanized": "Every hour",
+        "next_run": None,
+        "next_run_humanized": None,
+        "account": None,
+        "project": None,
+        "environment": None,
+        "fusion_readiness": None,
+        "most_recent_run": None,
+        "most_recent_completed_run": None,
+    }
+
+
+def environment_json(job: Job) -> Json:
+    """Show the environment that a job runs in."""
+    return {
+        "id": job.environment_id,
+        "account_id": job.account_id,
+        "project_id": job.project_id,
+        "name": "Production",
+        "connection_id": None,
+        "credentials_id": None,
+        "repository_id": None,
+        "extended_attributes_id": None,
+        "custom_branch": None,
+        "use_custom_branch": False,
+        "dbt_project_subdirectory": None,
+        "dbt_version": job.dbt_version or DBT_VERSION,
+        "supports_docs": False,
+        "deployment_type": "production",
+        "type": "deployment",
+        "created_by_id": None,
+        "state": 1,
+    }
