@@ -49,7 +49,8 @@ def tidy(publisher: Publisher, kept: State, *, clock: Clock, timeouts: Timeouts)
     over = watcher.run.final and not aftermath
     outcome = report.judge(watcher.run) if over else Outcome.INTERRUPTED
     facts = Facts(outcome=outcome, seconds=clock.now() - began, run=watcher.run, aftermath=aftermath)
-    publisher.end(facts, closed=True)
+    publisher.verdict(facts, closed=True)
+    publisher.details(facts)
     return ExitCode.OK
 
 

@@ -87,7 +87,12 @@ def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher]
     here.mask(config.secrets(environ))
     try:
         context = here.context()
-        settings = config.read(environ, ci_job=context.job, secrets_withheld=context.secrets_withheld)
+        settings = config.read(
+            environ,
+            ci_job=context.job,
+            secrets_withheld=context.secrets_withheld,
+            secrets_hint=context.secrets_hint,
+        )
         request = trigger.request(settings, context, nonce=secrets.token_hex(3))
         return body(Publisher(environ, here, context, settings, request))
     except ConfigError:

@@ -10,10 +10,7 @@ import json
 import statistics
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote
-
-import requests
 
 from dbt_action import runs
 from dbt_action.errors import Unavailable
@@ -77,36 +74,24 @@ class DbtCloud:
         """Paths of everything that the run's steps left behind."""
         return runs.read_artifact_names(self.session.get_json(f"{self._root}/runs/{run_id}/artifacts/"))
 
-    def artifact(self, run_id: int, name: str, *, step: int) -> bytes:
-        """A small artifact of one step, in memory."""
-        with self._artifact(run_id, name, step=step) as response:
-            return response.content
-
-    def save_artifact(self, run_id: int, name: str, target: Path) -> int:
-        """Stream an artifact to `target`, which appears only when whole; its size in bytes."""
-        partial = target.with_name(f"{target.name}.part")
-        try:
-            with self._artifact(run_id, name) as response, partial.open("wb") as file:
-                for part in response.iter_content(_CHUNK):
-                    file.write(part)
-                size = file.tell()
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        return size
+    def project_folder(self, job_id: int) -> str:
+        """The folder of the dbt project in its repository, as the job's environment knows it; "" for the root."""
+        query = {"include_related": json.dumps(["environment"])}
+        return runs.read_project_folder(self.session.get_json(f"{self._root}/jobs/{job_id}/", query))
 
     @contextmanager
-    def _artifact(self, run_id: int, name: str, *, step: int | None = None) -> Iterator[requests.Response]:
+    def artifact(self, run_id: int, name: str, *, step: int | None = None) -> Iterator[Iterator[bytes]]:
+        """An artifact in pieces: of one step, or of the last one that wrote it.
+
+        Raises Unavailable at the end of a body that is shorter than announced.
+        """
         query = {"step": step} if step is not None else None
         with self.session.stream(f"{self._root}/runs/{run_id}/artifacts/{quote(name)}", query) as response:
-            yield response
+            yield response.iter_content(_CHUNK)
             expected = response.headers.get("Content-Length", "")
             # urllib3 notices a short body only since version 2, and only when it is read to its end.
-            if (
-                expected.isdigit()
-                and not response.headers.get("Content-Encoding")
-                and response.raw.tell() < int(expected)
-            ):
+            short = expected.isdigit() and response.raw.tell() < int(expected)
+            if short and not response.headers.get("Content-Encoding"):
                 message = f"{name} was cut off on its way."
                 raise Unavailable(message)
 

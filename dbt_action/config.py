@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dbt_action import errors, inputs, parsers, text
+from dbt_action import elsewhere, errors, inputs, parsers, text
+
+# Everything that can be given, wherever this runs.
+ROWS = (*inputs.INPUTS, *elsewhere.INPUTS)
 
 # dbt Cloud's own integration posts its status under this name.
 NATIVE_CONTEXT = "dbt cloud"
@@ -43,6 +46,8 @@ class Config:
     branch: str = ""
     git_sha: str = ""
     pull_request: int | None = None
+    # A host's key; "" is the host of this build's repository.
+    pull_request_field: str = ""
     overrides: Overrides = Overrides()
     wait: bool = True
     # Seconds; None is `auto`.
@@ -52,34 +57,55 @@ class Config:
     on_timeout: str = "cancel"
     fail_on_error: bool = True
     github_token: str = field(default="", repr=False)
+    gitlab_token: str = field(default="", repr=False)
+    azure_token: str = field(default="", repr=False)
+    bitbucket_token: str = field(default="", repr=False)
     commit_status: bool = True
     status_context: str = ""
     artifacts: tuple[str, ...] = ()
     artifacts_path: str = "target"
     summary: bool = True
     annotations: bool = True
+    artifacts_per_step: bool = False
+    log: str = "failed"
+    # None: as the job's environment says.
+    project_directory: str | None = None
+    compiled_sql: str = "auto"
+    comment: str = "never"
+    results_path: str = ""
+    junit_path: str = ""
     on_rerun: str = "resume"
     retry_failed: int = 0
     supersede: bool = False
     instance: str = ""
 
+    def host_token(self, host: str) -> str:
+        """The token for a host of code, by its key."""
+        tokens = {
+            "github": self.github_token,
+            "gitlab": self.gitlab_token,
+            "azure": self.azure_token,
+            "bitbucket": self.bitbucket_token,
+        }
+        return tokens.get(host, "")
+
 
 def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Every secret value in `environ`, under whatever name; to be masked before anything is printed."""
-    names = (name for row in inputs.INPUTS if row.secret for name in row.lookups())
+    names = (name for row in ROWS if row.secret for name in row.lookups())
     return tuple(dict.fromkeys(value.strip() for name in names if (value := environ.get(name, "")).strip()))
 
 
-def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str = "") -> Config:
+def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str = "", secrets_hint: str = "") -> Config:
     """The configuration in `environ`.
 
     `ci_job` is the name of the CI's job, which a status must not share; `secrets_withheld` explains a
-    missing token. Raises ConfigError with all problems.
+    missing token, `secrets_hint` how the CI is given one. Raises ConfigError with all problems.
     """
     reader = _Reader(environ)
-    given = {row.name: reader.value(row) for row in inputs.INPUTS}
+    given = {row.name: reader.value(row) for row in ROWS}
     _apply_job_url(reader, given)
-    _check_required(reader, given, secrets_withheld)
+    _check_required(reader, given, _missing_token(secrets_withheld, secrets_hint))
     if given["branch"] and given["git-sha"]:
         reader.problem("branch", "and `git-sha` are both given, and dbt Cloud refuses both. Give one.")
     _check_context(reader, given["status-context"], ci_job)
@@ -101,6 +127,7 @@ def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str 
         branch=given["branch"] or "",
         git_sha=given["git-sha"] or "",
         pull_request=given["pull-request"],
+        pull_request_field=given["pull-request-field"] or "",
         overrides=Overrides(
             schema=given["schema-override"],
             steps=given["steps-override"],
@@ -117,12 +144,22 @@ def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str 
         on_timeout=given["on-timeout"],
         fail_on_error=given["fail-on-error"],
         github_token=given["github-token"] or "",
+        gitlab_token=given["gitlab-token"] or "",
+        azure_token=given["azure-token"] or "",
+        bitbucket_token=given["bitbucket-token"] or "",
         commit_status=given["commit-status"],
         status_context=given["status-context"] or "",
         artifacts=tuple(dict.fromkeys(patterns)),
         artifacts_path=given["artifacts-path"],
         summary=given["summary"],
         annotations=given["annotations"],
+        artifacts_per_step=given["artifacts-per-step"],
+        log=given["log"],
+        project_directory=given["project-directory"],
+        compiled_sql=given["compiled-sql"],
+        comment=given["comment"],
+        results_path=given["results-path"] or "",
+        junit_path=given["junit-path"] or "",
         on_rerun=given["on-rerun"],
         retry_failed=given["retry-failed"],
         supersede=given["supersede"],
@@ -140,7 +177,7 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.problems: list[str] = []
         self._found: dict[str, tuple[str, str]] = {}
-        for row in inputs.INPUTS:
+        for row in ROWS:
             for variable in row.lookups():
                 value = environ.get(variable, "").strip()
                 if value and not _UNRESOLVED_MACRO.fullmatch(value):
@@ -184,15 +221,21 @@ def _apply_job_url(reader: _Reader, given: dict[str, Any]) -> None:
         given[name] = from_page
 
 
-def _check_required(reader: _Reader, given: Mapping[str, Any], secrets_withheld: str) -> None:
+def _check_required(reader: _Reader, given: Mapping[str, Any], missing_token: str) -> None:
     if not reader.given("dbt-token"):
-        reader.problems.append(_missing_token(secrets_withheld))
+        reader.problems.append(missing_token)
     for name in ("account-id", "job-id"):
         if given[name] is None and not reader.mentions(name):
             reader.problem(name, "is missing. Give it, or give `job-url` instead.")
 
 
-def _missing_token(withheld: str) -> str:
+def _missing_token(withheld: str, hint: str) -> str:
+    if hint:
+        why = f"is empty: {withheld}" if withheld else "is missing"
+        return (
+            f"`dbt-token` {why}. Create a service token or personal access token in dbt Cloud (Account settings → "
+            f"API tokens). {hint}"
+        )
     if withheld:
         return (
             f"`dbt-token` is empty: {withheld}, and the CI does not hand secrets to those. "

@@ -22,6 +22,8 @@ class CiContext:
     """What the build is about. Empty strings mean "unknown" or "there is none"."""
 
     platform: str
+    # Where the code lives, which need not be where this runs: github, gitlab, azure, bitbucket.
+    host: str = ""
     event: str = ""
     workflow: str = ""
     actor: str = ""
@@ -34,6 +36,10 @@ class CiContext:
     build_url: str = ""
     # Page of `sha`.
     commit_url: str = ""
+    # Page of a file at `sha`, with `{path}` where its path goes.
+    file_url: str = ""
+    # Everybody may read the repository and its builds.
+    public: bool = True
     build_id: str = ""
     attempt: int = 1
     job: str = ""
@@ -41,5 +47,7 @@ class CiContext:
     step: str = ""
     # Why secrets are not handed to this build, as a clause: "this is a pull request from a fork".
     secrets_withheld: str = ""
+    # How this CI is given a secret, where that is not as in GitHub Actions.
+    secrets_hint: str = ""
     # Why there is nothing to run, as a clause: "the push deleted the branch".
     nothing_to_run: str = ""

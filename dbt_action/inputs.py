@@ -2,80 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from dbt_action.kinds import Input, Kind
 
-
-class Kind(Enum):
-    """What a value has to look like; `config` has one parser for each."""
-
-    TEXT = "text"
-    SENTENCE = "sentence"
-    TOKEN = "token"  # noqa: S105 - a kind of input, not a token
-    URL = "URL"
-    JOB_URL = "URL of a job's page"
-    ID = "integer"
-    COUNT = "positive integer"
-    BOOLEAN = "true or false"
-    CHOICE = "choice"
-    COMMIT = "commit hash"
-    BRANCH = "branch"
-    PULL_REQUEST = "number or none"
-    STEPS = "commands"
-    INTERVAL = "seconds or auto"
-    MINUTES = "minutes"
-    RETRIES = "number from 0 to 10"
-    PATTERNS = "names or globs"
-    PATH = "path"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """One input of the action.
-
-    `default` is what a user would have to write to get the default behaviour, or a sentence in
-    parentheses where no single value says it; "" means that there is none. `aliases` are input names
-    of other actions, `environment` the variable names of dbt's own CI guide and of other dbt Cloud
-    command-line tools.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    default: str = ""
-    choices: tuple[str, ...] = ()
-    secret: bool = False
-    aliases: tuple[str, ...] = ()
-    environment: tuple[str, ...] = ()
-
-    @property
-    def variable(self) -> str:
-        """The input's environment variable: `DBT_` + the name, `dbt-` not doubled."""
-        return _variable(self.name)
-
-    def lookups(self) -> tuple[str, ...]:
-        """Every environment variable that may carry this input, the strongest first.
-
-        `INPUT_*` is what a CI sets for a step's own inputs, so it comes before variables that may
-        have been set for a whole workflow. The runner keeps hyphens (`INPUT_JOB-ID`); other tools
-        turn them into underscores.
-        """
-        names = (self.name, *self.aliases)
-        from_step = [f"INPUT_{form}" for name in names for form in _spellings(name.upper())]
-        mapped = [_variable(name) for name in names]
-        return tuple(dict.fromkeys([*from_step, *mapped, *self.environment]))
-
-
-def _spellings(name: str) -> tuple[str, str]:
-    return name.replace("_", "-"), name.replace("-", "_")
-
-
-def _variable(name: str) -> str:
-    plain = name.upper().replace("-", "_")
-    if plain == "GITHUB_TOKEN":
-        return plain
-    return plain if plain.startswith("DBT_") else f"DBT_{plain}"
-
+__all__ = ["GUIDE_BRANCH", "GUIDE_JOB_ID", "INPUTS", "Input", "Kind"]
 
 # The names by which a pipeline of dbt's own guide is recognised: only its script reads them.
 GUIDE_JOB_ID = "DBT_PR_JOB_ID"
@@ -156,6 +85,14 @@ INPUTS: tuple[Input, ...] = (
         help="Number of the pull request that dbt Cloud is told; `none` tells it nothing.",
         default="(from the event)",
         aliases=("github_pull_request_id",),
+    ),
+    Input(
+        name="pull-request-field",
+        kind=Kind.CHOICE,
+        help="How dbt Cloud is connected to the repository, which decides the field that carries the number: "
+        "`github`, `gitlab`, `azure`, or `non-native` for Bitbucket and for any repository by deploy key.",
+        default="(from where the repository lives)",
+        choices=("github", "gitlab", "azure", "non-native"),
     ),
     Input(
         name="schema-override",
@@ -246,6 +183,7 @@ INPUTS: tuple[Input, ...] = (
         help="Token for the commit status; the job needs `permissions: statuses: write`.",
         default="${{ github.token }}",
         secret=True,
+        known_as="GITHUB_TOKEN",
     ),
     Input(name="commit-status", kind=Kind.BOOLEAN, help="Post a commit status that links to the run.", default="true"),
     Input(
@@ -264,6 +202,52 @@ INPUTS: tuple[Input, ...] = (
     Input(name="summary", kind=Kind.BOOLEAN, help="Write a job summary.", default="true"),
     Input(
         name="annotations", kind=Kind.BOOLEAN, help="Write annotations with the reason of a failure.", default="true"
+    ),
+    Input(
+        name="artifacts-per-step",
+        kind=Kind.BOOLEAN,
+        help="Save also what each dbt step wrote, in folders `step-<index>`; without it a later step's file "
+        "hides an earlier one's.",
+        default="false",
+    ),
+    Input(
+        name="log",
+        kind=Kind.CHOICE,
+        help="What is shown of dbt's own log: `live` all of it as it comes, `failed` that of failed steps after "
+        "a failure, `none` nothing.",
+        default="failed",
+        choices=("live", "failed", "none"),
+    ),
+    Input(
+        name="project-directory",
+        kind=Kind.PATH,
+        help="Folder of the dbt project in the repository, for annotations and links.",
+        default="(as the job's environment says)",
+    ),
+    Input(
+        name="compiled-sql",
+        kind=Kind.CHOICE,
+        help="Show the compiled SQL of failed nodes in the summary, which may hold values of your data: "
+        "`auto` does unless the repository is public.",
+        default="auto",
+        choices=("auto", "always", "never"),
+    ),
+    Input(
+        name="comment",
+        kind=Kind.CHOICE,
+        help="Keep one comment on the pull request up to date; needs `permissions: pull-requests: write`.",
+        default="never",
+        choices=("never", "on-failure", "always"),
+    ),
+    Input(
+        name="results-path",
+        kind=Kind.PATH,
+        help="File to write the results of all nodes to, as JSON (docs/results.schema.json).",
+    ),
+    Input(
+        name="junit-path",
+        kind=Kind.PATH,
+        help="File to write the results of all nodes to, as JUnit XML.",
     ),
     Input(
         name="on-rerun",

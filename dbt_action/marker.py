@@ -47,9 +47,9 @@ def make(config: Config, context: CiContext, *, nonce: str) -> Marker:
     # What a run is asked to do belongs to the step: the legs of a matrix often differ in nothing else.
     asked = (config.branch, config.git_sha, config.overrides, config.status_context)
     return Marker(
-        scope=_digest(*job, subject),
-        build=_digest(context.platform, context.repository, context.build_id),
-        step=_digest(*job, context.job, context.step, config.instance, *asked),
+        scope=digest(*job, subject),
+        build=digest(context.platform, context.repository, context.build_id),
+        step=digest(*job, context.job, context.step, config.instance, *asked),
         attempt=context.attempt,
         nonce=nonce,
     )
@@ -61,5 +61,6 @@ def find(cause: str) -> Marker | None:
     return Marker(match[1], match[2], match[3], int(match[4]), match[5]) if match else None
 
 
-def _digest(*facts: object) -> str:
+def digest(*facts: object) -> str:
+    """A short name for `facts`, the same in every process."""
     return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()[:8]

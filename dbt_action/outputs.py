@@ -22,6 +22,12 @@ OUTPUTS: tuple[Output, ...] = (
     Output("job-name", "Name of the job."),
     Output("duration-seconds", "Seconds from the trigger to the last look, whole."),
     Output("artifacts-path", "Folder with the saved artifacts, when any were saved."),
+    Output("nodes-passed", "Number of nodes that passed."),
+    Output("nodes-failed", "Number of nodes that failed."),
+    Output("nodes-warned", "Number of nodes that warned."),
+    Output("nodes-skipped", "Number of nodes that were skipped."),
+    Output("results-path", "The file with the results as JSON, when `results-path` was given."),
+    Output("junit-path", "The file with the results as JUnit XML, when `junit-path` was given."),
     Output("run_id", "The same as `run-id`, for migration from other actions."),
     Output("git_sha", "The same as `git-sha`, for migration from other actions."),
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from dbt_action import ci, hosts, report, trigger
+from dbt_action import ci, collect, export, hosts, junit, notes, report, steplog, summary, text, trigger
 from dbt_action.config import Config
 from dbt_action.context import CiContext
+from dbt_action.marker import digest
 from dbt_action.report import CommitState, Facts, Outcome, Subject
+from dbt_action.results import COUNTED
 from dbt_action.runs import Run
 from dbt_action.state import State
 
@@ -28,6 +31,8 @@ class Publisher:
         self._environ = environ
         self._sha = trigger.status_sha(config, context)
         self._job_name = ""
+        # Folder of the dbt project in the repository.
+        self.folder = config.project_directory or ""
         self._timeout = hosts.TIMEOUT
         self._host: hosts.Host | None = None
 
@@ -47,25 +52,60 @@ class Publisher:
         self.ci.info(f"Run {run.id}: {run.url}")
         self._status(CommitState.PENDING, "Started", run)
 
-    def end(self, facts: Facts, *, closed: bool) -> None:
-        """Tell the end: first what other people wait for, then this log.
+    def verdict(self, facts: Facts, *, closed: bool) -> None:
+        """What other people wait for, as soon as it is known; the details may take their time.
 
         `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process.
         """
-        told = report.build(facts, self._subject())
+        told = report.build(facts, self.subject)
         self._outputs(facts)
         status_closed = self._status(facts.outcome.state, told.description, facts.run)
         self.save(facts.run, closed=closed and status_closed)
+
+    def details(self, facts: Facts) -> None:
+        """Everything for the person who reads this build: logs, annotations, summary, comment, files, headline."""
+        results_path = self._write(self.config.results_path, lambda: export.render(facts, self.subject))
+        junit_path = self._write(
+            self.config.junit_path, lambda: junit.render(facts.results, facts.manifest, name=self.subject.job_name)
+        )
+        self._outputs(replace(facts, results_path=results_path, junit_path=junit_path))
         if self.config.summary:
-            self.ci.summary(told.markdown)
-        if told.log:
-            self.ci.foreign(told.log_title, told.log)
+            self.ci.summary(summary.page(facts, self.subject, with_sql=self._with_sql()))
+        self._comment(facts)
+        told = report.build(facts, self.subject)
+        if told.reason and self.config.log == "failed" and facts.run:
+            for excerpt in steplog.at_the_end(facts.run):
+                self.ci.foreign(excerpt.title, excerpt.body)
+        if self.config.annotations:
+            self._annotate(facts)
         if not told.reason:
             self.ci.info(told.headline)
         elif self.config.annotations:
             self.ci.error(told.reason, title=told.headline)
         else:
             self.ci.info(f"{told.headline}\n{told.reason}")
+
+    def _annotate(self, facts: Facts) -> None:
+        picked = notes.pick(facts.results, facts.manifest, self.subject.folder)
+        for note in picked.told:
+            (self.ci.error if note.failed else self.ci.warning)(note.message, title=note.title, file=note.file)
+        if picked.untold:
+            self.ci.info(f"{text.plural(picked.untold, 'more node')} failed or warned; the summary has them.")
+
+    def _comment(self, facts: Facts) -> None:
+        """One comment for each status on a pull request; it is told that all is well only when it was told else."""
+        wanted = self.config.comment == "always" or (
+            self.config.comment == "on-failure" and facts.outcome is not Outcome.SUCCEEDED
+        )
+        if wanted and self.context.pull_request:
+            body = summary.brief(facts, self.subject)
+            self._connected().comment(body, marker=f"<!-- dbt-cloud-run {digest(self._status_name)} -->")
+
+    def _with_sql(self) -> bool:
+        return self.config.compiled_sql == "always" or (self.config.compiled_sql == "auto" and not self.context.public)
+
+    def _write(self, path: str, render: Callable[[], bytes]) -> str:
+        return collect.write(path, render(), self.ci) if path else ""
 
     def save(self, run: Run | None, *, closed: bool) -> None:
         """What a clean-up needs to know, should this process be killed now."""
@@ -78,12 +118,16 @@ class Publisher:
             )
         )
 
-    def _subject(self) -> Subject:
+    @property
+    def subject(self) -> Subject:
+        """What the run is about."""
         return Subject(
             job_name=self._job_name or f"job {self.config.job_id}",
             sha=self.request.git_sha or self._sha,
             commit_url=self.context.commit_url if self._sha == self.context.sha else "",
             branch=self.request.git_branch or self.context.branch or self.context.tag,
+            file_url=self.context.file_url if self._sha == self.context.sha else "",
+            folder=self.folder,
         )
 
     def _outputs(self, facts: Facts) -> None:
@@ -98,17 +142,28 @@ class Publisher:
             "job-name": self._job_name,
             "duration-seconds": str(round(facts.seconds)),
             "artifacts-path": facts.artifacts_path,
+            "results-path": facts.results_path,
+            "junit-path": facts.junit_path,
         }
+        if facts.results.nodes:
+            counts = facts.results.counts
+            values |= {f"nodes-{verdict.value}": str(counts[verdict]) for verdict in COUNTED}
         # The spellings of other actions.
         values |= {"run_id": values["run-id"], "git_sha": values["git-sha"]}
         self.ci.output({name: value for name, value in values.items() if value})
 
     def _status(self, state: CommitState, description: str, run: Run | None) -> bool:
         """Post a commit status; without a run it links to the build. False when another try may help."""
-        if self._host is None:
-            # Only now, which is after the trigger: the host's library takes time to import.
-            self._host = self._connect()
-        return self._host.set_status(state, description, run.url if run else self.context.build_url)
+        return self._connected().set_status(state, description, run.url if run else self.context.build_url)
+
+    def _connected(self) -> hosts.Host:
+        # Only when needed, which is after the trigger: the host's library takes time to import.
+        self._host = self._host or self._connect()
+        return self._host
+
+    @property
+    def _status_name(self) -> str:
+        return self.config.status_context or f"dbt Cloud / {self.subject.job_name}"
 
     def _connect(self) -> hosts.Host:
         if not self.config.commit_status:
@@ -118,7 +173,7 @@ class Publisher:
             self.context,
             token=self.config.github_token,
             sha=self._sha,
-            name=self.config.status_context or f"dbt Cloud / {self._subject().job_name}",
+            name=self._status_name,
             warn=self.ci.warning,
             timeout=self._timeout,
         )

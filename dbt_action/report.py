@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from dbt_action import text
 from dbt_action.errors import CloudError, ExitCode
-from dbt_action.results import NO_RESULTS, Results
+from dbt_action.manifest import NO_MANIFEST, Manifest
+from dbt_action.results import NO_RESULTS, Node, Results, Verdict
 from dbt_action.runs import Run, RunStatus, RunStep
 
 # GitHub's limit; a longer description is refused.
 MAX_DESCRIPTION = 140
 # GitHub's runner cuts annotations here.
 MAX_ANNOTATION = 4096
-_LOG_LINES = 30
 _NODES_TOLD = 10
 # Step "Clone Git Repository" of a commit that is not there (documented, two wordings).
 _COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified revision")
@@ -79,6 +80,9 @@ class Subject:
     sha: str = ""
     commit_url: str = ""
     branch: str = ""
+    # Page of a file at the commit, with `{path}` where its path goes; the dbt project's folder in the repository.
+    file_url: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,21 +98,23 @@ class Facts:
     aftermath: str = ""
     # Failed runs that were retried before this one.
     retries: tuple[Run, ...] = ()
-    # Folder of the saved artifacts.
+    # The job's usual duration, in seconds.
+    usual: float | None = None
+    manifest: Manifest = NO_MANIFEST
+    # What has been saved, and where.
     artifacts_path: str = ""
+    results_path: str = ""
+    junit_path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is said: `headline` and `reason` for the log, `description` for the commit, `markdown` for the page."""
+    """What is said: `headline` and `reason` for the log, `description` for the commit."""
 
     outcome: Outcome
     headline: str
     reason: str
-    log_title: str
-    log: str
     description: str
-    markdown: str
 
 
 def judge(run: Run) -> Outcome:
@@ -118,13 +124,14 @@ def judge(run: Run) -> Outcome:
 
 
 def progress(run: Run) -> str:
-    """What a run is doing, on one line."""
+    """What a run is doing, on one line; how far it is changes too often to be part of it."""
     if run.blocked_by:
         return f"{run.status_in_words}, behind run {', '.join(str(other) for other in run.blocked_by)}"
     step = run.current_step
     if step is None or run.final:
         return run.status_in_words
-    return f"{run.status_in_words} · step {step.index}: {step.name}"
+    of = f" of {len(run.steps)}" if len(run.steps) > step.index else ""
+    return f"{run.status_in_words} · step {step.index}{of}: {step.name}"
 
 
 def build(facts: Facts, subject: Subject) -> Report:
@@ -139,15 +146,11 @@ def build(facts: Facts, subject: Subject) -> Report:
         headline = f"{number} of {subject.job_name} has been started; this build does not wait for it."
     elif facts.outcome is Outcome.NOT_STARTED:
         headline = f"No run of {subject.job_name} was started."
-    step = _telling_step(facts.run)
     return Report(
         outcome=facts.outcome,
         headline=headline,
-        reason=_reason(facts, subject, step),
-        log_title=f"Log of step {step.index}: {step.name} (its end)" if step else "",
-        log=_tail(step.logs) if step else "",
+        reason=reason(facts, subject),
         description=_description(facts, counts, took),
-        markdown=_markdown(facts, subject, step, counts, took),
     )
 
 
@@ -160,8 +163,9 @@ def _description(facts: Facts, counts: str, took: str) -> str:
     return text.cut(f"{known or facts.outcome.words.capitalize()} · {took}", MAX_DESCRIPTION)
 
 
-def _reason(facts: Facts, subject: Subject, step: RunStep | None) -> str:
+def reason(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
     """Why it is not green, for people who do not open dbt Cloud; "" for a success."""
+    step = _telling_step(facts.run)
     if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED):
         return ""
     parts = []
@@ -179,16 +183,16 @@ def _reason(facts: Facts, subject: Subject, step: RunStep | None) -> str:
             "Cloud clones. That is so for commits of forks, for commits that are not pushed yet, and for workflows "
             "of another repository. With `run-on: job` dbt Cloud runs the branch that the job is set to."
         )
-    elif facts.results.failed:
-        parts.append(_failed_nodes(facts.results))
+    elif facts.results.of(Verdict.FAILED):
+        parts += [_failed_nodes(facts.results.of(Verdict.FAILED))] if with_nodes else []
     elif step:
         parts.append(f"Step {step.index} failed: {step.name}\n{_tail(step.logs, 8)}".rstrip())
     return "\n".join(parts)
 
 
-def _failed_nodes(results: Results) -> str:
-    told = [f"{node.kind} {node.name}: {node.message or node.status}" for node in results.failed[:_NODES_TOLD]]
-    more = len(results.failed) - len(told)
+def _failed_nodes(nodes: Sequence[Node]) -> str:
+    told = [f"{node.kind} {node.name}: {node.message or node.status}" for node in nodes[:_NODES_TOLD]]
+    more = len(nodes) - len(told)
     return "\n".join([*told, f"… and {more} more" if more > 0 else ""]).rstrip()
 
 
@@ -198,30 +202,12 @@ def _telling_step(run: Run | None) -> RunStep | None:
     return next((step for step in reversed(failed) if step.logs), failed[-1] if failed else None)
 
 
-def _tail(log: str, lines: int = _LOG_LINES) -> str:
+def _tail(log: str, lines: int) -> str:
     told = [line.rstrip() for line in text.plain(log).split("\n") if line.strip()]
     return "\n".join(told[-lines:])
 
 
-def _markdown(facts: Facts, subject: Subject, step: RunStep | None, counts: str, took: str) -> str:
-    url = facts.run.url if facts.run else ""
-    title = text.link(f"{subject.job_name} {facts.outcome.words}", url)
-    rows = {
-        "Run": text.link(str(facts.run.id), url) if facts.run else "",
-        "Commit": text.link(subject.sha[:7], subject.commit_url) if subject.sha else "",
-        "Branch": text.markdown(subject.branch),
-        "Duration": took,
-        "Retry of": ", ".join(text.link(str(run.id), run.url) for run in facts.retries),
-        "Nodes": text.markdown(counts),
-    }
-    table = "".join(f"| {name} | {value} |\n" for name, value in rows.items() if value)
-    parts = [f"### {_ICONS[facts.outcome.state]} {title}", f"| | |\n| --- | --- |\n{table}".rstrip()]
-    if reason := _reason(facts, subject, step):
-        parts.append(text.code_block(text.cut(reason, MAX_ANNOTATION)))
-    return "\n\n".join(parts) + "\n"
-
-
-_ICONS = {
+ICONS = {
     CommitState.PENDING: "⏳",
     CommitState.SUCCESS: "✅",
     CommitState.FAILURE: "❌",

@@ -1,28 +1,32 @@
-"""run_results.json of a run's steps becomes Results: nodes and counts; fetching it is `app`'s work."""
+"""dbt's run_results.json becomes Results: nodes, verdicts, counts; fetching it is `collect`'s work."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from dbt_action.text import plain
 
+# A generic test's unique_id ends in a hash of its arguments.
+_TEST_HASH = re.compile(r"\.[0-9a-f]{10}$")
+
 
 class Verdict(Enum):
-    """What a node's status word amounts to."""
+    """What a node's status word amounts to, the one worth telling first at the top."""
 
-    PASSED = "passed"
     FAILED = "failed"
     WARNED = "warned"
+    PASSED = "passed"
     SKIPPED = "skipped"
     OTHER = "other"
 
 
-# The status words of dbt Core 1.8 to 1.13 and of Fusion (source: their run-results writers).
+# The status words of dbt Core 1.8 to 1.13 and of Fusion (source: their writers of run results).
 _VERDICTS = {
     "success": Verdict.PASSED,
     "pass": Verdict.PASSED,
@@ -35,82 +39,159 @@ _VERDICTS = {
     "no-op": Verdict.SKIPPED,
     "reused": Verdict.SKIPPED,
 }
-# Worth telling first when there is no room for everything.
-_ORDER = tuple(Verdict[name] for name in ("PASSED", "FAILED", "WARNED", "SKIPPED", "OTHER"))
+# For people the good news comes first; what is most of it frames the rest.
+_IN_WORDS = (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.SKIPPED, Verdict.OTHER)
+# Each has an output of its own.
+COUNTED = (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.SKIPPED)
+# Of these the compiled SQL is worth the memory.
+_WITH_SQL = frozenset({Verdict.FAILED, Verdict.WARNED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node's result; `message` is dbt's own, several lines at times."""
+    """A node's result. `seconds` is its execution time, `began` and `ended` are Unix times where known.
+
+    `message` is dbt's own, several lines at times; `sql` is kept for failed and warned nodes only.
+    """
 
     unique_id: str
     status: str
     verdict: Verdict
-    message: str
+    message: str = ""
+    failures: int | None = None
+    seconds: float = 0.0
+    began: float | None = None
+    ended: float | None = None
+    thread: str = ""
+    step: int = 0
+    sql: str = ""
 
     @property
     def name(self) -> str:
-        """The node's name without project and hash: `orders` of `model.shop.orders`."""
-        parts = self.unique_id.split(".")
-        return parts[2] if len(parts) > 2 else self.unique_id  # noqa: PLR2004 - kind, package, name
+        """The node's name without package and hash: `orders` of `model.shop.orders`."""
+        parts = _TEST_HASH.sub("", self.unique_id).split(".", 2)
+        return parts[-1]
 
     @property
     def kind(self) -> str:
         """`model`, `test`, `seed` and so on."""
-        return self.unique_id.split(".", 1)[0]
+        return self.unique_id.split(".", 1)[0].replace("_", " ")
+
+    @property
+    def package(self) -> str:
+        """The package that the node is of."""
+        parts = self.unique_id.split(".", 2)
+        return parts[1] if len(parts) > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The nodes of a run, each with its last result."""
+    """The nodes of a run in dbt's order, each with its last result."""
 
     nodes: tuple[Node, ...] = ()
 
+    def of(self, verdict: Verdict) -> tuple[Node, ...]:
+        """The nodes with this verdict."""
+        return tuple(node for node in self.nodes if node.verdict is verdict)
+
     @property
-    def failed(self) -> tuple[Node, ...]:
-        """Nodes that failed, in dbt's order."""
-        return tuple(node for node in self.nodes if node.verdict is Verdict.FAILED)
+    def counts(self) -> Mapping[Verdict, int]:
+        """How many nodes there are of each verdict."""
+        return Counter(node.verdict for node in self.nodes)
 
     def in_words(self) -> str:
         """`24 passed, 1 failed`; "" when nothing is known."""
-        counts = Counter(node.verdict for node in self.nodes)
-        return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in _ORDER if counts[verdict])
+        counts = self.counts
+        return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in _IN_WORDS if counts[verdict])
 
 
 NO_RESULTS = Results()
 
 
-def parse(documents: Iterable[bytes]) -> Results:
-    """Results from the run_results.json of steps, in the order of the steps; what cannot be read is left out.
+def read(chunks: Iterable[bytes], *, step: int) -> tuple[Node, ...]:
+    """The nodes in a run_results.json that comes in pieces; `step` is the index of the step that wrote it.
 
-    A node that two steps ran counts once, as it ended.
+    What is missing or of a wrong type is left out. Raises ValueError when it is not JSON.
     """
+    import ijson  # noqa: PLC0415 - start-up does not pay for it
+
+    found: list[Node] = []
+
+    def collect() -> Generator[None, Any, None]:
+        while True:
+            item = yield
+            if isinstance(item, Mapping) and isinstance(item.get("unique_id"), str):
+                found.append(_node(item, step))
+
+    target = collect()
+    next(target)
+    try:
+        parser = ijson.items_coro(target, "results.item", use_float=True)
+        for chunk in chunks:
+            parser.send(chunk)
+        parser.close()
+    except ijson.JSONError as error:
+        message = f"not a run_results.json: {error}"
+        raise ValueError(message) from None
+    return tuple(found)
+
+
+def merge(steps: Iterable[tuple[Node, ...]]) -> Results:
+    """The results of several steps in their order; a node that two steps ran counts once, as it ended."""
     merged: dict[str, Node] = {}
-    for document in documents:
-        for item in _results(document):
-            node = _node(item)
-            if node.unique_id:
-                merged.pop(node.unique_id, None)
-                merged[node.unique_id] = node
+    for nodes in steps:
+        for node in nodes:
+            # A retry repeats what it skipped before; the place in the order is that of the last result.
+            merged.pop(node.unique_id, None)
+            merged[node.unique_id] = node
     return Results(tuple(merged.values()))
 
 
-def _results(document: bytes) -> list[Mapping[str, Any]]:
-    try:
-        parsed = json.loads(document)
-    except (ValueError, RecursionError):
-        return []
-    results = parsed.get("results") if isinstance(parsed, Mapping) else None
-    return [item for item in results if isinstance(item, Mapping)] if isinstance(results, list) else []
-
-
-def _node(item: Mapping[str, Any]) -> Node:
-    status, message, unique_id = (
-        value if isinstance(value := item.get(name), str) else "" for name in ("status", "message", "unique_id")
-    )
+def _node(item: Mapping[str, Any], step: int) -> Node:
+    status = _text(item, "status")
+    verdict = _VERDICTS.get(status.lower(), Verdict.OTHER)
+    began, ended = _executed(item)
     return Node(
-        unique_id=unique_id,
+        unique_id=item["unique_id"],
         status=status,
-        verdict=_VERDICTS.get(status.lower(), Verdict.OTHER),
-        message=plain(message).strip(),
+        verdict=verdict,
+        message=plain(_text(item, "message")).strip(),
+        failures=_number(item, "failures", int),
+        seconds=max(0.0, _number(item, "execution_time", float) or 0.0),
+        began=began,
+        ended=ended,
+        thread=_text(item, "thread_id"),
+        step=step,
+        sql=plain(_text(item, "compiled_code")).strip() if verdict in _WITH_SQL else "",
     )
+
+
+def _executed(item: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """When the node began and ended, over all its timings: Fusion writes the same for each."""
+    timings = item.get("timing")
+    spans = [timing for timing in timings if isinstance(timing, Mapping)] if isinstance(timings, list) else []
+    began = [moment for span in spans if (moment := _moment(_text(span, "started_at"))) is not None]
+    ended = [moment for span in spans if (moment := _moment(_text(span, "completed_at"))) is not None]
+    return (min(began), max(ended)) if began and ended else (None, None)
+
+
+def _moment(timestamp: str) -> float | None:
+    """Unix time; Python 3.10 reads neither `Z` nor a fraction of any length but three or six."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", timestamp)
+    if not match:
+        return None
+    try:
+        whole = datetime.fromisoformat(match[1] + (match[3] or "Z").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return whole.timestamp() + float(f"0.{match[2] or 0}")
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(item: Mapping[str, Any], name: str, kind: type[Any]) -> Any:  # noqa: ANN401 - of `kind`
+    value = item.get(name)
+    return kind(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -34,6 +34,14 @@ _IN_WORDS: dict[int, str] = {status: status.name.capitalize() for status in RunS
 _COMMAND = re.compile("`([^`]+)`")
 
 
+_PULL_REQUESTS = (
+    "github_pull_request_id",
+    "gitlab_merge_request_id",
+    "azure_pull_request_id",
+    "non_native_pull_request_id",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job definition."""
@@ -53,6 +61,12 @@ class RunStep:
     name: str
     status: int
     logs: str
+    seconds: float | None = None
+
+    @property
+    def status_in_words(self) -> str:
+        """The status for people."""
+        return _IN_WORDS.get(self.status, f"status {self.status}")
 
     @property
     def command(self) -> str:
@@ -76,6 +90,7 @@ class Run:
     blocked_by: tuple[int, ...]
     steps: tuple[RunStep, ...]
     duration: float | None
+    queued: float | None
     # Of the trigger, which answers hold only when asked for.
     cause: str
     pull_request: int | None
@@ -141,8 +156,9 @@ def read_run(data: object) -> Run:
         blocked_by=tuple(item for item in _items(fields, "blocked_by") if _is_integer(item)),
         steps=tuple(_step(item) for item in _items(fields, "run_steps") if isinstance(item, Mapping)),
         duration=_seconds(_text(fields, "duration")),
+        queued=_seconds(_text(fields, "queued_duration")),
         cause=_text(trigger, "cause"),
-        pull_request=_number(trigger, "github_pull_request_id"),
+        pull_request=_pull_request(trigger),
         requested_sha=_text(trigger, "git_sha"),
         retrying=_number(fields, "retrying_run_id"),
         can_retry=fields.get("can_retry") is True,
@@ -159,6 +175,11 @@ def read_runs(data: object) -> tuple[Run, ...]:
     return tuple(read_run(item) for item in data)
 
 
+def read_project_folder(data: object) -> str:
+    """`dbt_project_subdirectory` of a job's environment, without slashes at its ends."""
+    return _text(_part(_fields(data, "job"), "environment"), "dbt_project_subdirectory").strip("/")
+
+
 def read_artifact_names(data: object) -> tuple[str, ...]:
     """The paths of an artifact list, which is null when the run made none (recorded)."""
     return tuple(item for item in data if isinstance(item, str)) if isinstance(data, list) else ()
@@ -171,6 +192,7 @@ def _step(fields: Mapping[str, Any]) -> RunStep:
         status=_number(fields, "status") or 0,
         # `logs` may be null while the truncated form is there, and the other way round (recorded).
         logs=_text(fields, "logs") or _text(fields, "truncated_debug_logs"),
+        seconds=_seconds(_text(fields, "duration")),
     )
 
 
@@ -202,6 +224,11 @@ def _items(fields: Mapping[str, Any], name: str) -> list[Any]:
 def _text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _pull_request(trigger: Mapping[str, Any]) -> int | None:
+    """One field for each way in which dbt Cloud is connected to a repository."""
+    return next((number for name in _PULL_REQUESTS if (number := _number(trigger, name)) is not None), None)
 
 
 def _number(fields: Mapping[str, Any], name: str) -> int | None:

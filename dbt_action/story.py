@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from dbt_action import begin, collect, monitor, report, retry, text
+from dbt_action import begin, monitor, report, retry, text
 from dbt_action.begin import Beginner, NotStarted
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
+from dbt_action.collect import Collector
 from dbt_action.errors import CloudError, ExitCode
 from dbt_action.interrupts import Interrupted, Interrupts
 from dbt_action.publish import Publisher
 from dbt_action.report import Facts, Outcome
-from dbt_action.results import NO_RESULTS
-from dbt_action.runs import GOING, KNOWN, Run
+from dbt_action.results import NO_RESULTS, Results, Verdict
+from dbt_action.runs import GOING, Run
 from dbt_action.session import Session, Timeouts
 from dbt_action.watcher import CANCEL_LOOKS, Watcher
 
@@ -56,6 +59,7 @@ class Story:
         )
         self.watcher: Watcher | None = None
         self.retries: list[Run] = []
+        self._usual: float | None = None
 
     def tell(self) -> ExitCode:
         """The whole story; the exit code says how it ended."""
@@ -75,10 +79,11 @@ class Story:
             return self._not_started(error)
         if not self.config.wait:
             return self._end(Outcome.STARTED)
-        usual = self._usual_duration()
+        self._usual = self._usual_duration()
         while True:
+            watcher.usual = self._usual
             policy = monitor.Policy(
-                interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=usual
+                interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual
             )
             watched = watcher.watch(policy)
             if watched.end is monitor.End.LOST:
@@ -125,7 +130,9 @@ class Story:
 
     def _watch_over(self, run: Run) -> Watcher:
         """From now on `run` is ours."""
-        self.watcher = Watcher(self.cloud, run, here=self.ci, clock=self.clock, began=self.began)
+        self.watcher = Watcher(
+            self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=self.config.log == "live"
+        )
         self.publisher.started(run, seconds=self._age)
         return self.watcher
 
@@ -173,18 +180,39 @@ class Story:
 
     def _finished(self, run: Run) -> ExitCode:
         """The run is over: what it left behind, and the verdict."""
-        if run.status not in KNOWN:
-            self.ci.warning(f"dbt Cloud says that the run is over with status {run.status}, which is not known here.")
         outcome = report.judge(run)
-        with_results = outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
-        results = collect.results(self.cloud, run, clock=self.clock) if with_results else NO_RESULTS
+        aftermath = self._superseded_by(run) if outcome is Outcome.CANCELLED else ""
+        collector = Collector(self.cloud, run, here=self.ci, clock=self.clock)
+        results = collector.results() if outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else NO_RESULTS
+        facts = self._facts(outcome, results=results, aftermath=aftermath)
+        self._verdict(facts)
         folder = ""
         if self.config.artifacts:
-            folder = collect.artifacts(
-                self.cloud, run.id, self.config, clock=self.clock, info=self.ci.info, warn=self.ci.warning
+            folder = collector.save(
+                self.config.artifacts, Path(self.config.artifacts_path), per_step=self.config.artifacts_per_step
             )
-        aftermath = self._superseded_by(run) if outcome is Outcome.CANCELLED else ""
-        return self._end(outcome, results=results, aftermath=aftermath, artifacts_path=folder)
+        manifest = collector.manifest(self._worth_a_place(results))
+        if manifest.places and self.config.project_directory is None:
+            self.publisher.folder = self._project_folder()
+        self.publisher.details(replace(facts, manifest=manifest, artifacts_path=folder))
+        return self._exit_code(outcome)
+
+    def _worth_a_place(self, results: Results) -> list[str]:
+        """The nodes whose files somebody will want to know."""
+        wanted = (Verdict.FAILED, Verdict.WARNED)
+        everything = bool(self.config.results_path or self.config.junit_path)
+        if not everything and not any(results.counts[verdict] for verdict in wanted):
+            return []
+        # Also what passed, when something was skipped: it leads from the skipped node to its cause.
+        everything = everything or results.counts[Verdict.SKIPPED] > 0
+        return [node.unique_id for node in results.nodes if everything or node.verdict in wanted]
+
+    def _project_folder(self) -> str:
+        """Only for links: not worth a second try, and the token may not be allowed to know."""
+        try:
+            return self.cloud.project_folder(self.config.job_id)
+        except CloudError:
+            return ""
 
     def _superseded_by(self, run: Run) -> str:
         try:
@@ -238,11 +266,23 @@ class Story:
 
     def _end(self, outcome: Outcome, *, closed: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
         """Tell the end. `closed`: nothing is left to do for whoever cleans up after this process."""
+        facts = self._facts(outcome, **more)
+        self._verdict(facts, closed=closed)
+        self.publisher.details(facts)
+        return self._exit_code(outcome)
+
+    def _facts(self, outcome: Outcome, **more: Any) -> Facts:  # noqa: ANN401 - of Facts
         run = self.watcher.run if self.watcher else None
-        if run:
-            self.beginner.settle(run)
-        facts = Facts(outcome=outcome, seconds=self._age, run=run, retries=tuple(self.retries), **more)
-        self.publisher.end(facts, closed=closed)
+        return Facts(
+            outcome=outcome, seconds=self._age, run=run, retries=tuple(self.retries), usual=self._usual, **more
+        )
+
+    def _verdict(self, facts: Facts, *, closed: bool = True) -> None:
+        if facts.run:
+            self.beginner.settle(facts.run)
+        self.publisher.verdict(facts, closed=closed)
+
+    def _exit_code(self, outcome: Outcome) -> ExitCode:
         forgiven = not self.config.fail_on_error and outcome in _FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code
 

@@ -79,6 +79,15 @@ def duration(seconds: float) -> str:
     return f"{minutes}m {whole % 60:02}s" if minutes else f"{whole}s"
 
 
+def size(count: int) -> str:
+    """`812 bytes`, `3.4 MB`."""
+    if count < 1e3:  # noqa: PLR2004 - the smallest of the units below
+        return plural(count, "byte")
+    units = (("kB", 1e3), ("MB", 1e6), ("GB", 1e9))
+    unit, worth = next((pair for pair in reversed(units) if count >= pair[1]), units[0])
+    return f"{count / worth:.1f} {unit}"
+
+
 def plural(count: int, noun: str) -> str:
     """`1 node`, `2 nodes`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -13,6 +13,16 @@ from dbt_action.errors import ConfigError
 from dbt_action.marker import Marker
 from dbt_action.text import cut, one_line
 
+# The field for a pull request's number, by the host of the repository (documented: OpenAPI, CI jobs page).
+# Bitbucket has no native connection; a connection by deploy key has to be told with `pull-request-field`.
+PULL_REQUEST_FIELDS = {
+    "github": "github_pull_request_id",
+    "gitlab": "gitlab_merge_request_id",
+    "azure": "azure_pull_request_id",
+    "bitbucket": "non_native_pull_request_id",
+    "non-native": "non_native_pull_request_id",
+}
+
 # Longest `cause` that is known to be kept (reported: the limit of Airflow's dbt provider).
 MAX_CAUSE = 255
 
@@ -27,6 +37,7 @@ class RunRequest:
     git_sha: str = ""
     git_branch: str = ""
     pull_request: int | None = None
+    pull_request_field: str = PULL_REQUEST_FIELDS["github"]
     overrides: Overrides
 
     def body(self) -> dict[str, Any]:
@@ -38,7 +49,7 @@ class RunRequest:
             "cause": self.cause,
             "git_sha": self.git_sha or None,
             "git_branch": self.git_branch or None,
-            "github_pull_request_id": self.pull_request,
+            self.pull_request_field: self.pull_request,
             "schema_override": self.overrides.schema,
             "dbt_version_override": self.overrides.dbt_version,
             "threads_override": self.overrides.threads,
@@ -65,6 +76,7 @@ def request(config: Config, context: CiContext, *, nonce: str) -> RunRequest:
         git_sha=git_sha,
         git_branch=git_branch,
         pull_request=pull_request or None,
+        pull_request_field=PULL_REQUEST_FIELDS[config.pull_request_field or context.host or "github"],
         overrides=_overrides(config, context),
     )
 

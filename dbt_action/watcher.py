@@ -8,7 +8,8 @@ from dbt_action.cloud import DbtCloud
 from dbt_action.errors import CloudError
 from dbt_action.monitor import Look
 from dbt_action.report import Outcome
-from dbt_action.runs import Run
+from dbt_action.runs import KNOWN, Run
+from dbt_action.steplog import Follower, nodes_done
 
 # A line at least this often, so that nobody wonders whether anything still happens.
 HEARTBEAT = 60.0
@@ -17,12 +18,17 @@ CANCEL_LOOKS = 0.5
 
 
 class Watcher:
-    """Remembers the newest look at the run."""
+    """Remembers the newest look at the run. `usual` is the job's usual duration, in seconds."""
 
-    def __init__(self, cloud: DbtCloud, run: Run, *, here: ci.Ci, clock: Clock, began: float) -> None:
-        """`began` is when the wait began, on `clock`."""
+    def __init__(
+        self, cloud: DbtCloud, run: Run, *, here: ci.Ci, clock: Clock, began: float, follow: bool = False
+    ) -> None:
+        """`began` is when the wait began, on `clock`; `follow` shows the steps' logs as they come."""
         self.cloud, self.run = cloud, run
+        self.usual: float | None = None
         self._ci, self._clock, self._began = here, clock, began
+        self._follower = Follower() if follow else None
+        self._unknown: set[int] = set()
         self._told = ""
         self._told_at = began
 
@@ -57,9 +63,28 @@ class Watcher:
         self._ci.info(f"{text.duration(self._clock.now() - self._began):>7}  {line}")
 
     def _progress(self, look: Look) -> None:
-        """One line for each change, and a heartbeat."""
+        """One line for each change, and a heartbeat that says how far the run is."""
         now = self._clock.now()
-        line = f"No news, asking again: {look.message}" if isinstance(look, CloudError) else report.progress(look)
+        if isinstance(look, CloudError):
+            line, more = f"No news, asking again: {look.message}", ""
+        else:
+            line, more = report.progress(look), self._share(look)
+            self._wonder(look)
         if line != self._told or now - self._told_at >= HEARTBEAT:
             self._told, self._told_at = line, now
-            self.say(line)
+            self.say(line + more)
+        if self._follower and isinstance(look, Run):
+            for excerpt in self._follower.news(look):
+                self._ci.foreign(excerpt.title, excerpt.body)
+
+    def _share(self, run: Run) -> str:
+        step = run.current_step
+        done = nodes_done(step) if step else ""
+        usual = f"usually {text.duration(self.usual)}" if self.usual and not run.final else ""
+        return "".join(f" · {part}" for part in (done, usual) if part)
+
+    def _wonder(self, run: Run) -> None:
+        """Say once that a status is not known here; only dbt Cloud can tell whether such a run is over."""
+        if run.status not in KNOWN and run.status not in self._unknown:
+            self._unknown.add(run.status)
+            self._ci.warning(f"dbt Cloud says status {run.status}, which this version does not know; still watching.")

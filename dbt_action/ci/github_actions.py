@@ -47,6 +47,7 @@ _UNTRUSTED_EVENTS = frozenset({"pull_request", "pull_request_review", "pull_requ
 class GitHubActions(Terminal):
     """A step of a workflow job."""
 
+    key = "github"
     name = "GitHub Actions"
 
     @staticmethod
@@ -146,6 +147,7 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
     build_url = f"{server}/{repository}/actions/runs/{run_id}" if repository and run_id else ""
     return CiContext(
         platform="GitHub Actions",
+        host="github",
         event=name,
         workflow=environ.get("GITHUB_WORKFLOW", ""),
         actor=environ.get("GITHUB_ACTOR", ""),

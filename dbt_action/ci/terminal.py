@@ -1,23 +1,37 @@
-"""A terminal, or a CI that we do not know: plain lines, no commands, no files."""
+"""A terminal, or a CI that we do not know: plain lines, no commands, and files only where the user wants them."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
+from dbt_action import elsewhere, state, text
 from dbt_action.ci.log import Log
 from dbt_action.context import CiContext
 from dbt_action.state import State
+
+# GitLab's limit for a value is that of the whole file, 5 KB; no output of ours is longer than this.
+MAX_OUTPUT = 400
 
 
 class Terminal:
     """What every CI can do, done without any CI. Others override what they do better."""
 
+    # The value of `--ci`.
+    key = "none"
     name = "a terminal"
+    # Files in the working directory, "" for none. The user's own choice comes first.
+    state_file = ""
+    output_file = ""
+    summary_file = ""
 
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:
         """`environ` is read by `context` and by what writes files."""
         self.environ = environ
         self.log = log
+        self._outputs: dict[str, str] = {}
+        self._warned: set[str] = set()
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -27,7 +41,7 @@ class Terminal:
 
     def context(self) -> CiContext:
         """Nothing is known about the build."""
-        return CiContext(platform=self.name)
+        return CiContext(platform=self.name, secrets_hint="Give it as `DBT_TOKEN` in the environment.")
 
     def mask(self, secrets: tuple[str, ...]) -> None:
         """Keep `secrets` out of everything that is printed from now on."""
@@ -54,17 +68,70 @@ class Terminal:
         self.log.lines("\n".join(part for part in (title, file, message) if part), prefix)
 
     def output(self, values: Mapping[str, str]) -> None:
-        """Hand values to later steps; a terminal has none."""
-        del values
+        """Hand values to later steps: a dotenv file that holds the newest value of each."""
+        path = self._path(elsewhere.OUTPUT_FILE, self.output_file)
+        self._outputs |= {variable(name): self._value(value) for name, value in values.items()}
+        if path:
+            self._write(path, "".join(f"{name}={value}\n" for name, value in self._outputs.items()))
+
+    def _value(self, value: str) -> str:
+        """One line without quotes: a dotenv file knows neither line ends nor escapes."""
+        return text.cut(text.one_line(self.log.safe(value)), MAX_OUTPUT)
 
     def save(self, kept: State) -> None:
-        """Keep this for a clean-up after this process; a terminal has none."""
-        del kept
+        """Keep this for `dbt-cloud-run cancel`, which runs in another process."""
+        path = self._path(elsewhere.STATE_FILE, self.state_file)
+        if path:
+            self._write(path, kept.to_json() + "\n")
 
     def saved(self) -> State | None:
         """The state that the process before this one has kept."""
-        return None
+        path = self._path(elsewhere.STATE_FILE, self.state_file)
+        try:
+            return state.from_json(path.read_text(encoding="utf-8")) if path else None
+        except (OSError, ValueError):
+            return None
 
     def summary(self, markdown: str) -> None:
-        """Show a page of Markdown; a terminal has none."""
-        del markdown
+        """Keep a page of Markdown."""
+        path = self._path(elsewhere.SUMMARY_FILE, self.summary_file)
+        if path:
+            self._write(path, text.redact(markdown, self.log.secrets))
+
+    def _path(self, name: str, default: str) -> Path | None:
+        """The file of variable `name`. Azure leaves `$(Name)` in place when there is no such variable."""
+        chosen = self.environ.get(name, "").strip()
+        chosen = default if chosen.startswith("$(") else chosen or default
+        return Path(chosen) if chosen else None
+
+    def _write(self, path: Path, content: str) -> bool:
+        """Write the whole file at once: whoever reads it after this process was killed finds all or nothing."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w",
+                encoding="utf-8",
+                errors="replace",
+                newline="\n",
+                dir=path.parent,
+                prefix=f".{path.name}.",
+                delete=False,
+            ) as part:
+                part.write(content)
+            # Readable for others like any file: a temporary one is not, and artifacts keep the mode.
+            Path(part.name).chmod(0o644)
+            Path(part.name).replace(path)
+        except OSError as error:
+            if str(path) not in self._warned:
+                self._warned.add(str(path))
+                self.warning(f"{path} cannot be written: {error.strerror}. Nothing else depends on it.")
+            return False
+        return True
+
+
+def variable(output: str) -> str:
+    """The name of an output as a variable: `DBT_RUN_` + the name, `run-` not doubled.
+
+    Never the name of an input: a dotenv file of one job becomes the environment of the next.
+    """
+    return "DBT_RUN_" + output.upper().replace("-", "_").removeprefix("RUN_")

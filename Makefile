@@ -1,0 +1,95 @@
+# The verbs of the project. A machine needs Python 3.10 or newer, git and make; the rest is set up in .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+SCENARIO ?= green
+UV := uv==0.13.8
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+SCRIPTS := .ci/run composite/run.sh
+COGGED := action.yml composite/action.yml README.md
+
+# Settings of the caller that would send packages elsewhere or change what this Python imports.
+# Those that say where packages come from (index, certificates, proxies) stay.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS PIP_DRY_RUN
+unexport PIP_REQUIRE_VIRTUALENV PIP_NO_BINARY PIP_ONLY_BINARY PIP_PYTHON
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+export PIP_ROOT_USER_ACTION = ignore
+
+.PHONY: help demo test lint image e2e bench lock generate clean
+
+help:
+	@echo "make demo       run the action against a dbt Cloud on this machine (SCENARIO=green, failing-test or failing-model)"
+	@echo "make test       all tests that need no Docker engine"
+	@echo "make lint       style, types, workflows, action files, Dockerfile, scripts, generated blocks"
+	@echo "make image      build the container image as dbt-cloud-run-action"
+	@echo "make e2e        run the real action.yml with a real workflow runner (needs a Docker engine)"
+	@echo "make bench      time from the start of the process to the first request"
+	@echo "make generate   write the generated blocks of action.yml, composite/action.yml and README.md"
+	@echo "make lock       renew requirements.txt and requirements-dev.txt"
+	@echo "make clean      remove what the verbs have made"
+
+demo: $(READY)
+	@$(RUN) -m demo $(if $(KEEP),--keep) $(SCENARIO)
+
+test: $(READY)
+	@$(RUN) -m pytest
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -m cogapp --check -r -PU $(COGGED)
+	$(VENV)/bin/zizmor --offline --no-progress --quiet --strict-collection --persona pedantic .
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/bin/hadolint Dockerfile
+	$(VENV)/bin/shellcheck $(SCRIPTS)
+
+image:
+	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t dbt-cloud-run-action .
+
+e2e: $(READY)
+	@$(RUN) -m pytest -m e2e tests/e2e
+
+bench: $(READY)
+	@$(RUN) benchmarks/startup.py
+
+generate: $(READY)
+	$(RUN) -m cogapp -r -PU $(COGGED)
+
+lock:
+	@echo "Renewing the locks with $(UV)"
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet $(UV)
+	@.venv-lock/bin/uv pip compile --quiet --upgrade $(LOCK_OPTIONS) pyproject.toml -o requirements.txt
+	@.venv-lock/bin/uv pip compile --quiet --upgrade $(LOCK_OPTIONS) -c requirements.txt --group dev \
+		pyproject.toml -o requirements-dev.txt
+
+LOCK_OPTIONS := --universal --python-version 3.10 --generate-hashes --no-strip-extras --no-emit-index-url \
+	--custom-compile-command "make lock"
+
+clean:
+	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is younger than the lock, or the environment is made anew.
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "This needs Python 3.10 or newer, and '$(PYTHON)' is not. Name another one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Setting up $(VENV) from requirements-dev.txt (once, about a minute) …"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --require-hashes --only-binary :all: -r requirements-dev.txt >$(VENV)/setup.log 2>&1 || { \
+		cat $(VENV)/setup.log >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,159 @@
+"""GitLab CI: its variables, its log, its report files; commit statuses and notes are in `hosts.gitlab`.
+
+https://docs.gitlab.com/ci/variables/predefined_variables/
+https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from dbt_action.ci.terminal import Terminal
+from dbt_action.context import CiContext, PullRequest
+
+# Report files for `artifacts: reports:`; GitLab shows the first on the job's page, the second in the merge request.
+LINKS = Path("dbt-links.json")
+CODE_QUALITY = Path("dbt-code-quality.json")
+
+_SECRETS_HINT = (
+    "Store it as a masked variable `DBT_TOKEN` (Settings → CI/CD → Variables). A variable that is marked as protected "
+    "is missing in pipelines of branches that are not, so in most merge requests."
+)
+_RED, _YELLOW, _RESET = "\x1b[0;31m", "\x1b[0;33m", "\x1b[0m"
+_CLEAR = "\x1b[0K"
+
+
+class GitLabCi(Terminal):
+    """A job of a pipeline."""
+
+    key = "gitlab"
+    name = "GitLab CI"
+    # Relative to the working directory: CI_PROJECT_DIR is not where gitlab-ci-local's shell runs.
+    state_file = ".dbt-cloud-run.json"
+    output_file = "dbt.env"
+    summary_file = "dbt-summary.md"
+
+    _sections = 0
+
+    @staticmethod
+    def detected(environ: Mapping[str, str]) -> bool:
+        """Any value will do: gitlab-ci-local says `false`."""
+        return bool(environ.get("GITLAB_CI"))
+
+    def context(self) -> CiContext:
+        """The job as its variables tell it."""
+        return read_context(self.environ)
+
+    def warning(self, message: str, title: str = "", file: str = "") -> None:
+        """A yellow line; with a file also an entry in the Code Quality report."""
+        self._mark(f"{_YELLOW}Warning:{_RESET} ", message, title, file)
+        self._report_quality("minor", message, title, file)
+
+    def error(self, message: str, title: str = "", file: str = "") -> None:
+        """A red line; with a file also an entry in the Code Quality report."""
+        self._mark(f"{_RED}Error:{_RESET} ", message, title, file)
+        self._report_quality("major", message, title, file)
+
+    def foreign(self, title: str, body: str) -> None:
+        """A collapsed section."""
+        self._sections += 1
+        name = f"dbt_cloud_run_{self._sections}"
+        header = self.log.safe(title).replace("\n", " ")
+        self.log.command(f"{_CLEAR}section_start:{_now()}:{name}[collapsed=true]\r{_CLEAR}{header}")
+        self.log.lines(body, "│ ")
+        self.log.command(f"{_CLEAR}section_end:{_now()}:{name}\r{_CLEAR}")
+
+    def output(self, values: Mapping[str, str]) -> None:
+        """The dotenv report, and a link on the job's page, for which GitLab wants no token."""
+        super().output(values)
+        url = self._outputs.get("DBT_RUN_URL", "")
+        if url:
+            label = f"dbt Cloud run {self._outputs.get('DBT_RUN_ID', '')}".strip()
+            self._write(LINKS, json.dumps({"dbt Cloud": [{"external_link": {"label": label, "url": url}}]}))
+
+    _quality: tuple[dict[str, Any], ...] = ()
+
+    def _report_quality(self, severity: str, message: str, title: str, file: str) -> None:
+        """https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format ."""
+        if not file:
+            return
+        words = self.log.safe(f"{title}: {message}" if title else message)
+        entry = {
+            "description": words,
+            "check_name": "dbt",
+            "fingerprint": hashlib.sha256(f"{file}\n{words}".encode("utf-8", "replace")).hexdigest(),
+            "severity": severity,
+            "location": {"path": self.log.safe(file), "lines": {"begin": 1}},
+        }
+        self._quality += (entry,)
+        self._write(CODE_QUALITY, json.dumps(self._quality))
+
+
+def read_context(environ: Mapping[str, str]) -> CiContext:
+    """The build's context from the job's variables."""
+    # The repository is on GitHub, and GitLab only builds its pull requests.
+    external = bool(environ.get("CI_EXTERNAL_PULL_REQUEST_IID"))
+    pull_request = _pull_request(environ)
+    # In merged results pipelines and merge trains CI_COMMIT_SHA is a merge commit that exists on GitLab only;
+    # in plain ones the first variable is empty.
+    sha = (pull_request.head_sha if pull_request else "") or environ.get("CI_COMMIT_SHA", "")
+    tag = environ.get("CI_COMMIT_TAG", "")
+    own_branch = environ.get("CI_COMMIT_BRANCH") or ("" if tag else environ.get("CI_COMMIT_REF_NAME", ""))
+    branch = pull_request.head_branch if pull_request and pull_request.head_branch else own_branch
+    project_url = environ.get("CI_PROJECT_URL", "")
+    repository = environ.get("CI_PROJECT_PATH", "")
+    if external:
+        repository = environ.get("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY", "")
+    return CiContext(
+        platform=GitLabCi.name,
+        host="github" if external else "gitlab",
+        event=environ.get("CI_PIPELINE_SOURCE", ""),
+        workflow=environ.get("CI_JOB_NAME", ""),
+        actor=environ.get("GITLAB_USER_LOGIN", ""),
+        repository=repository,
+        sha=sha,
+        branch=branch,
+        tag=tag,
+        pull_request=pull_request,
+        build_url=environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL", ""),
+        commit_url=f"{project_url}/-/commit/{sha}" if project_url and sha and not external else "",
+        build_id=environ.get("CI_PIPELINE_ID", ""),
+        job=environ.get("CI_JOB_NAME", ""),
+        secrets_withheld="this is a merge request from a fork" if pull_request and pull_request.fork else "",
+        secrets_hint=_SECRETS_HINT,
+    )
+
+
+def _pull_request(environ: Mapping[str, str]) -> PullRequest | None:
+    """The IID is the number that people see; CI_MERGE_REQUEST_ID is another one, of the whole instance."""
+    for prefix in ("CI_MERGE_REQUEST_", "CI_EXTERNAL_PULL_REQUEST_"):
+        number = environ.get(f"{prefix}IID", "")
+        if number.isdecimal():
+            source, target = _SOURCE_AND_TARGET[prefix]
+            return PullRequest(
+                number=int(number),
+                head_sha=environ.get(f"{prefix}SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", ""),
+                head_branch=environ.get(f"{prefix}SOURCE_BRANCH_NAME", ""),
+                base_branch=environ.get(f"{prefix}TARGET_BRANCH_NAME", ""),
+                fork=environ.get(source, "") != environ.get(target, ""),
+            )
+    return None
+
+
+_SOURCE_AND_TARGET = {
+    "CI_MERGE_REQUEST_": ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
+    "CI_EXTERNAL_PULL_REQUEST_": (
+        "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY",
+        "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY",
+    ),
+}
+
+
+def _now() -> int:
+    """GitLab shows how long a section took."""
+    return int(datetime.now(timezone.utc).timestamp())

@@ -1,0 +1,76 @@
+"""What an input is: its kind, its names, the variables that may carry it; which inputs there are is in `inputs`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a value has to look like; `config` has one parser for each."""
+
+    TEXT = "text"
+    SENTENCE = "sentence"
+    TOKEN = "token"  # noqa: S105 - a kind of input, not a token
+    URL = "URL"
+    JOB_URL = "URL of a job's page"
+    ID = "integer"
+    COUNT = "positive integer"
+    BOOLEAN = "true or false"
+    CHOICE = "choice"
+    COMMIT = "commit hash"
+    BRANCH = "branch"
+    PULL_REQUEST = "number or none"
+    STEPS = "commands"
+    INTERVAL = "seconds or auto"
+    MINUTES = "minutes"
+    RETRIES = "number from 0 to 10"
+    PATTERNS = "names or globs"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input of the action.
+
+    `default` is what a user would have to write to get the default behaviour, or a sentence in
+    parentheses where no single value says it; "" means that there is none. `aliases` are input names
+    of other actions, `environment` the variable names of dbt's own CI guide and of other dbt Cloud
+    command-line tools. `known_as` is the variable where it has a name of its own.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    secret: bool = False
+    aliases: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    known_as: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The input's environment variable: `DBT_` + the name, `dbt-` not doubled."""
+        return self.known_as or _variable(self.name)
+
+    def lookups(self) -> tuple[str, ...]:
+        """Every environment variable that may carry this input, the strongest first.
+
+        `INPUT_*` is what a CI sets for a step's own inputs, so it comes before variables that may
+        have been set for a whole workflow. The runner keeps hyphens (`INPUT_JOB-ID`); other tools
+        turn them into underscores.
+        """
+        names = (self.name, *self.aliases)
+        from_step = [f"INPUT_{form}" for name in names for form in _spellings(name.upper())]
+        mapped = [self.variable, *(_variable(name) for name in self.aliases)]
+        return tuple(dict.fromkeys([*from_step, *mapped, *self.environment]))
+
+
+def _spellings(name: str) -> tuple[str, str]:
+    return name.replace("_", "-"), name.replace("-", "_")
+
+
+def _variable(name: str) -> str:
+    plain = name.upper().replace("-", "_")
+    return plain if plain.startswith("DBT_") else f"DBT_{plain}"

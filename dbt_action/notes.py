@@ -1,0 +1,62 @@
+"""Which nodes are worth an annotation, on which file; the CI's commands for them are in `ci`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbt_action.manifest import Manifest
+from dbt_action.results import Node, Results, Verdict
+
+# GitHub shows ten of each level for a step; one is kept for the headline, and for a warning of our own.
+MAX_EACH = 9
+# What breaks others comes first.
+_FIRST = ("model", "seed", "snapshot", "function")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """A node's result on its file; `file` is a path in the repository, "" when it is not known."""
+
+    failed: bool
+    title: str
+    message: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The annotations for which there is room, and how many more there are."""
+
+    told: tuple[Annotation, ...]
+    untold: int
+
+
+def pick(results: Results, manifest: Manifest, folder: str) -> Picked:
+    """The failed and warned nodes of the root project, the most useful first.
+
+    `folder` is the dbt project's folder in the repository. Without a manifest nobody knows which project a
+    node is of, and all are taken.
+    """
+    told: list[Annotation] = []
+    untold = 0
+    for verdict in (Verdict.FAILED, Verdict.WARNED):
+        nodes = [node for node in results.of(verdict) if not manifest.project or manifest.file(node.unique_id)]
+        nodes.sort(key=lambda node: node.kind not in _FIRST)
+        told += [_annotation(node, manifest, folder) for node in nodes[:MAX_EACH]]
+        untold += len(nodes[MAX_EACH:])
+    return Picked(tuple(told), untold)
+
+
+def path(manifest: Manifest, folder: str, unique_id: str) -> str:
+    """The node's file in the repository, "" when it is not known or not there."""
+    file = manifest.file(unique_id)
+    return f"{folder}/{file}" if file and folder else file
+
+
+def _annotation(node: Node, manifest: Manifest, folder: str) -> Annotation:
+    return Annotation(
+        failed=node.verdict is Verdict.FAILED,
+        title=f"{node.name} ({node.kind})",
+        message=node.message or node.status,
+        file=path(manifest, folder, node.unique_id),
+    )

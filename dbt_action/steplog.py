@@ -1,0 +1,60 @@
+"""The logs of a run's steps: what is new in them, how far they say dbt is, what of them is shown at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dbt_action.runs import Run, RunStatus, RunStep
+from dbt_action.text import plain
+
+# GitHub shows the last few thousand lines of a step's log.
+MAX_LINES = 2_000
+_TAIL_LINES = 10
+# `12 of 27 OK created sql view model …`, of dbt Core; a line with START tells of a beginning, not of an end.
+_NODE_LINE = re.compile(r"\b(\d{1,7}) of (\d{1,7}) (\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part of a step's log and what it is."""
+
+    title: str
+    body: str
+
+
+def nodes_done(step: RunStep) -> str:
+    """How far dbt is, as its log tells: `41 of 120 nodes`, or ""."""
+    ended = [match for match in _NODE_LINE.finditer(plain(step.logs)) if match[3] != "START"]
+    return f"{len(ended)} of {ended[-1][2]} nodes" if ended else ""
+
+
+class Follower:
+    """Remembers how much of each step's log has been seen."""
+
+    def __init__(self) -> None:
+        """Nothing has been seen."""
+        self._seen: dict[int, int] = {}
+
+    def news(self, run: Run) -> Iterator[Excerpt]:
+        """The whole lines that each step's log has got since the last call."""
+        for step in run.steps:
+            seen = self._seen.get(step.index, 0)
+            running = step.status in (RunStatus.STARTING, RunStatus.RUNNING) and not run.final
+            end = step.logs.rfind("\n") + 1 if running else len(step.logs)
+            # A log that got shorter is another one: only its end was sent.
+            if end > seen:
+                self._seen[step.index] = end
+                yield Excerpt(f"Step {step.index}: {step.name}", step.logs[seen:end].strip("\n"))
+
+
+def at_the_end(run: Run) -> Iterator[Excerpt]:
+    """After a failure: the logs of failed steps, and the tails of the others."""
+    for step in run.steps:
+        failed = step.status == RunStatus.ERROR
+        lines = [line for line in plain(step.logs).split("\n") if line.strip()]
+        shown = lines[-(MAX_LINES if failed else _TAIL_LINES) :]
+        if shown:
+            part = f" (the last {len(shown)} of {len(lines)} lines)" if len(shown) < len(lines) else ""
+            yield Excerpt(f"Log of step {step.index}: {step.name}{part}", "\n".join(shown))

@@ -1,0 +1,69 @@
+"""A run's nodes as a Mermaid gantt, small enough to be read; what else a summary holds is `summary`'s work."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from dbt_action.results import Node, Results, Verdict
+
+# More bars than these cannot be read, and Mermaid refuses a text of 50,000 characters.
+MAX_BARS = 60
+MAX_THREADS = 12
+_MAX_NAME = 40
+_TAGS = {Verdict.FAILED: "crit, ", Verdict.WARNED: "active, ", Verdict.PASSED: "done, "}
+
+
+def gantt(results: Results) -> str:
+    """The longest nodes by thread; "" when fewer than two nodes have a time.
+
+    Times are counted from the first node's begin, so that they read the same in every time zone.
+    """
+    timed = [node for node in results.nodes if node.began is not None and node.ended is not None]
+    longest = sorted(timed, key=lambda node: node.seconds, reverse=True)[:MAX_BARS]
+    if len(longest) < 2:  # noqa: PLR2004 - a single bar tells nothing
+        return ""
+    zero = min(_began(node) for node in timed)
+    threads: dict[str, list[Node]] = defaultdict(list)
+    for node in sorted(longest, key=_began):
+        threads[node.thread].append(node)
+    lines = ["gantt", "    dateFormat HH:mm:ss.SSS", "    axisFormat %H:%M:%S"]
+    for thread in sorted(threads, key=_number)[:MAX_THREADS]:
+        lines.append(f"    section {_plain(thread).removesuffix(' worker') or 'Thread'}")
+        lines += [_bar(node, zero) for node in threads[thread]]
+    return "\n".join(lines)
+
+
+def shown(results: Results) -> str:
+    """What `gantt` leaves out, as a title: `the 60 longest of 5,000 nodes`."""
+    timed: Sequence[Node] = [node for node in results.nodes if node.began is not None]
+    return f"the {MAX_BARS} longest of {len(timed):,} nodes" if len(timed) > MAX_BARS else f"{len(timed)} nodes"
+
+
+def _bar(node: Node, zero: float) -> str:
+    begin = _began(node) - zero
+    # A bar without a length would not be drawn.
+    end = max((node.ended or 0.0) - zero, begin + 0.001)
+    return f"    {_plain(node.name)[:_MAX_NAME]} : {_TAGS.get(node.verdict, '')}{_clock(begin)}, {_clock(end)}"
+
+
+def _began(node: Node) -> float:
+    return node.began or 0.0
+
+
+def _number(thread: str) -> tuple[int, str]:
+    match = re.search(r"\d+", thread)
+    return int(match[0][:9]) if match else 0, thread
+
+
+def _plain(name: str) -> str:
+    """Colons, commas, semicolons and hashes mean something to Mermaid; a word character never does."""
+    return re.sub(r"[^\w.\- ]", "", name).strip() or "node"
+
+
+def _clock(seconds: float) -> str:
+    milliseconds = min(round(seconds * 1000), 24 * 3600 * 1000 - 1)
+    hours, rest = divmod(milliseconds, 3600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
