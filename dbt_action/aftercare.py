@@ -2,79 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from dbt_action import marker, report, retry
-from dbt_action.begin import last_retry
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
-from dbt_action.errors import CloudError, ExitCode
+from dbt_action.errors import CloudError, ExitCode, NotFound
 from dbt_action.publish import Publisher
 from dbt_action.report import Facts, Outcome
 from dbt_action.runs import Run
 from dbt_action.session import Session, Timeouts
+from dbt_action.start import LOOKS
 from dbt_action.state import State
 from dbt_action.watcher import Watcher
 
 # GitHub gives a clean-up a little less than five minutes.
 PATIENCE = 60.0
-# How long a trigger that was on its way may take to show its run.
-SEARCH = 20.0
+# How long the run of a request that was on its way may take to show.
+SEARCH = sum(LOOKS)
 _PAUSE = 2.0
 
 
 def tidy(publisher: Publisher, kept: State, *, clock: Clock, timeouts: Timeouts) -> ExitCode:
-    """Cancel the run that `kept` tells of if it is still going, and close its status if nobody has."""
-    if kept.closed:
+    """Cancel the runs that `kept` tells of if they are still going, and close the status if nobody has."""
+    publisher.name_job(kept.job_name)
+    if kept.run_closed:
+        if kept.untold:
+            publisher.catch_up(kept.untold)
         return ExitCode.OK
     config, ci = publisher.config, publisher.ci
     ci.info("The step before did not come to its end; looking what it has left behind.")
-    publisher.name_job(kept.job_name)
     session = Session(config.dbt_url, config.dbt_token, clock=clock, timeouts=timeouts)
     cloud = DbtCloud(session, account_id=config.account_id)
     began = clock.now()
     try:
-        run = _left_behind(cloud, kept, config.job_id, clock)
-        if run is None:
+        runs = _left_behind(cloud, kept, config.job_id, clock)
+        if not runs:
             ci.info("No dbt Cloud run was started.")
             return ExitCode.OK
-        watcher = Watcher(cloud, run, here=ci, clock=clock, began=began)
-        aftermath = _close(watcher, config.on_cancel)
+        watchers = [Watcher(cloud, run, here=ci, clock=clock, began=began) for run in runs]
+        aftermath = " ".join(_close(watcher, config.on_cancel) for watcher in watchers).strip()
     except CloudError as error:
         ci.error(f"A dbt Cloud run may still be going. {error.explanation}", title="The clean-up failed")
         return ExitCode.CLOUD
     finally:
         session.close()
-    over = watcher.run.final and not aftermath
-    outcome = report.judge(watcher.run) if over else Outcome.INTERRUPTED
-    facts = Facts(outcome=outcome, seconds=clock.now() - began, run=watcher.run, aftermath=aftermath)
+    run = watchers[-1].run
+    outcome = Outcome.INTERRUPTED if aftermath or not run.final else report.judge(run)
+    facts = Facts(outcome=outcome, seconds=clock.now() - began, run=run, aftermath=aftermath)
     publisher.verdict(facts, closed=True)
     publisher.details(facts)
     return ExitCode.OK
 
 
-def _left_behind(cloud: DbtCloud, kept: State, job_id: int, clock: Clock) -> Run | None:
-    """The newest run of the step: by its number, by the marker of its trigger, or as the retry of either."""
+def _left_behind(cloud: DbtCloud, kept: State, job_id: int, clock: Clock) -> list[Run]:
+    """The runs of the step, the newest last: by number, by the marker of the trigger, and the retries of either."""
     deadline = clock.now() + SEARCH
     while True:
-        newest = _patiently(partial(cloud.newest, job_id), clock)
-        ours = [run for run in newest if run.id == kept.run_id or _marked(run, kept)]
-        run_id = last_retry(newest, min(ours, key=lambda run: run.id)).id if ours else kept.run_id
-        if run_id is not None:
-            return _patiently(partial(cloud.get_run, run_id), clock)
-        if clock.now() >= deadline:
-            return None
+        newest = retry.persist(partial(cloud.newest, job_id), clock=clock, patience=PATIENCE)
+        ids = _ours(newest, kept)
+        searching = kept.in_flight and ids <= {kept.run_id} and clock.now() < deadline
+        if not searching:
+            known = ids | ({kept.run_id} if kept.run_id is not None else set())
+            return [
+                # A run may be invisible for a while after its start.
+                retry.persist(partial(cloud.get_run, run_id), clock=clock, patience=PATIENCE, also=(NotFound,))
+                for run_id in sorted(known)
+            ]
         clock.sleep(_PAUSE)
 
 
-def _marked(run: Run, kept: State) -> bool:
-    found = marker.find(run.cause)
-    return found is not None and str(found) == kept.marker
-
-
-def _patiently(call: Callable[[], retry.T], clock: Clock) -> retry.T:
-    return retry.persist(call, clock=clock, patience=PATIENCE)
+def _ours(newest: tuple[Run, ...], kept: State) -> set[int]:
+    ids: set[int] = set()
+    for run in sorted(newest, key=lambda run: run.id):
+        found = marker.find(run.cause)
+        marked = found is not None and str(found) == kept.marker
+        if marked or run.id == kept.run_id or run.retrying in ids:
+            ids.add(run.id)
+    return ids
 
 
 def _close(watcher: Watcher, on_cancel: str) -> str:
@@ -83,4 +88,4 @@ def _close(watcher: Watcher, on_cancel: str) -> str:
         return ""
     if on_cancel == "leave":
         return "The step was stopped; the dbt Cloud run has been left going (`on-cancel: leave`)."
-    return f"The step was stopped before the run was over. {watcher.cancel(PATIENCE)}"
+    return f"The step was stopped before run {watcher.run.id} was over. {watcher.cancel(PATIENCE)}"

@@ -8,7 +8,7 @@ from dbt_action import marker, start
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
 from dbt_action.errors import CloudError
-from dbt_action.runs import GOING, Run, RunStatus
+from dbt_action.runs import Run, RunStatus
 from dbt_action.trigger import RunRequest
 
 Tell = Callable[[str], None]
@@ -27,13 +27,22 @@ class NotStarted(CloudError):
 class Beginner:
     """Starts runs for one request. Past `deadline` (on `clock`) nothing more is tried."""
 
-    def __init__(self, cloud: DbtCloud, request: RunRequest, *, clock: Clock, deadline: float, tell: Tell) -> None:
-        """Nothing is sent here."""
+    def __init__(
+        self,
+        cloud: DbtCloud,
+        request: RunRequest,
+        *,
+        clock: Clock,
+        deadline: float,
+        tell: Tell,
+        remember: Callable[[Run | None], None],
+    ) -> None:
+        """`remember` is told the run that a request is about to take up, None for a new one. Nothing is sent here."""
         self.cloud, self.request = cloud, request
-        self.clock, self.deadline, self.tell = clock, deadline, tell
+        self.clock, self.deadline, self.tell, self.remember = clock, deadline, tell, remember
         # More than one trigger was sent, so a twin of the run may turn up late.
         self.doubt = False
-        # Finds the run of a request that is on its way right now.
+        # Finds the run of a request whose fate is unknown. Whoever takes the run over sets it back.
         self.in_flight: Callable[[], tuple[Run, ...]] | None = None
 
     def begin(self, *, resume: bool) -> Run:
@@ -41,7 +50,7 @@ class Beginner:
         earlier = self._earlier() if resume else None
         if earlier is None:
             return self._triggered()
-        if earlier.status in GOING:
+        if not earlier.final:
             self.tell(f"Run {earlier.id} of an earlier attempt is still going; watching that one.")
             return earlier
         if earlier.can_retry:
@@ -61,6 +70,7 @@ class Beginner:
 
     def retried(self, failed: Run) -> Run:
         """Dbt Cloud's retry of `failed`, which is a run of its own. Raises NotStarted."""
+        self.remember(failed)
         return self._once(lambda: self.cloud.retry(failed.id), lambda: self._retries_of(failed))
 
     def ours(self) -> tuple[Run, ...]:
@@ -74,7 +84,7 @@ class Beginner:
             return
         try:
             for twin in self.ours():
-                if twin.id != run.id and twin.status in GOING and twin.retrying is None:
+                if twin.id != run.id and not twin.final and twin.retrying is None:
                     self.tell(f"dbt Cloud has started run {twin.id} for the same trigger; cancelling that one.")
                     self.cloud.cancel(twin.id)
         except CloudError as error:
@@ -91,6 +101,7 @@ class Beginner:
             return None
 
     def _triggered(self) -> Run:
+        self.remember(None)
         run = self._once(lambda: self.cloud.trigger(self.request), self.ours)
         self.settle(run)
         return run
@@ -107,8 +118,8 @@ class Beginner:
             deadline=self.deadline,
             tell=self.tell,
         )
-        self.in_flight = None
         if isinstance(started, start.GiveUp):
+            self.in_flight = find if started.doubt else None
             raise NotStarted(started)
         self.doubt = self.doubt or started.doubt
         return started.run
@@ -142,7 +153,7 @@ def superseded(runs: tuple[Run, ...], run: Run, ours: marker.Marker) -> tuple[Ru
     return tuple(
         other
         for other in runs
-        if other.status in GOING
+        if not other.final
         and other.id < run.id
         and (found := marker.find(other.cause)) is not None
         and ours.other_build(found)

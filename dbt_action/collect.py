@@ -14,7 +14,8 @@ from dbt_action import manifest as manifest_
 from dbt_action import results as results_
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
-from dbt_action.errors import CloudError, Malformed, NotFound, Unavailable
+from dbt_action.config import Config
+from dbt_action.errors import CloudError, Malformed, NotFound
 from dbt_action.runs import Run, RunStatus
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ RUN_RESULTS = "run_results.json"
 # Commands that leave a run_results.json behind.
 _WITH_RESULTS = re.compile(r"^dbt\b.*\b(build|run|test|seed|snapshot|retry|compile|clone|run-operation)\b")
 _DONE = frozenset({RunStatus.SUCCESS, RunStatus.ERROR})
+# Failures in a row after which the rest of the artifacts is not tried: a run may have thousands.
+_MAX_FAILURES = 3
 # A download that is worth a line while it goes on.
 _LARGE = 50 * 1024 * 1024
 _READ = 1024 * 1024
@@ -41,6 +44,7 @@ class Collector:
         # `artifacts_saved` is a hint that nothing more will come.
         self._late = clock.now() + (0.0 if run.artifacts_saved else LATE)
         self._saved: dict[str, Path] = {}
+        self._failures = 0
 
     def results(self) -> results_.Results:
         """The results of every dbt step; the API's default is the last step's alone, often that of the docs."""
@@ -55,9 +59,12 @@ class Collector:
         with self._cloud.artifact(self._run.id, RUN_RESULTS, step=step) as chunks:
             return _understood(RUN_RESULTS, lambda: results_.read(chunks, step=step))
 
-    def manifest(self, unique_ids: Iterable[str]) -> manifest_.Manifest:
-        """The places of these nodes; from the file when it has been saved, else while it streams by."""
-        wanted = tuple(unique_ids)
+    def manifest(self, found: results_.Results, *, everything: bool) -> manifest_.Manifest:
+        """The places of the nodes that somebody will look for: what failed or warned, or `everything`.
+
+        Read from the file when it has been saved, else while it streams by.
+        """
+        wanted = _worth_a_place(found, everything=everything)
         if not wanted:
             return manifest_.NO_MANIFEST
         if MANIFEST in self._saved:
@@ -70,35 +77,50 @@ class Collector:
         self._ci.info("The run has no readable manifest.json, so the files of its nodes are not known.")
         return manifest_.NO_MANIFEST
 
-    def _manifest_of(self, step: int | None, wanted: tuple[str, ...]) -> manifest_.Manifest:
+    def project_folder(self, job_id: int) -> str:
+        """The dbt project's folder in its repository, "" for the root.
+
+        Only for links: not worth a second try, and the token may not be allowed to know.
+        """
+        try:
+            return self._cloud.project_folder(job_id)
+        except CloudError:
+            return ""
+
+    def _manifest_of(self, step: int | None, wanted: list[str]) -> manifest_.Manifest:
         with self._cloud.artifact(self._run.id, MANIFEST, step=step) as chunks:
             return _understood(MANIFEST, lambda: manifest_.read(chunks, wanted))
 
-    def save(self, patterns: tuple[str, ...], folder: Path, *, per_step: bool) -> str:
-        """Save what `patterns` name below `folder`; that folder when anything was saved.
-
-        `per_step` adds the files that each dbt step wrote, in folders `step-<index>`.
-        """
+    def save(self, config: Config) -> str:
+        """Save what `config.artifacts` names below `config.artifacts_path`; that folder when anything was saved."""
+        if not config.artifacts:
+            return ""
         try:
             names = self._patiently(self._names)
         except CloudError as error:
             self._ci.warning(f"The list of artifacts could not be had: {error.explanation}")
             return ""
-        for pattern in artifacts.unmatched(names, patterns):
-            self._ci.warning(
-                f"No artifact of the run matches {pattern!r}. It has {text.plural(len(names), 'artifact')}."
-            )
-        chosen = artifacts.chosen(names, patterns)
-        sizes = [size for name in chosen if (size := self._save(name, folder, name)) is not None]
-        for step in self._steps if per_step else ():
-            # Only files of the target folder itself are known by step.
-            for name in (name for name in chosen if "/" not in name):
-                size = self._save(name, folder, f"step-{step.index}/{name}", step=step.index)
-                sizes += [size] if size is not None else []
+        for pattern in artifacts.unmatched(names, config.artifacts):
+            have = text.plural(len(names), "artifact")
+            self._ci.warning(f"No artifact of the run matches {pattern!r}. It has {have}.")
+        folder = Path(config.artifacts_path)
+        sizes = [
+            size
+            for name, as_name, step in self._wanted(names, config)
+            if (size := self._save(name, folder, as_name, step=step)) is not None
+        ]
         if not sizes:
             return ""
         self._ci.info(f"Saved {text.plural(len(sizes), 'artifact')} ({text.size(sum(sizes))}) in {folder}")
         return str(folder)
+
+    def _wanted(self, names: Iterable[str], config: Config) -> Iterator[tuple[str, str, int | None]]:
+        """(artifact, name of its file, step) of everything to save."""
+        chosen = artifacts.chosen(names, config.artifacts)
+        yield from ((name, name, None) for name in chosen)
+        for step in self._steps if config.artifacts_per_step else ():
+            # Only files of the target folder itself are known by step.
+            yield from ((name, f"step-{step.index}/{name}", step.index) for name in chosen if "/" not in name)
 
     def _names(self) -> tuple[str, ...]:
         names = self._cloud.artifact_names(self._run.id)
@@ -109,6 +131,8 @@ class Collector:
 
     def _save(self, name: str, folder: Path, as_name: str, *, step: int | None = None) -> int | None:
         """The size of the saved file, None when there is none."""
+        if self._failures >= _MAX_FAILURES:
+            return None
         path = artifacts.safe_path(as_name)
         if path is None:
             self._ci.warning(f"Artifact {name!r} is not saved: its name leads out of the folder or is not portable.")
@@ -122,11 +146,14 @@ class Collector:
                 self._ci.warning(f"Artifact {name} is not there: {error.message}")
             return None
         except CloudError as error:
-            self._ci.warning(f"Artifact {name} could not be fetched: {error.explanation}")
+            self._failures += 1
+            last = " No more are fetched." if self._failures == _MAX_FAILURES else ""
+            self._ci.warning(f"Artifact {name} could not be fetched: {error.explanation}{last}")
             return None
         except OSError as error:
             self._ci.warning(f"Artifact {name} could not be written to {folder}: {error.strerror}.")
             return None
+        self._failures = 0
         if step is None:
             self._saved[name] = target
         return size
@@ -150,14 +177,19 @@ class Collector:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """`call`, repeated for a while also when the thing is not there yet."""
+        patience = max(0.0, self._late - self._clock.now())
+        return retry.persist(call, clock=self._clock, patience=patience, also=(NotFound,))
 
-        def attempt() -> T:
-            try:
-                return call()
-            except NotFound as error:
-                raise Unavailable(error.message, hint=error.hint) from None
 
-        return retry.persist(attempt, clock=self._clock, patience=max(0.0, self._late - self._clock.now()))
+def _worth_a_place(found: results_.Results, *, everything: bool) -> list[str]:
+    counts = found.counts
+    failed, warned = counts[results_.Verdict.FAILED], counts[results_.Verdict.WARNED]
+    if not everything and not failed and not warned:
+        return []
+    # What passed leads from a skipped node to its cause.
+    everything = everything or counts[results_.Verdict.SKIPPED] > 0
+    looked_for = (results_.Verdict.FAILED, results_.Verdict.WARNED)
+    return [node.unique_id for node in found.nodes if everything or node.verdict in looked_for]
 
 
 def write(path: str, content: bytes, here: ci.Ci) -> str:

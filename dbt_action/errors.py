@@ -8,12 +8,13 @@ ActionError
     │   ├── Forbidden      403
     │   ├── NotFound       404
     │   ├── Rejected       400, 405, 422 and other 4xx
-    │   └── Misdirected    redirects and pages: the address is not the API's
+    │   └── Misdirected    a redirect: the address is not the API's
     └── transient          asking again may help
         ├── RateLimited    429
         ├── Unreachable    nothing was sent: DNS, refused connection, TLS
         ├── Unavailable    5xx, timeouts, dropped connections
         └── Malformed      an answer that cannot be read
+            └── WebPage    a page for people, with status 200
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Rejected(CloudError):
 
 
 class Misdirected(CloudError):
-    """Something answered that is not the API: a redirect, or a page with status 200."""
+    """Something answered that is not the API: a redirect to elsewhere."""
 
 
 class RateLimited(CloudError):
@@ -113,3 +114,7 @@ class Malformed(CloudError):
     """The answer is not the JSON that it should be; dbt Cloud may have done the work all the same."""
 
     transient = True
+
+
+class WebPage(Malformed):
+    """A page for people came back: the host is not the API, or a proxy has a bad day."""

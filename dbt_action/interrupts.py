@@ -1,9 +1,11 @@
-"""Signals become one exception, once; which signals there are and who installs the handler is `app.main`'s."""
+"""Signals become one exception; which signals there are and who installs the handler is `app`'s work."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from dbt_action.clock import Clock
 
 
 class Interrupted(BaseException):
@@ -16,21 +18,47 @@ class Interrupts:
     def __init__(self) -> None:
         """Nothing has arrived yet."""
         self.arrived = False
+        # Somebody has taken notice, or it is too late for anything but the end.
+        self.heeded = False
         self._shields = 0
 
     def arrive(self, *_signal: object) -> None:
-        """The signal handler. A second signal changes nothing: the clean-up is under way and is short."""
-        if self.arrived:
-            return
+        """The signal handler. Once a signal is heeded another changes nothing: the clean-up is short."""
         self.arrived = True
-        if not self._shields:
+        self.check()
+
+    def check(self) -> None:
+        """Raise Interrupted when a signal has arrived that nobody has heeded.
+
+        An exception raised in a destructor or a callback goes nowhere, so a signal that came there is
+        noticed here.
+        """
+        if self.arrived and not self.heeded and not self._shields:
             raise Interrupted
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """A stretch that a signal must not tear apart; it is short, and looks at `arrived` itself."""
+        """A short stretch that a signal must not tear apart; what arrives in it is raised at the next check."""
         self._shields += 1
         try:
             yield
         finally:
             self._shields -= 1
+
+
+class HeedingClock:
+    """A clock that looks for signals around every sleep."""
+
+    def __init__(self, clock: Clock, interrupts: Interrupts) -> None:
+        """Time is that of `clock`."""
+        self._clock, self._interrupts = clock, interrupts
+
+    def now(self) -> float:
+        """Seconds since some fixed moment."""
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass. Raises Interrupted."""
+        self._interrupts.check()
+        self._clock.sleep(seconds)
+        self._interrupts.check()

@@ -43,9 +43,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the loop remembers: when the wait began, and the failures in a row since when."""
+    """What the loop remembers: when wait and run began, and the failures in a row since when."""
 
     since: float
+    born: float
     failures: int = 0
     failing_since: float = 0.0
 
@@ -65,10 +66,14 @@ def watch(
     policy: Policy,
     tell: Callable[[Look], None],
     since: float,
+    born: float,
     jitter: retry.Jitter = random.random,
 ) -> Watched:
-    """Look until the run is over, the time is up, or dbt Cloud stays out of reach; the first look is at once."""
-    seen = Seen(since=since)
+    """Look until the run is over, the time is up, or dbt Cloud stays out of reach; the first look is at once.
+
+    `since` is when the wait began, `born` when the run did; a retry is younger than its wait.
+    """
+    seen = Seen(since=since, born=born)
     while True:
         now_seen = look()
         tell(now_seen)
@@ -100,7 +105,7 @@ def _after_miss(
     error: CloudError, seen: Seen, now: float, left: float, jitter: retry.Jitter
 ) -> tuple[Seen, float | Watched]:
     failing_since = seen.failing_since if seen.failures else now
-    young = isinstance(error, NotFound) and now - seen.since < NOT_FOUND_GRACE
+    young = isinstance(error, NotFound) and now - seen.born < NOT_FOUND_GRACE
     hopeless = not error.transient and not young
     if hopeless or now - failing_since > OUTAGE_PATIENCE:
         return seen, Watched(end=End.LOST, error=error)

@@ -12,7 +12,7 @@ from dbt_action.marker import digest
 from dbt_action.report import CommitState, Facts, Outcome, Subject
 from dbt_action.results import COUNTED
 from dbt_action.runs import Run
-from dbt_action.state import State
+from dbt_action.state import State, Untold
 
 
 class Publisher:
@@ -47,7 +47,7 @@ class Publisher:
 
     def started(self, run: Run, *, seconds: float) -> None:
         """There is a run: state and outputs say so first, then everybody else hears of it."""
-        self.save(run, closed=False)
+        self.save(run, in_flight=False)
         self._outputs(Facts(outcome=Outcome.STARTED, seconds=seconds, run=run))
         self.ci.info(f"Run {run.id}: {run.url}")
         self._status(CommitState.PENDING, "Started", run)
@@ -59,8 +59,16 @@ class Publisher:
         """
         told = report.build(facts, self.subject)
         self._outputs(facts)
-        status_closed = self._status(facts.outcome.state, told.description, facts.run)
-        self.save(facts.run, closed=closed and status_closed)
+        posted = self._status(facts.outcome.state, told.description, facts.run)
+        url = facts.run.url if facts.run else ""
+        untold = None if posted else Untold(state=facts.outcome.state.value, description=told.description, url=url)
+        self.save(facts.run, in_flight=not closed, run_closed=closed, untold=untold)
+
+    def catch_up(self, untold: Untold) -> None:
+        """Post a status that could not be posted when it was due."""
+        self._connected().set_status(
+            CommitState(untold.state), untold.description, untold.url or self.context.build_url
+        )
 
     def details(self, facts: Facts) -> None:
         """Everything for the person who reads this build: logs, annotations, summary, comment, files, headline."""
@@ -107,14 +115,16 @@ class Publisher:
     def _write(self, path: str, render: Callable[[], bytes]) -> str:
         return collect.write(path, render(), self.ci) if path else ""
 
-    def save(self, run: Run | None, *, closed: bool) -> None:
+    def save(self, run: Run | None, *, in_flight: bool, run_closed: bool = False, untold: Untold | None = None) -> None:
         """What a clean-up needs to know, should this process be killed now."""
         self.ci.save(
             State(
                 marker=str(self.request.marker),
                 run_id=run.id if run else None,
+                in_flight=in_flight,
                 job_name=self._job_name,
-                closed=closed,
+                run_closed=run_closed,
+                untold=untold,
             )
         )
 
@@ -171,9 +181,13 @@ class Publisher:
         return hosts.connect(
             self._environ,
             self.context,
-            token=self.config.github_token,
-            sha=self._sha,
-            name=self._status_name,
-            warn=self.ci.warning,
-            timeout=self._timeout,
+            hosts.Place(
+                sha=self._sha,
+                name=self._status_name,
+                warn=self.ci.warning,
+                timeout=self._timeout,
+                waits=self.config.wait,
+            ),
+            token=self.config.host_token(self.context.host),
+            info=self.ci.info,
         )

@@ -22,12 +22,14 @@ _COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified r
 
 
 class CommitState(Enum):
-    """States of a commit status, in GitHub's words."""
+    """States of a commit status; each host has its own words for them."""
 
     PENDING = "pending"
     SUCCESS = "success"
     FAILURE = "failure"
     ERROR = "error"
+    # GitHub has no word of its own for it, other hosts do.
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,13 @@ class Outcome(Enum):
 
     SUCCEEDED = _Meaning(ExitCode.OK, "success", CommitState.SUCCESS, "succeeded")
     FAILED = _Meaning(ExitCode.FAILED, "error", CommitState.FAILURE, "failed")
-    CANCELLED = _Meaning(ExitCode.FAILED, "cancelled", CommitState.ERROR, "was cancelled")
+    CANCELLED = _Meaning(ExitCode.FAILED, "cancelled", CommitState.CANCELLED, "was cancelled")
     TIMED_OUT = _Meaning(ExitCode.TIMED_OUT, "timed-out", CommitState.ERROR, "took too long")
     LOST = _Meaning(ExitCode.CLOUD, "lost", CommitState.ERROR, "was lost from sight")
     # Nobody will close this status: the truth about a run that nobody waits for is that it is pending.
     STARTED = _Meaning(ExitCode.OK, "started", CommitState.PENDING, "started")
     NOT_STARTED = _Meaning(ExitCode.CLOUD, "error", CommitState.ERROR, "could not be started")
-    INTERRUPTED = _Meaning(ExitCode.INTERRUPTED, "cancelled", CommitState.ERROR, "was interrupted")
+    INTERRUPTED = _Meaning(ExitCode.INTERRUPTED, "cancelled", CommitState.CANCELLED, "was interrupted")
 
     @property
     def exit_code(self) -> ExitCode:
@@ -212,4 +214,5 @@ ICONS = {
     CommitState.SUCCESS: "✅",
     CommitState.FAILURE: "❌",
     CommitState.ERROR: "⚠️",
+    CommitState.CANCELLED: "⚠️",
 }

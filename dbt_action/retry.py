@@ -16,8 +16,6 @@ LONGEST_PAUSE = 30.0
 # Exceeding the rate limit costs a cool-down of five minutes (documented); a longer `Retry-After` is not
 # believed, since nothing would be shown for all that time.
 COOL_DOWN = 300.0
-# Long enough for two cool-downs: whoever is rate-limited has at least found dbt Cloud.
-RATE_LIMIT_PATIENCE = 2 * COOL_DOWN
 
 Jitter = Callable[[], float]
 
@@ -36,25 +34,29 @@ def pause(failures: int, error: CloudError, jitter: Jitter = random.random) -> f
     return min(grown, LONGEST_PAUSE) * (1 - jitter() / 2)
 
 
-def worth_it(error: CloudError, waited: float, patience: float) -> bool:
-    """Whether another try is due, when it would come `waited` seconds after the first."""
-    limit = max(patience, RATE_LIMIT_PATIENCE) if isinstance(error, RateLimited) else patience
-    return error.transient and waited <= limit
+def persist(
+    call: Callable[[], T],
+    *,
+    clock: Clock,
+    patience: float,
+    longest: float = COOL_DOWN,
+    also: tuple[type[CloudError], ...] = (),
+    jitter: Jitter = random.random,
+) -> T:
+    """The answer of `call`, repeated after transient errors for `patience` seconds, the last time at their end.
 
-
-def persist(call: Callable[[], T], *, clock: Clock, patience: float, jitter: Jitter = random.random) -> T:
-    """The answer of `call`, repeated after transient errors as long as `patience` (seconds) would last.
-
-    Raises the last CloudError. Only for calls that change nothing, or that may be repeated.
+    No pause is longer than `longest`; `also` are errors that pass here too. Raises the last CloudError. Only for
+    calls that change nothing, or that may be repeated.
     """
-    began = clock.now()
+    deadline = clock.now() + patience
     failures = 0
     while True:
         try:
             return call()
         except CloudError as error:
             failures += 1
-            wait = pause(failures, error, jitter)
-            if not worth_it(error, clock.now() + wait - began, patience):
+            left = deadline - clock.now()
+            if left <= 0 or not (error.transient or isinstance(error, also)):
                 raise
+            wait = min(pause(failures, error, jitter), longest, left)
         clock.sleep(wait)

@@ -18,7 +18,7 @@ import urllib3
 
 from dbt_action import __version__, refusals
 from dbt_action.clock import Clock
-from dbt_action.errors import CloudError, Malformed, Misdirected, Unavailable, Unreachable
+from dbt_action.errors import CloudError, Malformed, Misdirected, Unavailable, Unreachable, WebPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class Session:
     def _data(self, response: requests.Response) -> Any:  # noqa: ANN401 - JSON
         body = self._read(response)
         if body.lstrip()[:1] == b"<":
-            raise Malformed(
+            raise WebPage(
                 f"{self.host} answered with a web page instead of data.",
                 hint="Either the address is not that of the API (check `dbt-url`), or a proxy stands in between.",
             )
@@ -146,7 +146,8 @@ class Session:
         """The whole body, bounded in size and in time however slowly it drips."""
         deadline = self._clock.now() + self._timeouts[1]
         parts, size = [], 0
-        for part in response.iter_content(_CHUNK):
+        # `read1` hands on what is there; anything else waits until a whole chunk has come.
+        while part := response.raw.read1(_CHUNK, decode_content=True):
             parts.append(part)
             size += len(part)
             if size > MAX_JSON_BYTES or self._clock.now() > deadline:

@@ -13,7 +13,7 @@ from enum import Enum
 
 from dbt_action import retry
 from dbt_action.clock import Clock
-from dbt_action.errors import CloudError
+from dbt_action.errors import CloudError, RateLimited, Unavailable
 from dbt_action.runs import Run
 
 # Pauses before the looks for a run whose trigger went unanswered. Together a minute: as long as a new run
@@ -23,6 +23,8 @@ LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 MAX_TRIGGERS = 3
 # A wrong host should be told soon; nothing has been started that could be lost.
 TRIGGER_PATIENCE = 20.0
+# Long enough for two cool-downs: whoever is rate-limited has at least found dbt Cloud.
+RATE_LIMIT_PATIENCE = 2 * retry.COOL_DOWN
 # A run may be going unseen: worth more patience than before the first trigger.
 LOOK_PATIENCE = 10 * 60.0
 
@@ -86,8 +88,11 @@ def _after_trigger(state: State, error: CloudError, jitter: retry.Jitter) -> tup
         # Not accepted: it does not count, and may be sent again.
         unsent = replace(state, triggers=state.triggers - 1)
         return _again(unsent, Do.TRIGGER, error, TRIGGER_PATIENCE, jitter)
-    if not error.transient:
+    if not error.transient and state.doubt is None:
         return state, GiveUp(error=error, doubt=False)
+    if not error.transient:
+        # Perhaps it is refused because the one before it was accepted: look once more, but send no other.
+        state = replace(state, triggers=MAX_TRIGGERS)
     return replace(state, looks=0, failures=0, waited=0.0, doubt=error), Next(do=Do.LOOK, pause=LOOKS[0])
 
 
@@ -106,7 +111,8 @@ def _again(
     state: State, do: Do, error: CloudError, patience: float, jitter: retry.Jitter
 ) -> tuple[State, Next | GiveUp]:
     pause = retry.pause(state.failures + 1, error, jitter)
-    if not retry.worth_it(error, state.waited + pause, patience):
+    limit = max(patience, RATE_LIMIT_PATIENCE) if isinstance(error, RateLimited) else patience
+    if not error.transient or state.waited + pause > limit:
         return state, GiveUp(error=error, doubt=state.doubt is not None)
     return replace(state, failures=state.failures + 1, waited=state.waited + pause), Next(do=do, pause=pause)
 
@@ -133,6 +139,9 @@ def exactly_once(
     Both raise CloudError. Past `deadline` (on `clock`) nothing is sent or looked for any more.
     """
     state, decision = State(), FIRST
+    if clock.now() >= deadline:
+        message = "The time (`timeout-minutes`) was over before a run could be started."
+        return GiveUp(error=Unavailable(message), doubt=False)
     while True:
         clock.sleep(decision.pause)
         answer = _attempt(send if decision.do is Do.TRIGGER else find)

@@ -7,14 +7,33 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """The marker of the trigger, the run as soon as it is known, and whether nothing is left to do."""
+class Untold:
+    """A commit status that could not be posted, in the words of the host's API."""
 
+    state: str
+    description: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What has been started, and what is left to do."""
+
+    # Of the trigger; its run may exist before its number is known here.
     marker: str
     run_id: int | None = None
-    # The status is named after it.
+    # A trigger, or a retry of `run_id`, was on its way.
+    in_flight: bool = False
+    # The status is named after the job.
     job_name: str = ""
-    closed: bool = False
+    # The run is over, or was left going on purpose.
+    run_closed: bool = False
+    untold: Untold | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Nothing is left to do."""
+        return self.run_closed and self.untold is None
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -25,14 +44,7 @@ def from_json(text: str) -> State | None:
     """The state in `text`, None when there is none."""
     try:
         fields = json.loads(text)
-    except (ValueError, RecursionError):
+        untold = fields.pop("untold", None)
+        return State(**fields, untold=Untold(**untold) if untold else None)
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
-    if not isinstance(fields, dict) or not isinstance(fields.get("marker"), str):
-        return None
-    run_id = fields.get("run_id")
-    return State(
-        marker=fields["marker"],
-        run_id=run_id if isinstance(run_id, int) and not isinstance(run_id, bool) else None,
-        job_name=name if isinstance(name := fields.get("job_name"), str) else "",
-        closed=fields.get("closed") is True,
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from dbt_action import begin, monitor, report, retry, text
@@ -12,11 +11,11 @@ from dbt_action.begin import Beginner, NotStarted
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
 from dbt_action.collect import Collector
-from dbt_action.errors import CloudError, ExitCode
-from dbt_action.interrupts import Interrupted, Interrupts
+from dbt_action.errors import CloudError, ExitCode, WebPage
+from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
 from dbt_action.publish import Publisher
 from dbt_action.report import Facts, Outcome
-from dbt_action.results import NO_RESULTS, Results, Verdict
+from dbt_action.results import NO_RESULTS
 from dbt_action.runs import GOING, Run
 from dbt_action.session import Session, Timeouts
 from dbt_action.watcher import CANCEL_LOOKS, Watcher
@@ -32,6 +31,7 @@ CANCEL_PATIENCE = 20.0
 
 # Ends of a run; that there was none, or that nobody knows its end, is another matter.
 _FORGIVABLE = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
+_WITH_RESULTS = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
 _TWICE = (
@@ -45,21 +45,25 @@ class Story:
 
     def __init__(self, publisher: Publisher, *, clock: Clock, interrupts: Interrupts, timeouts: Timeouts) -> None:
         """Build the edges to dbt Cloud. Nothing is sent here."""
-        self.publisher, self.clock, self.interrupts = publisher, clock, interrupts
+        self.publisher, self.clock, self.interrupts = publisher, HeedingClock(clock, interrupts), interrupts
         self.ci, self.config, self.request = publisher.ci, publisher.config, publisher.request
-        self.session = Session(self.config.dbt_url, self.config.dbt_token, clock=clock, timeouts=timeouts)
+        self.session = Session(self.config.dbt_url, self.config.dbt_token, clock=self.clock, timeouts=timeouts)
         self.cloud = DbtCloud(self.session, account_id=self.config.account_id)
         self.began = clock.now()
         self.beginner = Beginner(
             self.cloud,
             self.request,
-            clock=clock,
+            clock=self.clock,
             deadline=self.began + self.config.timeout_seconds,
             tell=self.ci.info,
+            # Before the request: whoever cleans up after a killed process finds its run by this only.
+            remember=lambda run: publisher.save(run, in_flight=True),
         )
         self.watcher: Watcher | None = None
         self.retries: list[Run] = []
         self._usual: float | None = None
+        # The verdict, once it has been told.
+        self._told: Facts | None = None
 
     def tell(self) -> ExitCode:
         """The whole story; the exit code says how it ended."""
@@ -69,6 +73,8 @@ class Story:
             with self.interrupts.shielded():
                 return self._interrupted()
         finally:
+            # From here on nothing is left that a signal could stop.
+            self.interrupts.heeded = True
             self.session.close()
 
     def _tell(self) -> ExitCode:
@@ -80,14 +86,14 @@ class Story:
         if not self.config.wait:
             return self._end(Outcome.STARTED)
         self._usual = self._usual_duration()
+        policy = monitor.Policy(
+            interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual
+        )
         while True:
-            watcher.usual = self._usual
-            policy = monitor.Policy(
-                interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual
-            )
             watched = watcher.watch(policy)
             if watched.end is monitor.End.LOST:
-                return self._end(Outcome.LOST, error=watched.error)
+                # Not closed: by the time of the clean-up dbt Cloud may be back.
+                return self._end(Outcome.LOST, error=watched.error, closed=False)
             if watched.end is monitor.End.TIMED_OUT:
                 return self._timed_out(watcher)
             again = self._retry(watcher.run)
@@ -101,9 +107,14 @@ class Story:
         """Name and project; also a harmless way to learn that token, host, account or job is wrong."""
         self.ci.info(f"dbt Cloud at {self.session.host}, account {self.config.account_id}, job {self.config.job_id}")
         try:
-            job = retry.persist(lambda: self.cloud.get_job(self.config.job_id), clock=self.clock, patience=JOB_PATIENCE)
+            job = retry.persist(
+                lambda: self.cloud.get_job(self.config.job_id),
+                clock=self.clock,
+                patience=min(JOB_PATIENCE, self.config.timeout_seconds),
+            )
         except CloudError as error:
-            if not error.transient:
+            # A page instead of data, every time: that host is not the API.
+            if not error.transient or isinstance(error, WebPage):
                 raise
             self.ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
             return
@@ -114,10 +125,7 @@ class Story:
             self.ci.warning(_TWICE)
 
     def _begin(self) -> Watcher:
-        # Before the trigger: whoever cleans up after a killed process can find its run by the marker only.
-        self.publisher.save(None, closed=False)
-        resume = self.config.on_rerun == "resume"
-        watcher = self._watch_over(self.beginner.begin(resume=resume))
+        watcher = self._watch_over(self.beginner.begin(resume=self.config.on_rerun == "resume"))
         wanted, run = self.config.project_id, watcher.run
         if wanted and run.project_id and wanted != run.project_id:
             self.ci.warning(
@@ -130,9 +138,11 @@ class Story:
 
     def _watch_over(self, run: Run) -> Watcher:
         """From now on `run` is ours."""
+        follow = self.config.log == "live"
         self.watcher = Watcher(
-            self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=self.config.log == "live"
+            self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow, usual=self._usual
         )
+        self.beginner.in_flight = None
         self.publisher.started(run, seconds=self._age)
         return self.watcher
 
@@ -147,7 +157,7 @@ class Story:
             self.ci.warning(f"Runs of earlier builds could not be cancelled: {error.explanation}")
 
     def _usual_duration(self) -> float | None:
-        """Only for the rhythm of the looks: not worth a second try."""
+        """For the rhythm of the looks and for people: not worth a second try."""
         try:
             return self.cloud.usual_duration(self.config.job_id)
         except CloudError:
@@ -173,46 +183,22 @@ class Story:
     # Endings.
 
     def _not_started(self, error: CloudError) -> ExitCode:
-        doubt = isinstance(error, NotStarted) and error.doubt
-        if doubt:
+        if self.beginner.in_flight:
             self.ci.warning(f"A run may exist all the same: look for {self.request.marker} in the job's run history.")
-        return self._end(Outcome.NOT_STARTED, error=error, closed=not doubt)
+        return self._end(Outcome.NOT_STARTED, error=error)
 
     def _finished(self, run: Run) -> ExitCode:
-        """The run is over: what it left behind, and the verdict."""
+        """The run is over: the verdict, then what it left behind."""
         outcome = report.judge(run)
         aftermath = self._superseded_by(run) if outcome is Outcome.CANCELLED else ""
         collector = Collector(self.cloud, run, here=self.ci, clock=self.clock)
-        results = collector.results() if outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else NO_RESULTS
-        facts = self._facts(outcome, results=results, aftermath=aftermath)
-        self._verdict(facts)
-        folder = ""
-        if self.config.artifacts:
-            folder = collector.save(
-                self.config.artifacts, Path(self.config.artifacts_path), per_step=self.config.artifacts_per_step
-            )
-        manifest = collector.manifest(self._worth_a_place(results))
+        results = collector.results() if outcome in _WITH_RESULTS else NO_RESULTS
+        self._verdict(self._facts(outcome, results=results, aftermath=aftermath))
+        folder = collector.save(self.config)
+        manifest = collector.manifest(results, everything=bool(self.config.results_path or self.config.junit_path))
         if manifest.places and self.config.project_directory is None:
-            self.publisher.folder = self._project_folder()
-        self.publisher.details(replace(facts, manifest=manifest, artifacts_path=folder))
-        return self._exit_code(outcome)
-
-    def _worth_a_place(self, results: Results) -> list[str]:
-        """The nodes whose files somebody will want to know."""
-        wanted = (Verdict.FAILED, Verdict.WARNED)
-        everything = bool(self.config.results_path or self.config.junit_path)
-        if not everything and not any(results.counts[verdict] for verdict in wanted):
-            return []
-        # Also what passed, when something was skipped: it leads from the skipped node to its cause.
-        everything = everything or results.counts[Verdict.SKIPPED] > 0
-        return [node.unique_id for node in results.nodes if everything or node.verdict in wanted]
-
-    def _project_folder(self) -> str:
-        """Only for links: not worth a second try, and the token may not be allowed to know."""
-        try:
-            return self.cloud.project_folder(self.config.job_id)
-        except CloudError:
-            return ""
+            self.publisher.folder = collector.project_folder(self.config.job_id)
+        return self._details(manifest=manifest, artifacts_path=folder)
 
     def _superseded_by(self, run: Run) -> str:
         try:
@@ -236,16 +222,19 @@ class Story:
 
     def _interrupted(self) -> ExitCode:
         """Within seconds: cancel what was started, close the status, say so."""
+        self.interrupts.heeded = True
         self.session.hurry(HURRY)
         self.publisher.hurry(HURRY)
         deadline = self.clock.now() + CLEAN_UP
-        in_flight = self.beginner.in_flight is not None
-        found = in_flight and self._find_unanswered(deadline)
-        if self.watcher is None or (in_flight and not found):
-            aftermath = _UNANSWERED.format(self.request.marker) if in_flight else _NOT_SENT
-            return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=not in_flight)
+        if self._told:
+            # Everybody knows how it ended; only the details were still being collected.
+            self._details()
+            return ExitCode.INTERRUPTED
+        unanswered = self.beginner.in_flight is not None and not self._find_unanswered(deadline)
+        if self.watcher is None or unanswered:
+            aftermath = _UNANSWERED.format(self.request.marker) if unanswered else _NOT_SENT
+            return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=not unanswered)
         if self.watcher.run.final:
-            # It was over already; the commit shows how it ended.
             self._end(report.judge(self.watcher.run))
             return ExitCode.INTERRUPTED
         if self.config.on_cancel == "leave":
@@ -264,12 +253,12 @@ class Story:
             self.clock.sleep(CANCEL_LOOKS)
         return False
 
+    # Telling.
+
     def _end(self, outcome: Outcome, *, closed: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
-        """Tell the end. `closed`: nothing is left to do for whoever cleans up after this process."""
-        facts = self._facts(outcome, **more)
-        self._verdict(facts, closed=closed)
-        self.publisher.details(facts)
-        return self._exit_code(outcome)
+        """Tell the end. `closed`: no run is left that somebody would have to look after."""
+        self._verdict(self._facts(outcome, **more), closed=closed)
+        return self._details()
 
     def _facts(self, outcome: Outcome, **more: Any) -> Facts:  # noqa: ANN401 - of Facts
         run = self.watcher.run if self.watcher else None
@@ -280,9 +269,17 @@ class Story:
     def _verdict(self, facts: Facts, *, closed: bool = True) -> None:
         if facts.run:
             self.beginner.settle(facts.run)
-        self.publisher.verdict(facts, closed=closed)
+        with self.interrupts.shielded():
+            self.publisher.verdict(facts, closed=closed and self.beginner.in_flight is None)
+            self._told = facts
 
-    def _exit_code(self, outcome: Outcome) -> ExitCode:
+    def _details(self, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+        if self._told is None:
+            message = "no verdict yet"
+            raise RuntimeError(message)
+        with self.interrupts.shielded():
+            self.publisher.details(replace(self._told, **more))
+        outcome = self._told.outcome
         forgiven = not self.config.fail_on_error and outcome in _FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code
 

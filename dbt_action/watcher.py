@@ -5,7 +5,7 @@ from __future__ import annotations
 from dbt_action import ci, monitor, report, retry, text
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
-from dbt_action.errors import CloudError
+from dbt_action.errors import CloudError, NotFound
 from dbt_action.monitor import Look
 from dbt_action.report import Outcome
 from dbt_action.runs import KNOWN, Run
@@ -18,15 +18,26 @@ CANCEL_LOOKS = 0.5
 
 
 class Watcher:
-    """Remembers the newest look at the run. `usual` is the job's usual duration, in seconds."""
+    """Remembers the newest look at the run."""
 
     def __init__(
-        self, cloud: DbtCloud, run: Run, *, here: ci.Ci, clock: Clock, began: float, follow: bool = False
+        self,
+        cloud: DbtCloud,
+        run: Run,
+        *,
+        here: ci.Ci,
+        clock: Clock,
+        began: float,
+        follow: bool = False,
+        usual: float | None = None,
     ) -> None:
-        """`began` is when the wait began, on `clock`; `follow` shows the steps' logs as they come."""
+        """`began` is when the wait began, on `clock`; `follow` shows the steps' logs as they come.
+
+        `usual` is the job's usual duration in seconds, for people.
+        """
         self.cloud, self.run = cloud, run
-        self.usual: float | None = None
-        self._ci, self._clock, self._began = here, clock, began
+        self._born = clock.now()
+        self._ci, self._clock, self._began, self._usual = here, clock, began, usual
         self._follower = Follower() if follow else None
         self._unknown: set[int] = set()
         self._told = ""
@@ -42,13 +53,22 @@ class Watcher:
 
     def watch(self, policy: monitor.Policy) -> monitor.Watched:
         """Look until the end."""
-        return monitor.watch(self.look, clock=self._clock, policy=policy, tell=self._progress, since=self._began)
+        return monitor.watch(
+            self.look, clock=self._clock, policy=policy, tell=self._progress, since=self._began, born=self._born
+        )
 
     def cancel(self, patience: float) -> str:
         """Cancel the run and look whether it worked; what came of it, as a sentence."""
         deadline = self._clock.now() + patience
         try:
-            self.run = retry.persist(lambda: self.cloud.cancel(self.run.id), clock=self._clock, patience=patience)
+            # A run may be invisible for a while after its start.
+            self.run = retry.persist(
+                lambda: self.cloud.cancel(self.run.id),
+                clock=self._clock,
+                patience=patience,
+                longest=CANCEL_LOOKS,
+                also=(NotFound,),
+            )
         except CloudError as error:
             return f"It could NOT be cancelled and may still be going: {error.explanation}"
         while not self.run.final and self._clock.now() < deadline:
@@ -80,7 +100,7 @@ class Watcher:
     def _share(self, run: Run) -> str:
         step = run.current_step
         done = nodes_done(step) if step else ""
-        usual = f"usually {text.duration(self.usual)}" if self.usual and not run.final else ""
+        usual = f"usually {text.duration(self._usual)}" if self._usual and not run.final else ""
         return "".join(f" · {part}" for part in (done, usual) if part)
 
     def _wonder(self, run: Run) -> None:

@@ -1,16 +1,17 @@
-"""Commit statuses on GitHub, through PyGithub, in bounded time; what a status says is `report`'s work.
+"""Commit statuses and comments on GitHub, through PyGithub, in bounded time; what they say is `report`'s work.
 
 https://docs.github.com/rest/commits/statuses
+https://docs.github.com/rest/issues/comments
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import github
 import requests
+from github.IssueComment import IssueComment
 
 from dbt_action import text
+from dbt_action.hosts.place import Place
 from dbt_action.report import MAX_DESCRIPTION, CommitState
 
 _FORBIDDEN, _UNAUTHORIZED, _NOT_FOUND, _UNPROCESSABLE, _TOO_MANY = 403, 401, 404, 422, 429
@@ -24,10 +25,32 @@ _READ_ONLY = (
 )
 _HINTS = {
     _UNAUTHORIZED: "The token is wrong or expired. Leave `github-token` out to use the workflow's own.",
-    _FORBIDDEN: _READ_ONLY,
     _NOT_FOUND: "The token may not see the repository, or the repository is not on this server.",
     _UNPROCESSABLE: "The commit is not in this repository, or the commit has too many statuses.",
     _TOO_MANY: "GitHub limits the requests of this token for now.",
+}
+_READ_ONLY_COMMENT = (
+    "The token may not write comments. Give the job this:\n"
+    "    permissions:\n"
+    "      contents: read\n"
+    "      pull-requests: write"
+)
+# A token of the user's own, where GitHub does not run the build.
+_ELSEWHERE = (
+    "`GITHUB_TOKEN` may not do that. Give it the permissions Commit statuses (write) and, for comments, Pull requests "
+    "(write), or `repo` for a classic token."
+)
+MAX_COMMENT = 65_536
+_PAGE = 100
+# Seconds for finding our comment among all others.
+COMMENT_PATIENCE = 30.0
+# A status cannot be "cancelled".
+_STATES = {
+    CommitState.PENDING: "pending",
+    CommitState.SUCCESS: "success",
+    CommitState.FAILURE: "failure",
+    CommitState.ERROR: "error",
+    CommitState.CANCELLED: "error",
 }
 # Asking again later in the same build cannot help.
 _HOPELESS = frozenset({_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE})
@@ -42,15 +65,14 @@ class GitHub:
         api_url: str,
         token: str,
         repository: str,
-        sha: str,
-        name: str,
-        timeout: int,
-        warn: Callable[[str], None],
+        place: Place,
+        pull_request: int = 0,
+        own_token: bool = False,
     ) -> None:
         """Nothing is sent here.
 
-        `timeout` is in seconds, for connecting and again for reading; `api_url` may have a path, as on
-        GitHub Enterprise Server (`/api/v3`).
+        `api_url` may have a path, as on
+        GitHub Enterprise Server (`/api/v3`). `own_token`: the user has made the token, no workflow has.
         """
         # Left to itself PyGithub asks for the repository and the commit first, and sleeps up to an hour when
         # GitHub asks for patience.
@@ -59,14 +81,19 @@ class GitHub:
             auth=github.Auth.Token(token),
             lazy=True,
             retry=None,
-            timeout=timeout,
+            timeout=place.timeout,
             seconds_between_requests=0,
             seconds_between_writes=0,
             user_agent="dbt-cloud-run-action",
+            per_page=_PAGE,
         )
-        self._commit = client.get_repo(repository).get_commit(sha)
-        self._name = name
-        self._warn = warn
+        self._repository = client.get_repo(repository)
+        self._commit = self._repository.get_commit(place.sha)
+        self._pull_request = pull_request
+        self._name = place.name
+        self._clock = place.clock
+        self._forbidden = (_ELSEWHERE, _ELSEWHERE) if own_token else (_READ_ONLY, _READ_ONLY_COMMENT)
+        self._warn = place.warn
         self._warned = False
         self._hopeless = False
 
@@ -77,19 +104,54 @@ class GitHub:
         link = {"target_url": url} if url else {}
         try:
             self._commit.create_status(
-                state=state.value,
+                state=_STATES[state],
                 description=text.cut(description, MAX_DESCRIPTION),
                 context=self._name,
                 **link,
             )
         except github.GithubException as error:
             self._hopeless = error.status in _HOPELESS and not _asks_for_patience(error)
-            self._complain(f"{error.status} {_message(error)}", _hint(error))
+            self._complain(f"{error.status} {_message(error)}", _hint(error, self._forbidden[0]))
             return self._hopeless
         except (requests.exceptions.RequestException, AssertionError) as error:
             self._complain(type(error).__name__, "GitHub cannot be reached from here at the moment.")
             return False
         return True
+
+    def comment(self, body: str, marker: str) -> None:
+        """Write the one comment with `marker`, which people do not see, or change it. Trouble is one warning."""
+        first_line = f"<!-- {marker} -->"
+        page = text.cut(f"{first_line}\n\n{body}", MAX_COMMENT)
+        try:
+            found = self._find_comment(first_line)
+            if found is None:
+                self._repository.get_issue(self._pull_request).create_comment(page)
+            else:
+                found.edit(page)
+        except github.GithubException as error:
+            self._complain_of_comment(f"{error.status} {_message(error)}", _hint(error, self._forbidden[1]))
+        except (requests.exceptions.RequestException, AssertionError, TimeoutError) as error:
+            self._complain_of_comment(type(error).__name__, "GitHub cannot be reached from here at the moment.")
+
+    def _find_comment(self, first_line: str) -> IssueComment | None:
+        """All pages, one after the other. Raises what PyGithub raises, and TimeoutError."""
+        deadline = self._clock.now() + COMMENT_PATIENCE
+        comments = self._repository.get_issue(self._pull_request).get_comments()
+        number = 0
+        while True:
+            page = comments.get_page(number)
+            for comment in page:
+                # At the beginning only: people quote, and a quotation begins with something else.
+                if (comment.body or "").lstrip().startswith(first_line):
+                    return comment
+            if len(page) < _PAGE:
+                return None
+            if self._clock.now() > deadline:
+                raise TimeoutError
+            number += 1
+
+    def _complain_of_comment(self, what: str, hint: str) -> None:
+        self._warn(f"The comment could not be posted to GitHub ({what}). {hint} The dbt Cloud run goes on.")
 
     def _complain(self, what: str, hint: str) -> None:
         if not self._warned:
@@ -113,7 +175,9 @@ def _asks_for_patience(error: github.GithubException) -> bool:
     )
 
 
-def _hint(error: github.GithubException) -> str:
+def _hint(error: github.GithubException, forbidden: str) -> str:
     if _asks_for_patience(error):
         return _HINTS[_TOO_MANY]
+    if error.status == _FORBIDDEN:
+        return forbidden
     return _HINTS.get(error.status, "GitHub has a problem of its own.")

@@ -1,0 +1,135 @@
+"""Commit and pull request statuses and threads in Azure Repos, by plain HTTP; what they say is `report`'s work.
+
+https://learn.microsoft.com/rest/api/azure/devops/git/statuses/create
+https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-statuses/create
+https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from dbt_action import text
+from dbt_action.context import CiContext
+from dbt_action.hosts.api import Api, HostError
+from dbt_action.hosts.place import Place
+from dbt_action.hosts.rest import Comment, RestHost
+from dbt_action.report import CommitState
+
+API_VERSION = "7.1"
+# No limit is documented; this is the one of other hosts.
+MAX_DESCRIPTION = 255
+GENRE = "dbt Cloud"
+_COMMENT_OF_TEXT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """The project's API, the repository in it, the commit and the pull request."""
+
+    api_url: str
+    repository: str
+    sha: str
+    pull_request: int = 0
+
+
+def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Address:
+    """Where a status of `sha` goes; on-premises the collection is in the address too."""
+    collection = environ.get("SYSTEM_COLLECTIONURI") or environ.get("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "")
+    project = environ.get("SYSTEM_TEAMPROJECT") or environ.get("SYSTEM_TEAMPROJECTID", "")
+    return Address(
+        api_url=f"{collection.rstrip('/')}/{quote(project, safe='')}/_apis/git/repositories",
+        repository=quote(environ.get("BUILD_REPOSITORY_ID") or context.repository, safe=""),
+        sha=sha,
+        pull_request=context.pull_request.number if context.pull_request else 0,
+    )
+
+
+_STATES = {
+    CommitState.PENDING: "pending",
+    CommitState.SUCCESS: "succeeded",
+    CommitState.FAILURE: "failed",
+    CommitState.ERROR: "error",
+    CommitState.CANCELLED: "error",
+}
+_PERMISSION = (
+    "The build's identity (`<project> Build Service (<organization>)`) needs the permission Contribute to pull "
+    "requests, and Contribute for commits (Project settings → Repositories → Security)."
+)
+
+
+class AzureRepos(RestHost):
+    """The statuses of one commit and of its pull request."""
+
+    title = "Azure Repos"
+    longest = 150_000
+    hints: ClassVar[Mapping[int, str]] = {
+        **dict.fromkeys(
+            (203, 302, 401),
+            "`SYSTEM_ACCESSTOKEN` is wrong or has ended with the job. Map it in the step: "
+            "`env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`.",
+        ),
+        403: _PERMISSION,
+        404: "The build's identity may not see the repository, or the commit is not in it.",
+    }
+
+    def __init__(self, address: Address, token: str, place: Place) -> None:
+        """Basic authentication does for the build's own token and for personal ones."""
+        super().__init__(Api(address.api_url, {}, timeout=place.timeout, clock=place.clock, basic=("", token)), place)
+        self._address = address
+        self._iteration: int | None = None
+
+    def post_status(self, state: CommitState, description: str, url: str) -> None:
+        """Branch policies look at the pull request only, people at both. Every post adds; the newest one counts."""
+        genre, _, name = self.place.name.rpartition("/")
+        body: dict[str, Any] = {
+            "state": _STATES[state],
+            "description": text.cut(description, MAX_DESCRIPTION),
+            "context": {"name": name.strip(), "genre": genre.strip() or GENRE},
+        }
+        if url:
+            body["targetUrl"] = url
+        if self._address.pull_request:
+            self._send("POST", f"{self._pull_request}/statuses", {**body, **self._of_iteration()})
+        self._send("POST", f"{self._address.repository}/commits/{self._address.sha}/statuses", body)
+
+    @property
+    def _pull_request(self) -> str:
+        return f"{self._address.repository}/pullRequests/{self._address.pull_request}"
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        self.api.send(method, path, body, **{"api-version": API_VERSION})
+
+    def _of_iteration(self) -> Mapping[str, int]:
+        """Policies that are reset by new commits see only statuses of an iteration; ours is that of our commit."""
+        if self._iteration is None:
+            self._iteration = 0
+            try:
+                answer = self.api.get(f"{self._pull_request}/iterations", **{"api-version": API_VERSION})
+            except HostError:
+                # A status of the whole pull request is better than none.
+                return {}
+            for iteration in answer.json["value"]:
+                if iteration.get("sourceRefCommit", {}).get("commitId") == self._address.sha:
+                    self._iteration = int(iteration["id"])
+        return {"iterationId": self._iteration} if self._iteration else {}
+
+    def comments(self) -> Iterator[Comment]:
+        """The first comment of each thread; the answer has no pages."""
+        threads = f"{self._pull_request}/threads"
+        for thread in self.api.get(threads, **{"api-version": API_VERSION}).json["value"]:
+            for comment in (thread.get("comments") or ())[:1]:
+                if not comment.get("isDeleted"):
+                    yield Comment(comment.get("content") or "", f"{threads}/{thread['id']}/comments/{comment['id']}")
+
+    def create(self, body: str) -> None:
+        """A closed thread: an open one could block the pull request."""
+        comment = {"parentCommentId": 0, "content": body, "commentType": _COMMENT_OF_TEXT}
+        self._send("POST", f"{self._pull_request}/threads", {"comments": [comment], "status": "closed"})
+
+    def edit(self, comment: Comment, body: str) -> None:
+        """The comment, changed in place."""
+        self._send("PATCH", comment.url, {"content": body})
