@@ -25,14 +25,31 @@ from dbt_action.story import Story
 TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
 
-def main() -> int:
+def main(environ: Mapping[str, str] = os.environ) -> int:
     """The command: runs the job in this process's environment; its exit code."""
-    return int(run(os.environ, out=_stdout(), clock=SystemClock(), interrupts=_listening()))
+    return int(run(environ, out=_stdout(), clock=SystemClock(), interrupts=_listening()))
 
 
 def post() -> int:
     """The clean-up after `main`, in a process of its own; its exit code."""
     return int(clean_up(os.environ, out=_stdout(), clock=SystemClock()))
+
+
+def cancel(environ: Mapping[str, str]) -> int:
+    """The clean-up as a command of the user's, who is told what comes of it; its exit code."""
+    out = _stdout()
+    here = ci.detect(environ, out)
+    kept = here.saved()
+    if kept is None or kept.closed:
+        why = "the run was closed by the one who started it" if kept else "no state file was found (`state-file`)"
+        here.info(f"There is nothing to cancel: {why}.")
+        return int(ExitCode.OK)
+    try:
+        return int(clean_up(environ, out=out, clock=SystemClock(), strict=True))
+    except ConfigError as error:
+        problems = "".join(f"\n- {problem}" for problem in error.problems)
+        here.error(f"A dbt Cloud run may still be going.{problems}", title="The inputs cannot be used to cancel it")
+        return int(ExitCode.CONFIG)
 
 
 def run(
@@ -51,8 +68,10 @@ def run(
             return ExitCode.OK
         return Story(publisher, clock=clock, interrupts=interrupts, timeouts=timeouts).tell()
 
-    here = ci.detect(environ, out)
+    with interrupts.shielded():
+        here = ci.detect(environ, out)
     try:
+        interrupts.check()
         return _guarded(environ, here, tell)
     except ConfigError as error:
         problems = "".join(f"\n- {problem}" for problem in error.problems)
@@ -63,8 +82,13 @@ def run(
         return ExitCode.INTERRUPTED
 
 
-def clean_up(environ: Mapping[str, str], *, out: TextIO, clock: Clock, timeouts: Timeouts = TIMEOUTS) -> ExitCode:
-    """Close what `run` in another process has left open; nothing is ever started here."""
+def clean_up(
+    environ: Mapping[str, str], *, out: TextIO, clock: Clock, timeouts: Timeouts = TIMEOUTS, strict: bool = False
+) -> ExitCode:
+    """Close what `run` in another process has left open; nothing is ever started here.
+
+    Raises ConfigError when `strict`: here the inputs may be others than there.
+    """
     here = ci.detect(environ, out)
     kept = here.saved()
     found = marker.find(kept.marker) if kept else None
@@ -78,13 +102,16 @@ def clean_up(environ: Mapping[str, str], *, out: TextIO, clock: Clock, timeouts:
     try:
         return _guarded(environ, here, tidy)
     except ConfigError:
+        if strict:
+            raise
         # The step itself has said so, and sent nothing.
         return ExitCode.OK
 
 
 def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher], ExitCode]) -> ExitCode:
     """Mask, read, and call `body`; whatever is not expected becomes a report that can be pasted."""
-    here.mask(config.secrets(environ))
+    secret = config.secrets(environ)
+    here.mask(secret)
     try:
         context = here.context()
         settings = config.read(
@@ -93,7 +120,7 @@ def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher]
             secrets_withheld=context.secrets_withheld,
             secrets_hint=context.secrets_hint,
         )
-        request = trigger.request(settings, context, nonce=secrets.token_hex(3))
+        request = trigger.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)
         return body(Publisher(environ, here, context, settings, request))
     except ConfigError:
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dbt_action import marker, start
+from dbt_action import marker, retry, start
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
 from dbt_action.errors import CloudError
@@ -12,6 +12,9 @@ from dbt_action.runs import Run, RunStatus
 from dbt_action.trigger import RunRequest
 
 Tell = Callable[[str], None]
+
+# How long the look at earlier attempts may take before nothing is started at all.
+EARLIER_PATIENCE = 60.0
 
 
 class NotStarted(CloudError):
@@ -91,12 +94,17 @@ class Beginner:
             self.tell(f"No look for a second run of the same trigger was possible: {error.message}")
 
     def _earlier(self) -> Run | None:
-        """Not being able to look is no reason not to start."""
+        """The earlier attempt's run. Raises CloudError when dbt Cloud stays out of reach: it may still be going."""
         if self.request.marker.attempt == 1:
             return None
+        patience = min(EARLIER_PATIENCE, self.deadline - self.clock.now())
         try:
-            return earlier_run(self.cloud.newest(self.request.job_id), self.request.marker)
+            newest = retry.persist(lambda: self.cloud.newest(self.request.job_id), clock=self.clock, patience=patience)
+            return earlier_run(newest, self.request.marker)
         except CloudError as error:
+            if error.transient:
+                raise
+            # A token that may not list runs is no reason never to start one again.
             self.tell(f"No look at the runs of earlier attempts was possible, so a new run is started: {error.message}")
             return None
 

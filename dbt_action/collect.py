@@ -41,8 +41,7 @@ class Collector:
         """Nothing is sent here."""
         self._cloud, self._run, self._ci, self._clock = cloud, run, here, clock
         self._steps = [step for step in run.steps if step.status in _DONE and _WITH_RESULTS.search(step.command)]
-        # `artifacts_saved` is a hint that nothing more will come.
-        self._late = clock.now() + (0.0 if run.artifacts_saved else LATE)
+        self._late = clock.now() + LATE
         self._saved: dict[str, Path] = {}
         self._failures = 0
 

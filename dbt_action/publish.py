@@ -101,13 +101,13 @@ class Publisher:
             self.ci.info(f"{text.plural(picked.untold, 'more node')} failed or warned; the summary has them.")
 
     def _comment(self, facts: Facts) -> None:
-        """One comment for each status on a pull request; it is told that all is well only when it was told else."""
-        wanted = self.config.comment == "always" or (
-            self.config.comment == "on-failure" and facts.outcome is not Outcome.SUCCEEDED
-        )
-        if wanted and self.context.pull_request:
-            body = summary.brief(facts, self.subject)
-            self._connected().comment(body, marker=f"<!-- dbt-cloud-run {digest(self._status_name)} -->")
+        """One comment for each status on a pull request."""
+        if self.config.comment == "never" or not self.context.pull_request:
+            return
+        # With `on-failure` a success is told only to those who have been told of a failure.
+        only_change = self.config.comment == "on-failure" and facts.outcome is Outcome.SUCCEEDED
+        body = self.ci.log.safe(summary.brief(facts, self.subject))
+        self._connected().comment(body, f"dbt-cloud-run {digest(self._status_name)}", only_change=only_change)
 
     def _with_sql(self) -> bool:
         return self.config.compiled_sql == "always" or (self.config.compiled_sql == "auto" and not self.context.public)
@@ -164,7 +164,9 @@ class Publisher:
 
     def _status(self, state: CommitState, description: str, run: Run | None) -> bool:
         """Post a commit status; without a run it links to the build. False when another try may help."""
-        return self._connected().set_status(state, description, run.url if run else self.context.build_url)
+        return self._connected().set_status(
+            state, self.ci.log.safe(description), run.url if run else self.context.build_url
+        )
 
     def _connected(self) -> hosts.Host:
         # Only when needed, which is after the trigger: the host's library takes time to import.
@@ -173,7 +175,7 @@ class Publisher:
 
     @property
     def _status_name(self) -> str:
-        return self.config.status_context or f"dbt Cloud / {self.subject.job_name}"
+        return self.ci.log.safe(self.config.status_context or f"dbt Cloud / {self.subject.job_name}")
 
     def _connect(self) -> hosts.Host:
         if not self.config.commit_status:

@@ -99,8 +99,6 @@ class Run:
     retrying: int | None
     can_retry: bool
     retry_refusal: str
-    # A hint that nothing more will come.
-    artifacts_saved: bool
 
     @property
     def final(self) -> bool:
@@ -163,7 +161,6 @@ def read_run(data: object) -> Run:
         retrying=_number(fields, "retrying_run_id"),
         can_retry=fields.get("can_retry") is True,
         retry_refusal=_text(fields, "retry_not_supported_reason"),
-        artifacts_saved=fields.get("artifacts_saved") is True,
     )
 
 

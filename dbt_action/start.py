@@ -85,9 +85,9 @@ def advance(
 
 def _after_trigger(state: State, error: CloudError, jitter: retry.Jitter) -> tuple[State, Next | GiveUp]:
     if error.unsent:
-        # Not accepted: it does not count, and may be sent again.
-        unsent = replace(state, triggers=state.triggers - 1)
-        return _again(unsent, Do.TRIGGER, error, TRIGGER_PATIENCE, jitter)
+        # Not accepted: it does not count, and may be sent again; after a doubtful one only behind another look.
+        unsent = replace(state, triggers=state.triggers - 1, looks=len(LOOKS) - 1)
+        return _again(unsent, Do.LOOK if state.doubt else Do.TRIGGER, error, TRIGGER_PATIENCE, jitter)
     if not error.transient and state.doubt is None:
         return state, GiveUp(error=error, doubt=False)
     if not error.transient:
@@ -144,7 +144,10 @@ def exactly_once(
         return GiveUp(error=Unavailable(message), doubt=False)
     while True:
         clock.sleep(decision.pause)
+        asked = clock.now()
         answer = _attempt(send if decision.do is Do.TRIGGER else find)
+        # Waiting for an answer counts like a pause.
+        state = replace(state, waited=state.waited + clock.now() - asked)
         done = decision.do
         state, verdict = advance(state, done, answer, jitter)
         if isinstance(verdict, Run):

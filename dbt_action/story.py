@@ -72,6 +72,11 @@ class Story:
         except Interrupted:
             with self.interrupts.shielded():
                 return self._interrupted()
+        except Exception:
+            # A bug must not leave a run that nobody watches.
+            with self.interrupts.shielded(), suppress(Exception):
+                self._crashed()
+            raise
         finally:
             # From here on nothing is left that a signal could stop.
             self.interrupts.heeded = True
@@ -242,6 +247,12 @@ class Story:
             return self._end(Outcome.INTERRUPTED, aftermath=aftermath)
         aftermath = self.watcher.cancel(max(0.0, deadline - self.clock.now()))
         return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=self.watcher.run.final)
+
+    def _crashed(self) -> None:
+        if self._told or self.watcher is None or self.watcher.run.final or self.config.on_cancel == "leave":
+            return
+        aftermath = f"The action itself broke down. {self.watcher.cancel(CANCEL_PATIENCE)}"
+        self._verdict(self._facts(Outcome.LOST, aftermath=aftermath), closed=self.watcher.run.final)
 
     def _find_unanswered(self, deadline: float) -> bool:
         """A trigger or retry was on its way when the signal came: its run may appear any moment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from dbt_action.config import Config, Overrides
 from dbt_action.context import CiContext
 from dbt_action.errors import ConfigError
 from dbt_action.marker import Marker
-from dbt_action.text import cut, one_line
+from dbt_action.text import cut, one_line, redact
 
 # The field for a pull request's number, by the host of the repository (documented: OpenAPI, CI jobs page).
 # Bitbucket has no native connection; a connection by deploy key has to be told with `pull-request-field`.
@@ -61,17 +62,17 @@ class RunRequest:
         return {name: value for name, value in wanted.items() if value is not None}
 
 
-def request(config: Config, context: CiContext, *, nonce: str) -> RunRequest:
+def request(config: Config, context: CiContext, *, nonce: str, secrets: Iterable[str] = ()) -> RunRequest:
     """What this build asks for. Raises ConfigError when the commit or branch that it needs is unknown.
 
-    `nonce` is a few random hexadecimal digits.
+    `nonce` is a few random hexadecimal digits; `secrets` are kept out of the cause.
     """
     git_sha, git_branch = _version(config, context)
     pull_request = _pull_request(config, context)
     mark = marker.make(config, context, nonce=nonce)
     return RunRequest(
         job_id=config.job_id,
-        cause=_cause(config.cause or _default_cause(context), str(mark)),
+        cause=_cause(redact(config.cause or _default_cause(context), secrets), str(mark)),
         marker=mark,
         git_sha=git_sha,
         git_branch=git_branch,

@@ -114,6 +114,7 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
     sha = pull_request.head_sha if pull_request else environ.get("BUILD_SOURCEVERSION", "")
     own_branch = ref.removeprefix("refs/heads/") if is_branch or not ref.startswith("refs/") else ""
     attempt = environ.get("SYSTEM_JOBATTEMPT", "")
+    commit_url, file_url = _pages(environ, host, sha)
     repository = environ.get("BUILD_REPOSITORY_NAME") or environ.get("BUILD_REPOSITORY_ID", "")
     return CiContext(
         platform=AzurePipelines.name,
@@ -127,7 +128,10 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         tag=ref.removeprefix("refs/tags/") if is_tag else "",
         pull_request=pull_request,
         build_url=_build_url(environ),
-        commit_url=_commit_url(environ, sha),
+        commit_url=commit_url,
+        file_url=file_url,
+        # Nothing tells whether a project is public; a public repository on GitHub has public builds.
+        public=host == "github",
         build_id=environ.get("BUILD_BUILDID", ""),
         attempt=int(attempt) if attempt.isdecimal() else 1,
         job=environ.get("SYSTEM_JOBDISPLAYNAME", ""),
@@ -165,14 +169,21 @@ def _build_url(environ: Mapping[str, str]) -> str:
     return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={build}{log}"
 
 
-def _commit_url(environ: Mapping[str, str], sha: str) -> str:
-    """The repository's address may hold a user's name, which does not belong into links."""
+def _pages(environ: Mapping[str, str], host: str, sha: str) -> tuple[str, str]:
+    """The pages of the commit and of a file in it; the repository's address may hold a user's name, they may not."""
     parts = urlsplit(environ.get("BUILD_REPOSITORY_URI", ""))
-    if not sha or parts.scheme != "https" or not parts.hostname:
-        return ""
-    path = parts.path.removesuffix(".git")
-    kind = "commits" if "bitbucket" in parts.hostname else "commit"
-    return f"https://{parts.netloc.rpartition('@')[2]}{path}/{kind}/{sha}"
+    if not sha or parts.scheme != "https" or not parts.hostname or host not in _PAGES:
+        return "", ""
+    web = f"https://{parts.netloc.rpartition('@')[2]}{parts.path.removesuffix('.git')}"
+    commit, file = _PAGES[host]
+    return f"{web}/{commit}/{sha}", f"{web}{file.replace('{sha}', sha)}"
+
+
+_PAGES = {
+    "azure": ("commit", "?path=/{path}&version=GC{sha}"),
+    "github": ("commit", "/blob/{sha}/{path}"),
+    "bitbucket": ("commits", "/src/{sha}/{path}"),
+}
 
 
 def _data(value: str) -> str:

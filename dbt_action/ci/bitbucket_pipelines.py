@@ -86,6 +86,8 @@ def read_context(environ: Mapping[str, str], sha: str) -> CiContext:
         pull_request=pull_request,
         build_url=f"{build_url}/steps/{quote(step, safe='')}" if build_url and step else build_url,
         commit_url=f"{web}/commits/{sha}" if web and sha else "",
+        file_url=f"{web}/src/{sha}/{{path}}" if web and sha else "",
+        public=environ.get("BITBUCKET_REPO_IS_PRIVATE") == "false",
         build_id=build or environ.get("BITBUCKET_PIPELINE_UUID", ""),
         attempt=int(attempt) if attempt.isdecimal() and int(attempt) else 1,
         step=step + environ.get("BITBUCKET_PARALLEL_STEP", ""),

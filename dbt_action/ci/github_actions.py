@@ -88,7 +88,7 @@ class GitHubActions(Terminal):
 
     def save(self, kept: State) -> None:
         """For `post-entrypoint` as saved state, and for the last step of the composite action as an output."""
-        values = {STATE: kept.to_json(), "closed": str(kept.closed).lower()}
+        values = {STATE: self.log.safe(kept.to_json()), "closed": str(kept.closed).lower()}
         self._append("GITHUB_STATE", "".join(_assignment(name, value) for name, value in values.items()))
         self.output(values)
 

@@ -109,6 +109,7 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
     repository = environ.get("CI_PROJECT_PATH", "")
     if external:
         repository = environ.get("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY", "")
+    web = f"{project_url}/-" if project_url and sha and not external else ""
     return CiContext(
         platform=GitLabCi.name,
         host="github" if external else "gitlab",
@@ -121,7 +122,9 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         tag=tag,
         pull_request=pull_request,
         build_url=environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL", ""),
-        commit_url=f"{project_url}/-/commit/{sha}" if project_url and sha and not external else "",
+        commit_url=f"{web}/commit/{sha}" if web else "",
+        file_url=f"{web}/blob/{sha}/{{path}}" if web else "",
+        public=environ.get("CI_PROJECT_VISIBILITY") == "public",
         build_id=environ.get("CI_PIPELINE_ID", ""),
         job=environ.get("CI_JOB_NAME", ""),
         secrets_withheld="this is a merge request from a fork" if pull_request and pull_request.fork else "",

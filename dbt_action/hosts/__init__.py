@@ -34,11 +34,11 @@ class Host(Protocol):
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Post a status, in bounded time; trouble is told once and raises nothing. False: try again later."""
 
-    def comment(self, body: str, marker: str) -> None:
+    def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """The one comment with `marker` (a short text that the host hides) becomes `body`, Markdown.
 
-        Looked for over all pages, changed in place, written when it is not there. Bounded time; trouble is told
-        once and raises nothing.
+        Looked for over all pages, changed in place, written when it is not there, unless `only_change`. Bounded
+        time; trouble is told once and raises nothing.
         """
 
 
@@ -50,9 +50,9 @@ class NoHost:
         del state, description, url
         return True
 
-    def comment(self, body: str, marker: str) -> None:
+    def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """Do nothing."""
-        del body, marker
+        del body, marker, only_change
 
 
 def connect(

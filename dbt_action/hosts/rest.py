@@ -43,13 +43,13 @@ class RestHost:
         """Post a status. False: another try may help."""
         return self._attempt("The commit status", lambda: self.post_status(state, description, url))
 
-    def comment(self, body: str, marker: str) -> None:
-        """Write the one comment with `marker`, which people do not see, or change it."""
+    def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
+        """Change the one comment with `marker`, which people do not see, or write it."""
         first_line = self.hidden(marker)
         page = text.cut(f"{first_line}\n\n{self.dialect(body)}", self.longest)
-        self._attempt("The comment", lambda: self._write(page, first_line))
+        self._attempt("The comment", lambda: self._write(page, first_line, only_change=only_change))
 
-    def _write(self, page: str, first_line: str) -> None:
+    def _write(self, page: str, first_line: str, *, only_change: bool) -> None:
         deadline = self.place.clock.now() + COMMENT_PATIENCE
         for found in self.comments():
             # At the beginning only: people quote, and a quotation begins with something else.
@@ -58,7 +58,8 @@ class RestHost:
                 return
             if self.place.clock.now() > deadline:
                 raise HostError(0, "ours was not found among the others in time", passing=True)
-        self.create(page)
+        if not only_change:
+            self.create(page)
 
     def _attempt(self, what: str, work: Callable[[], None]) -> bool:
         if what in self._hopeless:
