@@ -1,0 +1,11 @@
+#!/usr/bin/env -S python3 -Esu
+"""Starts the clean-up after the action; everything else is in `dbt_action`."""
+
+from __future__ import annotations
+
+import sys
+
+from dbt_action import app
+
+if __name__ == "__main__":
+    sys.exit(app.post())
