@@ -1,0 +1,176 @@
+"""One run of the action from push to commit status, on this machine alone; the runner's part is `demo.runner`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dbt_action.outputs import OUTPUTS
+from demo import runner
+from emulator import Emulator, GitHub
+from emulator.dbt import DbtRunner
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = "acme/shop"
+BRANCH = "main"
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How a run should end."""
+
+    exit_code: int
+    state: str
+    status: str
+
+
+SCENARIOS = {
+    "green": Scenario(0, "success", "success"),
+    "failing-test": Scenario(1, "failure", "error"),
+    "failing-model": Scenario(1, "failure", "error"),
+}
+
+
+def show(name: str, *, keep: bool = False) -> int:
+    """Play a scenario and show what it leaves behind; 0 when it ended as it should."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
+    if shutil.which("git") is None:
+        print("The demo makes a git repository, and git was not found. Install git and try again.")
+        return 2
+    with tempfile.TemporaryDirectory(prefix="dbt-cloud-run-demo-", ignore_cleanup_errors=True) as folder:
+        return _show(name, Path(folder), keep=keep)
+
+
+def _show(name: str, folder: Path, *, keep: bool) -> int:
+    expected = SCENARIOS[name]
+    repository = folder / "repository"
+    sha = make_repository(repository, name)
+    try:
+        dbt = DbtRunner(repository)
+    except FileNotFoundError:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        print(f"The demo runs real dbt, which is not installed: dbt-core does not run on Python {version} yet.")
+        print("Name another Python: make clean && make demo PYTHON=python3.13")
+        return 2
+    with Emulator(dbt) as cloud, GitHub(repository=REPOSITORY, commits={sha}) as hub:
+        _title(f"Scenario {name}: somebody pushes {sha[:7]} to {BRANCH} of {REPOSITORY}")
+        print(f"dbt Cloud   {cloud.url}   (an emulator on this machine; the runs are real dbt on DuckDB)")
+        print(f"GitHub      {hub.url}   (a stand-in that records commit statuses)")
+        _title("The log of the workflow step")
+        ended = runner.run_step(
+            folder / "runner",
+            inputs={
+                "dbt-url": cloud.url,
+                "dbt-token": cloud.token,
+                "account-id": str(cloud.account_id),
+                "job-id": str(cloud.job_id),
+                "artifacts": "run_results.json, manifest.json",
+                "github-token": hub.token,
+            },
+            event=push_event(sha),
+            variables=push_variables(sha, hub.url),
+            say=print,
+        )
+        _title(f"The commit statuses of {sha[:7]}, in the order in which they were posted")
+        for status in hub.statuses:
+            print(f"{status.state:8}  {status.context}  ·  {status.description or ''}")
+            print(f"{'':8}  {status.target_url or ''}")
+        _title("The outputs of the step")
+        for output in OUTPUTS:
+            if output.name in ended.outputs:
+                print(f"{output.name:16}  {ended.outputs[output.name]}")
+        _title("The summary of the job")
+        print(ended.summary.rstrip())
+        _title(f"The exit code of the step: {ended.exit_code}")
+        last = hub.statuses[-1].state if hub.statuses else "none"
+        found = Scenario(ended.exit_code, last, ended.outputs.get("status", ""))
+        if keep:
+            input(f"The run's page: {ended.outputs.get('run-url', cloud.url)}\nPress Enter to end the demo. ")
+    if found != expected:
+        print(f"This is not how {name} should end. Expected: {expected}. Found: {found}.")
+        return 1
+    print(f"This is how {name} should end.")
+    print("To open the run's page in a browser: make demo KEEP=1. Other scenarios: make demo SCENARIO=…")
+    print(f"SCENARIO may be {', '.join(SCENARIOS)}.")
+    return 0
+
+
+def make_repository(folder: Path, scenario: str) -> str:
+    """Make a git repository of the sample project, changed for the scenario; its commit."""
+    shutil.copytree(HERE / "project", folder)
+    changes = HERE / "scenarios" / scenario
+    if changes.exists():
+        shutil.copytree(changes, folder, dirs_exist_ok=True)
+    _git(folder, "init", "--quiet")
+    _git(folder, "symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
+    _git(folder, "add", "--all")
+    _git(folder, "commit", "--quiet", "--message", f"The shop ({scenario})")
+    return _git(folder, "rev-parse", "HEAD")
+
+
+def push_event(sha: str) -> dict[str, Any]:
+    owner, _, name = REPOSITORY.partition("/")
+    return {
+        "ref": f"refs/heads/{BRANCH}",
+        "before": "0" * 40,
+        "after": sha,
+        "created": False,
+        "deleted": False,
+        "forced": False,
+        "head_commit": {"id": sha, "message": "The shop"},
+        "pusher": {"name": "octocat", "email": "octocat@example.com"},
+        "repository": {
+            "name": name,
+            "full_name": REPOSITORY,
+            "owner": {"login": owner},
+            "default_branch": BRANCH,
+            "private": True,
+        },
+        "sender": {"login": "octocat", "type": "User"},
+    }
+
+
+def push_variables(sha: str, api_url: str) -> dict[str, str]:
+    return {
+        "GITHUB_ACTOR": "octocat",
+        "GITHUB_API_URL": api_url,
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_JOB": "build",
+        "GITHUB_REF": f"refs/heads/{BRANCH}",
+        "GITHUB_REF_NAME": BRANCH,
+        "GITHUB_REF_TYPE": "branch",
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_REPOSITORY_OWNER": REPOSITORY.partition("/")[0],
+        "GITHUB_RUN_ATTEMPT": "1",
+        "GITHUB_RUN_ID": "1",
+        "GITHUB_RUN_NUMBER": "1",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_SHA": sha,
+        "GITHUB_TRIGGERING_ACTOR": "octocat",
+        "GITHUB_WORKFLOW": "Shop",
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    # Whoever runs the demo may have hooks, signing keys or templates; none of them is meant here.
+    settings = (
+        "user.name=Octo Cat",
+        "user.email=octocat@example.com",
+        "commit.gpgsign=false",
+        "core.hooksPath=/dev/null",
+    )
+    options = [option for setting in settings for option in ("-c", setting)]
+    done = subprocess.run(["git", "-C", str(folder), *options, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _title(text: str) -> None:
+    print(f"\n── {text} {'─' * max(0, WIDTH - len(text) - 4)}\n")
