@@ -1,0 +1,64 @@
+"""What every test gets: an environment without the CI that runs the tests; no doubles of anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CI_PREFIXES = (
+    "ACTIONS_",
+    "AGENT_",
+    "AZURE_",
+    "BITBUCKET_",
+    "BUILD_",
+    "CI_",
+    "CIRCLE_",
+    "DBT_",
+    "ENDPOINT_",
+    "GITHUB_",
+    "GITLAB_",
+    "INPUT_",
+    "JENKINS_",
+    "RELEASE_",
+    "RUNNER_",
+    "STATE_",
+    "SYSTEM_",
+)
+CI_NAMES = frozenset(
+    {
+        "ALL_PROXY",
+        "BUILDKITE",
+        "CI",
+        "CIRCLECI",
+        "FTP_PROXY",
+        "GH_TOKEN",
+        "GIT_BRANCH",
+        "GIT_COMMIT",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "TF_BUILD",
+    }
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def speaks_of_ci(name: str) -> bool:
+    return name.upper().startswith(CI_PREFIXES) or name.upper() in CI_NAMES
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite says the same on a laptop, in GitHub Actions and behind a proxy."""
+    for name in list(os.environ):
+        if speaks_of_ci(name):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top of the checkout."""
+    return ROOT

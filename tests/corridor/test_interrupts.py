@@ -1,0 +1,265 @@
+"""A signal at every point of the way: the run is cancelled, the status closed, the process ends within seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from dbt_action import cloud as cloud_
+from dbt_action.errors import ExitCode
+from dbt_action.session import Timeouts
+from emulator import Status
+from tests.support.corridor import Corridor
+from tests.support.scripts import ENDLESS, GREEN, lasting
+
+Build = Callable[..., Corridor]
+
+TRIGGER = r"/jobs/\d+/run/$"
+
+
+@dataclass
+class Trap:
+    """Sends the signal when the `number`th call of a method of `DbtCloud` begins, or has just ended."""
+
+    corridor: Corridor
+    monkeypatch: pytest.MonkeyPatch
+
+    def set(self, method: str, *, number: int = 1, after: bool = False) -> None:
+        original = getattr(cloud_.DbtCloud, method)
+        calls = []
+
+        def trapped(*args: object, **more: object) -> object:
+            calls.append(method)
+            sprung = len(calls) == number
+            if sprung and not after:
+                self.spring()
+            answer = original(*args, **more)
+            if sprung and after:
+                self.spring()
+            return answer
+
+        self.monkeypatch.setattr(cloud_.DbtCloud, method, trapped)
+
+    def at_sleep(self, number: int) -> None:
+        """The signal comes while the clock sleeps for the `number`th time."""
+        waits: list[float] = []
+
+        def asleep(seconds: float) -> None:
+            if seconds > 0:
+                waits.append(seconds)
+            if len(waits) == number and seconds > 0:
+                self.spring()
+
+        self.corridor.clock.on_sleep = asleep
+
+    def spring(self) -> None:
+        self.at = self.corridor.clock.now()
+        self.corridor.interrupts.arrive(15, None)
+
+    @property
+    def seconds(self) -> float:
+        """How long everything took after the signal."""
+        return self.corridor.clock.now() - self.at
+
+
+@pytest.fixture
+def trap(build: Build, monkeypatch: pytest.MonkeyPatch) -> Trap:
+    """A trap in front of a run without an end."""
+    return Trap(build(ENDLESS), monkeypatch)
+
+
+def cancelled(trap: Trap) -> None:
+    """One run, cancelled; the status is closed; and it did not take long."""
+    corridor = trap.corridor
+    (run,) = corridor.cloud.runs
+    assert Status.CANCELLED == run.status
+    assert "cancelled" == corridor.outputs["status"]
+    assert str(run.id) == corridor.outputs["run-id"]
+    assert "error" == corridor.states[-1]
+    assert trap.seconds <= 5.0
+
+
+@pytest.mark.parametrize(
+    "method, number",
+    [
+        pytest.param("get_job", 1, id="before the first request"),
+        pytest.param("trigger", 1, id="before the trigger"),
+    ],
+)
+def test_before_the_trigger__nothing_is_started(trap: Trap, method: str, number: int) -> None:
+    trap.set(method, number=number)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+
+    assert () == trap.corridor.cloud.runs
+    assert ["error"] == trap.corridor.states
+    assert trap.seconds <= 5.0
+
+
+def test_while_the_inputs_are_read__nothing_is_sent(corridor: Corridor, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = Trap(corridor, monkeypatch)
+
+    def interrupted(*_args: object, **_more: object) -> None:
+        trap.spring()
+
+    monkeypatch.setattr("dbt_action.config.read", interrupted)
+
+    assert ExitCode.INTERRUPTED == corridor.run()
+    assert () == corridor.cloud.requests
+    assert () == corridor.github.requests
+
+
+def test_right_after_the_answer_to_the_trigger(trap: Trap) -> None:
+    """The run exists, and nobody has looked at the answer yet."""
+    trap.set("trigger", after=True)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+    cancelled(trap)
+
+
+def test_while_the_trigger_is_unanswered(trap: Trap) -> None:
+    """The signal finds us waiting for an answer that does not come; the run is found by its marker."""
+    corridor = trap.corridor
+    corridor.timeouts = Timeouts(connect=0.3, read=0.3)
+    corridor.cloud.faults.add(kind="slow", method="POST", path=TRIGGER, seconds=1.0)
+    trap.at_sleep(1)
+
+    assert ExitCode.INTERRUPTED == corridor.run()
+    cancelled(trap)
+
+
+def test_while_the_trigger_is_unanswered_and_nothing_was_started(trap: Trap) -> None:
+    corridor = trap.corridor
+    corridor.cloud.faults.add(kind="reset", method="POST", path=TRIGGER, times=None)
+    trap.at_sleep(1)
+
+    assert ExitCode.INTERRUPTED == corridor.run()
+
+    assert () == corridor.cloud.runs
+    assert 1 == len(corridor.triggers)
+    assert ["error"] == corridor.states
+    (told,) = corridor.told("error")
+    assert corridor.triggers[0].json["cause"].rsplit("[", 1)[1] in told
+    assert trap.seconds <= 5.0
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_between_two_looks(trap: Trap, number: int) -> None:
+    trap.at_sleep(number)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+    cancelled(trap)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the answer", "after the answer"])
+def test_in_the_middle_of_a_look(trap: Trap, after: bool) -> None:  # noqa: FBT001
+    trap.set("get_run", number=3, after=after)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+    cancelled(trap)
+
+
+def test_in_the_queue(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = Trap(build(GREEN, queue_seconds=3600.0), monkeypatch)
+    trap.at_sleep(2)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+    cancelled(trap)
+
+
+def test_while_dbt_cloud_is_down(trap: Trap) -> None:
+    """Nothing can be cancelled then; it is said, and it does not take long."""
+    trap.corridor.cloud.faults.add(kind="reset", path=r"/runs/\d+/", times=None)
+    trap.at_sleep(3)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+
+    assert "could NOT be cancelled" in trap.corridor.told("error")[0]
+    assert "error" == trap.corridor.states[-1]
+    assert trap.seconds <= 5.0
+
+
+def test_cancel_fails_once__is_sent_again(trap: Trap) -> None:
+    trap.corridor.cloud.faults.add(kind="reset", method="POST", path="/cancel/$")
+    trap.at_sleep(2)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+    cancelled(trap)
+
+
+def test_run_takes_its_time_to_be_cancelled(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = Trap(build(ENDLESS, cancel_seconds=60.0), monkeypatch)
+    trap.at_sleep(2)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+
+    assert 1 == len(trap.corridor.requests("POST", "/cancel/"))
+    assert trap.seconds <= 5.0
+    assert "asked to cancel" in trap.corridor.told("error")[0]
+
+
+def test_while_the_time_limit_cancels(trap: Trap) -> None:
+    trap.set("cancel", after=True)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run(timeout_minutes="1")
+    cancelled(trap)
+
+
+def test_while_artifacts_are_fetched__run_was_over(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap = Trap(build(GREEN), monkeypatch)
+    trap.set("artifact_names")
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run(artifacts="*")
+
+    assert [] == trap.corridor.requests("POST", "/cancel/")
+    assert "success" == trap.corridor.states[-1]
+
+
+def test_second_signal__does_not_tear_the_clean_up_apart(trap: Trap) -> None:
+    trap.at_sleep(2)
+    original = cloud_.DbtCloud.cancel
+
+    def impatient(*args: object) -> object:
+        trap.corridor.interrupts.arrive(15, None)
+        return original(*args)  # type: ignore[arg-type]
+
+    trap.monkeypatch.setattr(cloud_.DbtCloud, "cancel", impatient)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+    cancelled(trap)
+
+
+def test_on_cancel_leave__run_goes_on(trap: Trap) -> None:
+    trap.at_sleep(2)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run(on_cancel="leave")
+
+    (run,) = trap.corridor.cloud.runs
+    assert not run.over
+    assert [] == trap.corridor.requests("POST", "/cancel/")
+    assert "on-cancel: leave" in trap.corridor.told("error")[0]
+    assert "error" == trap.corridor.states[-1]
+
+
+def test_fail_on_error_false__does_not_make_an_interrupt_green(trap: Trap) -> None:
+    trap.at_sleep(2)
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run(fail_on_error="false")
+
+
+def test_run_ends_on_its_own_meanwhile(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelling came too late; what the run has become is what is told."""
+    trap = Trap(build(lasting(10.0), cancel_seconds=60.0), monkeypatch)
+
+    def asleep(seconds: float) -> None:
+        if trap.corridor.clock.passed + seconds > 9.5 and not trap.corridor.interrupts.arrived:
+            trap.corridor.clock.time += 9.5 - trap.corridor.clock.passed
+            trap.spring()
+
+    trap.corridor.clock.on_sleep = asleep
+
+    assert ExitCode.INTERRUPTED == trap.corridor.run()
+    assert Status.SUCCESS == trap.corridor.cloud.runs[0].status
+    assert "ended on its own" in trap.corridor.log

@@ -1,0 +1,99 @@
+"""Engine, image, scratch repository and servers for the end-to-end tests; running workflows is `runner`."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emulator import Emulator, GitHub, Script, ScriptedStep
+from tests.e2e.runner import REPOSITORY, Checkout
+
+ROOT = Path(__file__).resolve().parents[2]
+# Where a machine has no engine and no registry, this may lie beside the checkout and provide both.
+PROVIDER = ROOT.parent / "shared" / "tools" / "container-engine"
+IMAGE = "dbt-cloud-run-action:e2e"
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> None:
+    """Without an engine there is nothing to be tested here, and that must not look like success."""
+    if _succeeds("docker", "version"):
+        return
+    if not PROVIDER.exists():
+        pytest.exit(
+            "The end-to-end tests need a Docker engine, and none answers (`docker version`). "
+            "Start one or set DOCKER_HOST. `make test` needs none.",
+            returncode=1,
+        )
+    os.environ["DOCKER_HOST"] = _output(str(PROVIDER), "start")
+
+
+@pytest.fixture(scope="session")
+def base(engine: None) -> str:  # noqa: ARG001 - the engine has to run
+    """The base image of the Dockerfile by its tag: without a registry, an image has no digest."""
+    named = re.search(r"^ARG BASE=(\S+)@", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert named
+    tag = named[1]
+    if not _succeeds("docker", "image", "inspect", tag) and not _succeeds("docker", "pull", tag):
+        if not PROVIDER.exists():
+            pytest.exit(f"The end-to-end tests need the image {tag}, and it cannot be pulled.", returncode=1)
+        _output(str(PROVIDER), "base", tag)
+    return tag
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A repository with this one's files; without its workflows and without the digest in the Dockerfile."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listing = _output("git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listing.split("\0")):
+        source = ROOT / name
+        if source.is_file() and not name.startswith(".github/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / name)
+    dockerfile = folder / "Dockerfile"
+    text, count = DIGEST.subn("", dockerfile.read_text(encoding="utf-8"))
+    assert count == 1
+    dockerfile.write_text(text, encoding="utf-8")
+    return Checkout.create(folder)
+
+
+@pytest.fixture(scope="session")
+def image(base: str, checkout: Checkout) -> str:  # noqa: ARG001 - the base has to be there
+    """The image of the real Dockerfile, but for the digest."""
+    build = ["docker", "build", "--quiet", "--network", "host", "--tag", IMAGE, str(checkout.folder)]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    return IMAGE
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    with GitHub(repository=REPOSITORY, token="github-e2e-token") as github:
+        yield github
+
+
+@pytest.fixture
+def endless() -> Iterator[Emulator]:
+    """A dbt Cloud whose runs go on until they are cancelled."""
+    with Emulator(Script(steps=(ScriptedStep(seconds=math.inf),))) as cloud:
+        yield cloud
+
+
+def _succeeds(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()

@@ -1,0 +1,98 @@
+"""What is in the image and how it starts, with the Docker client alone; workflows are in `test_workflows`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_in(image: str, *command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    entrypoint, *arguments = command
+    docker = ["docker", "run", "--rm", "--network", "none", *options, "--entrypoint", entrypoint, image, *arguments]
+    return subprocess.run(docker, capture_output=True, text=True, check=False)
+
+
+def test_image__has_the_product_and_nothing_of_its_surroundings(image: str) -> None:
+    found = run_in(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").stdout.split()
+
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dbt_action").rglob("*.py")}
+    assert set(found) == {f"/app/{name}" for name in {"entrypoint.py", "requirements.txt", *modules}}
+
+
+def test_image__has_the_locked_packages_and_no_others_for_development(image: str) -> None:
+    listing = run_in(image, "python", "-m", "pip", "list", "--format", "json").stdout
+    names = {package["name"].lower() for package in json.loads(listing)}
+
+    assert {"requests", "pygithub", "pyyaml"} <= names
+    assert names & {"pytest", "flask", "dbt-core", "duckdb", "mypy", "ruff", "hatchling"} == set()
+
+
+def test_image__has_everything_compiled(image: str) -> None:
+    sources = run_in(image, "find", "/app", "-name", "*.py").stdout.split()
+    compiled = run_in(image, "find", "/app", "-name", "*.pyc").stdout.split()
+
+    assert sources
+    assert len(compiled) == len(sources)
+
+
+def test_image__adds_little_to_its_base(image: str, base: str) -> None:
+    sizes = [
+        int(
+            subprocess.run(
+                ["docker", "image", "inspect", "--format", "{{.Size}}", name],
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for name in (image, base)
+    ]
+
+    assert sizes[0] - sizes[1] < 60_000_000
+
+
+def test_entrypoint__is_that_of_the_action_file(image: str) -> None:
+    inspect = ["docker", "image", "inspect", "--format", "{{json .Config}}", image]
+    config = json.loads(subprocess.run(inspect, capture_output=True, text=True, check=True).stdout)
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+
+    assert config["Entrypoint"] == [action["runs"]["entrypoint"]]
+    assert not config.get("Cmd")
+    assert not config.get("User")
+
+
+@pytest.mark.parametrize("command", ["/app/entrypoint.py", "dbt-cloud-run"])
+def test_start__needs_no_home_no_working_directory_and_nothing_of_the_workflow(image: str, command: str) -> None:
+    # As the runner: another HOME and working directory; and a workflow whose variables would break a Python.
+    options: tuple[str, ...] = (
+        "--workdir",
+        "/github/workspace",
+        "--env",
+        "HOME=/github/home",
+        "--env",
+        "PYTHONPATH=.:/nowhere",
+    )
+    options += ("--env", "PYTHONHOME=/nowhere", "--env", "PYTHONWARNINGS=error")
+
+    ended = run_in(image, command, options=options)
+
+    assert ended.returncode == 2
+    assert "dbt-token" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_start__sees_inputs_with_hyphens(image: str) -> None:
+    options = ("--env", "INPUT_JOB-ID=not-a-number", "--env", "INPUT_DBT-TOKEN=made-up", "--env", "INPUT_ACCOUNT-ID=1")
+
+    ended = run_in(image, "/app/entrypoint.py", options=options)
+
+    assert ended.returncode == 2
+    assert "not-a-number" in ended.stdout + ended.stderr
