@@ -8,7 +8,7 @@ from dbt_action import marker, retry, start
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
 from dbt_action.errors import CloudError
-from dbt_action.runs import Run, RunStatus
+from dbt_action.runs import GOING, Run, RunStatus
 from dbt_action.trigger import RunRequest
 
 Tell = Callable[[str], None]
@@ -92,6 +92,24 @@ class Beginner:
                     self.cloud.cancel(twin.id)
         except CloudError as error:
             self.tell(f"No look for a second run of the same trigger was possible: {error.message}")
+
+    def supersede(self, run: Run) -> None:
+        """Cancel what earlier builds have left going for the same pull request or branch."""
+        try:
+            for old in superseded(self.cloud.newest(self.request.job_id, only=GOING), run, self.request.marker):
+                self.tell(f"Cancelling run {old.id}, which an earlier build started: this one takes its place.")
+                self.cloud.cancel(old.id)
+        except CloudError as error:
+            self.tell(f"Runs of earlier builds could not be cancelled: {error.explanation}")
+
+    def superseded_by(self, run: Run) -> str:
+        """A sentence on the newer run that has taken the place of `run`, "" when there is none."""
+        try:
+            newest = self.cloud.newest(self.request.job_id)
+        except CloudError:
+            return ""
+        newer = superseding(newest, run, self.request.marker, self.request.pull_request)
+        return f"Run {newer.id} of a newer commit has taken its place: {newer.url}" if newer else ""
 
     def _earlier(self) -> Run | None:
         """The earlier attempt's run. Raises CloudError when dbt Cloud stays out of reach: it may still be going."""

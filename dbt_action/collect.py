@@ -16,7 +16,7 @@ from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
 from dbt_action.config import Config
 from dbt_action.errors import CloudError, Malformed, NotFound
-from dbt_action.runs import Run, RunStatus
+from dbt_action.runs import Run, RunStatus, RunStep
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ MANIFEST = "manifest.json"
 RUN_RESULTS = "run_results.json"
 # Commands that leave a run_results.json behind.
 _WITH_RESULTS = re.compile(r"^dbt\b.*\b(build|run|test|seed|snapshot|retry|compile|clone|run-operation)\b")
+# What dbt Core's and Fusion's logs say once nodes are run.
+_RAN = re.compile(r"\b\d+ of \d+\b|Finished running|Completed with|Done\. PASS|Processed|Finished '")
 _DONE = frozenset({RunStatus.SUCCESS, RunStatus.ERROR})
 # Failures in a row after which the rest of the artifacts is not tried: a run may have thousands.
 _MAX_FAILURES = 3
@@ -49,9 +51,10 @@ class Collector:
         """The results of every dbt step; the API's default is the last step's alone, often that of the docs."""
         found = []
         for step in self._steps:
+            patience = self._left() if _has_run(step) else 0.0
             # A step that ended before dbt ran anything has none; the step's log tells the rest.
             with suppress(CloudError):
-                found.append(self._patiently(partial(self._results_of, step.index)))
+                found.append(self._patiently(partial(self._results_of, step.index), patience))
         return results_.merge(found)
 
     def _results_of(self, step: int) -> tuple[results_.Node, ...]:
@@ -174,10 +177,18 @@ class Collector:
             partial_file.unlink(missing_ok=True)
         return size
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def _patiently(self, call: Callable[[], T], patience: float | None = None) -> T:
         """`call`, repeated for a while also when the thing is not there yet."""
-        patience = max(0.0, self._late - self._clock.now())
-        return retry.persist(call, clock=self._clock, patience=patience, also=(NotFound,))
+        limit = self._left() if patience is None else patience
+        return retry.persist(call, clock=self._clock, patience=limit, also=(NotFound,))
+
+    def _left(self) -> float:
+        return max(0.0, self._late - self._clock.now())
+
+
+def _has_run(step: RunStep) -> bool:
+    """Whether dbt came to run nodes: a failure to parse the project leaves no results to wait for."""
+    return step.status == RunStatus.SUCCESS or not step.logs or _RAN.search(text.plain(step.logs)) is not None
 
 
 def _worth_a_place(found: results_.Results, *, everything: bool) -> list[str]:

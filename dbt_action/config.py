@@ -16,7 +16,7 @@ ROWS = (*inputs.INPUTS, *elsewhere.INPUTS)
 NATIVE_CONTEXT = "dbt cloud"
 
 # Azure leaves `$(Name)` in place when the pipeline has no such variable.
-_UNRESOLVED_MACRO = re.compile(r"\$\([^)]*\)")
+_MACRO = re.compile(r"\$\([^)]*\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,10 @@ class Config:
 def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Every secret value in `environ`, under whatever name; to be masked before anything is printed."""
     names = (name for row in ROWS if row.secret for name in row.lookups())
-    return tuple(dict.fromkeys(value.strip() for name in names if (value := environ.get(name, "")).strip()))
+    values = [value for name in names if (value := environ.get(name, "").strip()) and not _MACRO.fullmatch(value)]
+    # `user:secret` is for basic authentication; the secret is one on its own too.
+    parts = [secret for value in values if (secret := value.partition(":")[2])]
+    return tuple(dict.fromkeys([*values, *parts]))
 
 
 def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str = "", secrets_hint: str = "") -> Config:
@@ -180,7 +183,7 @@ class _Reader:
         for row in ROWS:
             for variable in row.lookups():
                 value = environ.get(variable, "").strip()
-                if value and not _UNRESOLVED_MACRO.fullmatch(value):
+                if value and not _MACRO.fullmatch(value):
                     self._found[row.name] = (variable, value)
                     break
 

@@ -66,9 +66,7 @@ class Publisher:
 
     def catch_up(self, untold: Untold) -> None:
         """Post a status that could not be posted when it was due."""
-        self._connected().set_status(
-            CommitState(untold.state), untold.description, untold.url or self.context.build_url
-        )
+        self.connect().set_status(CommitState(untold.state), untold.description, untold.url or self.context.build_url)
 
     def details(self, facts: Facts) -> None:
         """Everything for the person who reads this build: logs, annotations, summary, comment, files, headline."""
@@ -107,7 +105,7 @@ class Publisher:
         # With `on-failure` a success is told only to those who have been told of a failure.
         only_change = self.config.comment == "on-failure" and facts.outcome is Outcome.SUCCEEDED
         body = self.ci.log.safe(summary.brief(facts, self.subject))
-        self._connected().comment(body, f"dbt-cloud-run {digest(self._status_name)}", only_change=only_change)
+        self.connect().comment(body, f"dbt-cloud-run {digest(self._status_name)}", only_change=only_change)
 
     def _with_sql(self) -> bool:
         return self.config.compiled_sql == "always" or (self.config.compiled_sql == "auto" and not self.context.public)
@@ -164,12 +162,12 @@ class Publisher:
 
     def _status(self, state: CommitState, description: str, run: Run | None) -> bool:
         """Post a commit status; without a run it links to the build. False when another try may help."""
-        return self._connected().set_status(
+        return self.connect().set_status(
             state, self.ci.log.safe(description), run.url if run else self.context.build_url
         )
 
-    def _connected(self) -> hosts.Host:
-        # Only when needed, which is after the trigger: the host's library takes time to import.
+    def connect(self) -> hosts.Host:
+        """The host; only when needed, which is after the trigger, because its library takes time to import."""
         self._host = self._host or self._connect()
         return self._host
 

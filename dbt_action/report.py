@@ -17,6 +17,7 @@ MAX_DESCRIPTION = 140
 # GitHub's runner cuts annotations here.
 MAX_ANNOTATION = 4096
 _NODES_TOLD = 10
+_MESSAGE_LINES = 3
 # Step "Clone Git Repository" of a commit that is not there (documented, two wordings).
 _COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified revision")
 
@@ -193,9 +194,14 @@ def reason(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
 
 
 def _failed_nodes(nodes: Sequence[Node]) -> str:
-    told = [f"{node.kind} {node.name}: {node.message or node.status}" for node in nodes[:_NODES_TOLD]]
+    told = [f"{node.kind} {node.name}: {_beginning(node.message) or node.status}" for node in nodes[:_NODES_TOLD]]
     more = len(nodes) - len(told)
     return "\n".join([*told, f"… and {more} more" if more > 0 else ""]).rstrip()
+
+
+def _beginning(message: str) -> str:
+    """Enough of dbt's message to know what to do; the whole of it stands with its node."""
+    return text.cut("\n".join(message.split("\n")[:_MESSAGE_LINES]), 400)
 
 
 def _telling_step(run: Run | None) -> RunStep | None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from dbt_action import begin, monitor, report, retry, text
+from dbt_action import monitor, report, retry, text
 from dbt_action.begin import Beginner, NotStarted
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
@@ -16,7 +16,7 @@ from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
 from dbt_action.publish import Publisher
 from dbt_action.report import Facts, Outcome
 from dbt_action.results import NO_RESULTS
-from dbt_action.runs import GOING, Run
+from dbt_action.runs import Run
 from dbt_action.session import Session, Timeouts
 from dbt_action.watcher import CANCEL_LOOKS, Watcher
 
@@ -138,7 +138,7 @@ class Story:
                 f"is job {self.config.job_id} the right one?"
             )
         if self.config.supersede:
-            self._supersede(run)
+            self.beginner.supersede(run)
         return watcher
 
     def _watch_over(self, run: Run) -> Watcher:
@@ -148,18 +148,12 @@ class Story:
             self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow, usual=self._usual
         )
         self.beginner.in_flight = None
+        with self.interrupts.shielded():
+            # An import that is torn apart leaves a library that cannot be imported again.
+            self.publisher.connect()
+        self.interrupts.check()
         self.publisher.started(run, seconds=self._age)
         return self.watcher
-
-    def _supersede(self, run: Run) -> None:
-        """Cancel what earlier builds have left going for the same pull request or branch."""
-        try:
-            going = self.cloud.newest(self.request.job_id, only=GOING)
-            for old in begin.superseded(going, run, self.request.marker):
-                self.ci.info(f"Cancelling run {old.id}, which an earlier build started: this one takes its place.")
-                self.cloud.cancel(old.id)
-        except CloudError as error:
-            self.ci.warning(f"Runs of earlier builds could not be cancelled: {error.explanation}")
 
     def _usual_duration(self) -> float | None:
         """For the rhythm of the looks and for people: not worth a second try."""
@@ -195,7 +189,7 @@ class Story:
     def _finished(self, run: Run) -> ExitCode:
         """The run is over: the verdict, then what it left behind."""
         outcome = report.judge(run)
-        aftermath = self._superseded_by(run) if outcome is Outcome.CANCELLED else ""
+        aftermath = self.beginner.superseded_by(run) if outcome is Outcome.CANCELLED else ""
         collector = Collector(self.cloud, run, here=self.ci, clock=self.clock)
         results = collector.results() if outcome in _WITH_RESULTS else NO_RESULTS
         self._verdict(self._facts(outcome, results=results, aftermath=aftermath))
@@ -204,14 +198,6 @@ class Story:
         if manifest.places and self.config.project_directory is None:
             self.publisher.folder = collector.project_folder(self.config.job_id)
         return self._details(manifest=manifest, artifacts_path=folder)
-
-    def _superseded_by(self, run: Run) -> str:
-        try:
-            newest = self.cloud.newest(self.request.job_id)
-        except CloudError:
-            return ""
-        newer = begin.superseding(newest, run, self.request.marker, self.request.pull_request)
-        return f"Run {newer.id} of a newer commit has taken its place: {newer.url}" if newer else ""
 
     def _timed_out(self, watcher: Watcher) -> ExitCode:
         limit = text.duration(self.config.timeout_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ from dbt_action.results import Node, Results, Verdict
 # More bars than these cannot be read, and Mermaid refuses a text of 50,000 characters.
 MAX_BARS = 60
 MAX_THREADS = 12
-_MAX_NAME = 40
+_MAX_NAME = 48
+# (longest span in seconds, format of the times)
+_AXES = ((10.0, "%S.%L s"), (3600.0, "%M:%S"), (math.inf, "%H:%M:%S"))
 _TAGS = {Verdict.FAILED: "crit, ", Verdict.WARNED: "active, ", Verdict.PASSED: "done, "}
 
 
@@ -28,7 +31,9 @@ def gantt(results: Results) -> str:
     threads: dict[str, list[Node]] = defaultdict(list)
     for node in sorted(longest, key=_began):
         threads[node.thread].append(node)
-    lines = ["gantt", "    dateFormat HH:mm:ss.SSS", "    axisFormat %H:%M:%S"]
+    span = max((node.ended or 0.0) - zero for node in longest)
+    axis = next(axis for limit, axis in _AXES if span < limit)
+    lines = ["gantt", "    dateFormat HH:mm:ss.SSS", f"    axisFormat {axis}"]
     for thread in sorted(threads, key=_number)[:MAX_THREADS]:
         lines.append(f"    section {_plain(thread).removesuffix(' worker') or 'Thread'}")
         lines += [_bar(node, zero) for node in threads[thread]]
@@ -45,7 +50,9 @@ def _bar(node: Node, zero: float) -> str:
     begin = _began(node) - zero
     # A bar without a length would not be drawn.
     end = max((node.ended or 0.0) - zero, begin + 0.001)
-    return f"    {_plain(node.name)[:_MAX_NAME]} : {_TAGS.get(node.verdict, '')}{_clock(begin)}, {_clock(end)}"
+    # The kind in front is more than information: a node called `section` or `title` would be a command.
+    label = f"{_plain(node.kind)} {_plain(node.name)}"[:_MAX_NAME]
+    return f"    {label} : {_TAGS.get(node.verdict, '')}{_clock(begin)}, {_clock(end)}"
 
 
 def _began(node: Node) -> float:

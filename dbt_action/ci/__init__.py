@@ -15,8 +15,8 @@ from dbt_action.ci.terminal import Terminal
 
 Ci = Terminal
 
-# The first that recognises its environment; the terminal recognises everything. An agent of Azure or a runner of
-# GitLab may have been started by somebody else's variables, a step of GitHub Actions by nobody else's.
+# The first that recognises its environment; the terminal recognises everything. GitLab comes last of the others:
+# tools that imitate its variables are the most frequent.
 KNOWN: tuple[type[Ci], ...] = (GitHubActions, AzurePipelines, BitbucketPipelines, GitLabCi, Terminal)
 
 

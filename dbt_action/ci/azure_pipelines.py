@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from dbt_action import elsewhere, state, text
+from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
 from dbt_action.context import CiContext, PullRequest
 from dbt_action.state import State
@@ -35,6 +36,11 @@ class AzurePipelines(Terminal):
 
     key = "azure"
     name = "Azure Pipelines"
+
+    def __init__(self, environ: Mapping[str, str], log: Log) -> None:
+        """Output variables are set as they change."""
+        super().__init__(environ, log)
+        self._told: dict[str, str] = {}
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -78,9 +84,10 @@ class AzurePipelines(Terminal):
     def output(self, values: Mapping[str, str]) -> None:
         """Output variables: `$(step.run_id)`, in other jobs `dependencies.job.outputs['step.run_id']`."""
         super().output(values)
-        for name in dict.fromkeys(name.replace("-", "_") for name in values):
-            value = values.get(name.replace("_", "-"), values.get(name, ""))
-            self.log.command(f"##vso[task.setvariable variable={name};isOutput=true]{_data(self._value(value))}")
+        for name, value in {name.replace("-", "_"): self._value(value) for name, value in values.items()}.items():
+            if self._told.get(name) != value:
+                self._told[name] = value
+                self.log.command(f"##vso[task.setvariable variable={name};isOutput=true]{_data(value)}")
 
     def save(self, kept: State) -> None:
         """Among the agent's temporary files, unless the user has chosen another place."""

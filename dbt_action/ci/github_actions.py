@@ -102,6 +102,9 @@ class GitHubActions(Terminal):
         self._append("GITHUB_STEP_SUMMARY", page.decode("utf-8", "ignore"))
 
     def _annotate(self, level: str, message: str, title: str, file: str) -> None:
+        # The log view shows the message alone.
+        if title:
+            self.log.lines(f"{title} in {file}" if file else title)
         words = "\n".join(text.log_lines(self.log.safe(message)))
         # The runner drops properties without a value.
         facts = {"file": file, "title": title}
@@ -162,6 +165,8 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
         job=environ.get("GITHUB_JOB", ""),
         step=environ.get("GITHUB_ACTION", ""),
         commit_url=f"{server}/{repository}/commit/{sha}" if repository and sha else "",
+        file_url=f"{server}/{repository}/blob/{sha}/{{path}}" if repository and sha else "",
+        public=_at(event, "repository.private") is not True,
         secrets_withheld=_secrets_withheld(name, environ, event, pull_request),
         nothing_to_run="the push deleted the branch" if name == "push" and event.get("deleted") is True else "",
     )
@@ -206,10 +211,15 @@ def _secrets_withheld(
 
 
 def _text(event: Mapping[str, Any], path: str) -> str:
+    value = _at(event, path)
+    return value if isinstance(value, str) else ""
+
+
+def _at(event: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - JSON
     value: Any = event
     for key in path.split(".") if path else ():
         value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, str) else ""
+    return value
 
 
 def _data(value: str) -> str:

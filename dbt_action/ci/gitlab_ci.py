@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
 from dbt_action.context import CiContext, PullRequest
 
@@ -38,7 +39,11 @@ class GitLabCi(Terminal):
     output_file = "dbt.env"
     summary_file = "dbt-summary.md"
 
-    _sections = 0
+    def __init__(self, environ: Mapping[str, str], log: Log) -> None:
+        """Sections have numbers; the Code Quality report is written anew with each entry."""
+        super().__init__(environ, log)
+        self._sections = 0
+        self._quality: list[dict[str, Any]] = []
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -76,8 +81,6 @@ class GitLabCi(Terminal):
             label = f"dbt Cloud run {self._outputs.get('DBT_RUN_ID', '')}".strip()
             self._write(LINKS, json.dumps({"dbt Cloud": [{"external_link": {"label": label, "url": url}}]}))
 
-    _quality: tuple[dict[str, Any], ...] = ()
-
     def _report_quality(self, severity: str, message: str, title: str, file: str) -> None:
         """https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format ."""
         if not file:
@@ -90,7 +93,7 @@ class GitLabCi(Terminal):
             "severity": severity,
             "location": {"path": self.log.safe(file), "lines": {"begin": 1}},
         }
-        self._quality += (entry,)
+        self._quality.append(entry)
         self._write(CODE_QUALITY, json.dumps(self._quality))
 
 
