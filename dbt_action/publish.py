@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from dbt_action import ci, collect, export, hosts, junit, notes, report, steplog, summary, text, trigger
 from dbt_action.config import Config
@@ -13,6 +14,8 @@ from dbt_action.report import CommitState, Facts, Outcome, Subject
 from dbt_action.results import COUNTED
 from dbt_action.runs import Run
 from dbt_action.state import State, Untold
+
+T = TypeVar("T")
 
 
 class Publisher:
@@ -52,17 +55,19 @@ class Publisher:
         self.ci.info(f"Run {run.id}: {run.url}")
         self._status(CommitState.PENDING, "Started", run)
 
-    def verdict(self, facts: Facts, *, closed: bool) -> None:
+    def verdict(self, facts: Facts, *, closed: bool, in_flight: bool = False) -> None:
         """What other people wait for, as soon as it is known; the details may take their time.
 
-        `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process.
+        `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process; `in_flight`: a run
+        may turn up that is not known here.
         """
+        facts = self._scrubbed(facts)
         told = report.build(facts, self.subject)
         self._outputs(facts)
         posted = self._status(facts.outcome.state, told.description, facts.run)
         url = facts.run.url if facts.run else ""
         untold = None if posted else Untold(state=facts.outcome.state.value, description=told.description, url=url)
-        self.save(facts.run, in_flight=not closed, run_closed=closed, untold=untold)
+        self.save(facts.run, in_flight=in_flight, run_closed=closed and not in_flight, untold=untold)
 
     def catch_up(self, untold: Untold) -> None:
         """Post a status that could not be posted when it was due."""
@@ -70,6 +75,7 @@ class Publisher:
 
     def details(self, facts: Facts) -> None:
         """Everything for the person who reads this build: logs, annotations, summary, comment, files, headline."""
+        facts = self._scrubbed(facts)
         results_path = self._write(self.config.results_path, lambda: export.render(facts, self.subject))
         junit_path = self._write(
             self.config.junit_path, lambda: junit.render(facts.results, facts.manifest, name=self.subject.job_name)
@@ -129,7 +135,7 @@ class Publisher:
     @property
     def subject(self) -> Subject:
         """What the run is about."""
-        return Subject(
+        subject = Subject(
             job_name=self._job_name or f"job {self.config.job_id}",
             sha=self.request.git_sha or self._sha,
             commit_url=self.context.commit_url if self._sha == self.context.sha else "",
@@ -137,6 +143,11 @@ class Publisher:
             file_url=self.context.file_url if self._sha == self.context.sha else "",
             folder=self.folder,
         )
+        return self._scrubbed(subject)
+
+    def _scrubbed(self, value: T) -> T:
+        scrubbed: T = text.scrub(value, self.ci.log.secrets)
+        return scrubbed
 
     def _outputs(self, facts: Facts) -> None:
         """As many as are known; later values win."""

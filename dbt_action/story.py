@@ -267,7 +267,7 @@ class Story:
         if facts.run:
             self.beginner.settle(facts.run)
         with self.interrupts.shielded():
-            self.publisher.verdict(facts, closed=closed and self.beginner.in_flight is None)
+            self.publisher.verdict(facts, closed=closed, in_flight=self.beginner.in_flight is not None)
             self._told = facts
 
     def _details(self, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 # CSI, OSC and two-character escape sequences (ECMA-48); dbt colours its log with the first.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?|\x9b[0-?]*[ -/]*[@-~]")
@@ -44,6 +46,22 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
+
+
+def scrub(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 - the same type comes out
+    """`value` with every secret redacted in every text in it: dataclasses, tuples and mappings to any depth.
+
+    Before anything is escaped: afterwards a secret may not look like itself any more.
+    """
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, tuple):
+        return tuple(scrub(item, secrets) for item in value)
+    if isinstance(value, Mapping):
+        return {key: scrub(item, secrets) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{part.name: scrub(getattr(value, part.name), secrets) for part in fields(value)})
+    return value
 
 
 def cut(text: str, length: int) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from dbt_action import text
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
 from dbt_action.context import CiContext, PullRequest
@@ -68,7 +69,7 @@ class GitLabCi(Terminal):
         """A collapsed section."""
         self._sections += 1
         name = f"dbt_cloud_run_{self._sections}"
-        header = self.log.safe(title).replace("\n", " ")
+        header = text.defuse(text.one_line(self.log.safe(title)))
         self.log.command(f"{_CLEAR}section_start:{_now()}:{name}[collapsed=true]\r{_CLEAR}{header}")
         self.log.lines(body, "│ ")
         self.log.command(f"{_CLEAR}section_end:{_now()}:{name}\r{_CLEAR}")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from emulator import Emulator, GitHub, Script, ScriptedStep
+from tests.e2e.processes import SHA
 from tests.e2e.runner import REPOSITORY, Checkout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +86,31 @@ def endless() -> Iterator[Emulator]:
     """A dbt Cloud whose runs go on until they are cancelled."""
     with Emulator(Script(steps=(ScriptedStep(seconds=math.inf),))) as cloud:
         yield cloud
+
+
+@pytest.fixture
+def variables(tmp_path: Path, endless: Emulator, hub: GitHub) -> dict[str, str]:
+    """A step of a push, in the names that both kinds of action map their inputs to."""
+    for name in ("output", "summary", "state"):
+        (tmp_path / name).touch()
+    return {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_API_URL": hub.url,
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_REF_NAME": "main",
+        "GITHUB_REF_TYPE": "branch",
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_SHA": SHA,
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_STATE": str(tmp_path / "state"),
+        "GITHUB_TOKEN": hub.token,
+        "DBT_URL": endless.url,
+        "DBT_TOKEN": endless.token,
+        "DBT_ACCOUNT_ID": str(endless.account_id),
+        "DBT_JOB_ID": str(endless.job_id),
+    }
 
 
 def _succeeds(*command: str) -> bool:

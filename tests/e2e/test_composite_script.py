@@ -25,6 +25,7 @@ def run_script(folder: Path, **changes: str) -> subprocess.CompletedProcess[str]
         "HOME": str(folder),
         "RUNNER_TEMP": str(folder / "temp dir"),
         "GITHUB_ACTION_PATH": str(ROOT / "composite"),
+        "DBT_CLOUD_RUN_PROGRAM": "entrypoint.py",
         **changes,
     }
     (folder / "temp dir").mkdir(exist_ok=True)
