@@ -51,6 +51,7 @@ def tidy(publisher: Publisher, kept: State, *, clock: Clock, timeouts: Timeouts)
     outcome = Outcome.INTERRUPTED if aftermath or not run.final else report.judge(run)
     facts = Facts(outcome=outcome, seconds=clock.now() - began, run=run, aftermath=aftermath)
     publisher.verdict(facts, closed=True)
+    publisher.post_verdict()
     publisher.details(facts)
     return ExitCode.OK
 

@@ -24,8 +24,10 @@ T = TypeVar("T")
 LATE = 30.0
 MANIFEST = "manifest.json"
 RUN_RESULTS = "run_results.json"
-# Commands that leave a run_results.json behind.
-_WITH_RESULTS = re.compile(r"^dbt\b.*\b(build|run|test|seed|snapshot|retry|compile|clone|run-operation)\b")
+# dbt's commands; those that tell what became of nodes are the first. (`compile` writes a run_results.json too, in
+# which every test is a success.)
+_WITH_RESULTS = frozenset({"build", "run", "test", "seed", "snapshot", "retry", "clone", "run-operation"})
+_OTHERS = frozenset({"compile", "docs", "source", "ls", "list", "parse", "deps", "debug", "show", "lint", "sl"})
 # What dbt Core's and Fusion's logs say once nodes are run.
 _RAN = re.compile(r"\b\d+ of \d+\b|Finished running|Completed with|Done\. PASS|Processed|Finished '")
 _DONE = frozenset({RunStatus.SUCCESS, RunStatus.ERROR})
@@ -42,7 +44,7 @@ class Collector:
     def __init__(self, cloud: DbtCloud, run: Run, *, here: ci.Ci, clock: Clock) -> None:
         """Nothing is sent here."""
         self._cloud, self._run, self._ci, self._clock = cloud, run, here, clock
-        self._steps = [step for step in run.steps if step.status in _DONE and _WITH_RESULTS.search(step.command)]
+        self._steps = [step for step in run.steps if step.status in _DONE and _command(step) in _WITH_RESULTS]
         self._late = clock.now() + LATE
         self._saved: dict[str, Path] = {}
         self._failures = 0
@@ -184,6 +186,12 @@ class Collector:
 
     def _left(self) -> float:
         return max(0.0, self._late - self._clock.now())
+
+
+def _command(step: RunStep) -> str:
+    """Dbt's command among its global flags: `build` of `dbt --warn-error build --select x`."""
+    words = step.command.split()
+    return next((word for word in words[1:] if word in _WITH_RESULTS | _OTHERS), "")
 
 
 def _has_run(step: RunStep) -> bool:

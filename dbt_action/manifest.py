@@ -67,7 +67,7 @@ def read(chunks: Iterable[bytes], unique_ids: Iterable[str]) -> Manifest:
     target = collect()
     next(target)
     try:
-        parser = ijson.parse_coro(target, use_float=True)
+        parser = ijson.parse_coro(target)
         for chunk in chunks:
             parser.send(chunk)
         parser.close()
@@ -78,5 +78,5 @@ def read(chunks: Iterable[bytes], unique_ids: Iterable[str]) -> Manifest:
     for uid, root in roots.items():
         package, path, needs = (found.get(f"{root}.{name}", []) for name in _FIELDS)
         if package and path:
-            places[uid] = Place(package[0], path[0].replace("\\", "/"), tuple(needs))
+            places[uid] = Place(package[0], path[0].replace("\\", "/").removeprefix("./"), tuple(needs))
     return Manifest("".join(found.get(_PROJECT, [])), places)

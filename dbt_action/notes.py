@@ -40,7 +40,7 @@ def pick(results: Results, manifest: Manifest, folder: str) -> Picked:
     told: list[Annotation] = []
     untold = 0
     for verdict in (Verdict.FAILED, Verdict.WARNED):
-        nodes = [node for node in results.of(verdict) if not manifest.project or manifest.file(node.unique_id)]
+        nodes = [node for node in results.of(verdict) if not manifest.project or node.package == manifest.project]
         nodes.sort(key=lambda node: node.kind not in _FIRST)
         told += [_annotation(node, manifest, folder) for node in nodes[:MAX_EACH]]
         untold += len(nodes[MAX_EACH:])

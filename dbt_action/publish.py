@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from dbt_action import ci, collect, export, hosts, junit, notes, report, steplog, summary, text, trigger
@@ -38,6 +39,8 @@ class Publisher:
         self.folder = config.project_directory or ""
         self._timeout = hosts.TIMEOUT
         self._host: hosts.Host | None = None
+        self._untold: Untold | None = None
+        self._close = partial(self.save, None, in_flight=False)
 
     def hurry(self, seconds: int) -> None:
         """From now on no status waits longer than `seconds`."""
@@ -53,28 +56,44 @@ class Publisher:
         self.save(run, in_flight=False)
         self._outputs(Facts(outcome=Outcome.STARTED, seconds=seconds, run=run))
         self.ci.info(f"Run {run.id}: {run.url}")
-        self._status(CommitState.PENDING, "Started", run)
+        self.catch_up(Untold(state=CommitState.PENDING.value, description="Started", url=run.url))
 
     def verdict(self, facts: Facts, *, closed: bool, in_flight: bool = False) -> None:
-        """What other people wait for, as soon as it is known; the details may take their time.
+        """Outputs and saved state of the end, as soon as it is known; the details may take their time.
 
         `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process; `in_flight`: a run
         may turn up that is not known here.
         """
         facts = self._scrubbed(facts)
-        told = report.build(facts, self.subject)
         self._outputs(facts)
-        posted = self._status(facts.outcome.state, told.description, facts.run)
+        description = report.build(facts, self.subject).description
         url = facts.run.url if facts.run else ""
-        untold = None if posted else Untold(state=facts.outcome.state.value, description=told.description, url=url)
-        self.save(facts.run, in_flight=in_flight, run_closed=closed and not in_flight, untold=untold)
+        self._untold = Untold(state=facts.outcome.state.value, description=description, url=url)
+        self._close = partial(self.save, facts.run, in_flight=in_flight, run_closed=closed and not in_flight)
+        self._close(untold=self._untold)
 
-    def catch_up(self, untold: Untold) -> None:
-        """Post a status that could not be posted when it was due."""
-        self.connect().set_status(CommitState(untold.state), untold.description, untold.url or self.context.build_url)
+    def post_verdict(self) -> None:
+        """Post what `verdict` has prepared, unless that has been done; a clean-up will, should it fail here."""
+        if self._untold and self.catch_up(self._untold):
+            self._untold = None
+            self._close(untold=None)
+
+    def catch_up(self, untold: Untold) -> bool:
+        """Post a status that is due. False when another try may help."""
+        url = untold.url or self.context.build_url
+        return self.connect().set_status(CommitState(untold.state), self.ci.log.safe(untold.description), url)
+
+    def comment(self, facts: Facts) -> None:
+        """Keep the one comment of this status on a pull request up to date."""
+        if self.config.comment == "never" or not self.context.pull_request:
+            return
+        # With `on-failure` a success is told only to those who have been told of a failure.
+        only_change = self.config.comment == "on-failure" and facts.outcome is Outcome.SUCCEEDED
+        body = self.ci.log.safe(summary.brief(self._scrubbed(facts), self.subject))
+        self.connect().comment(body, f"dbt-cloud-run {digest(self._status_name)}", only_change=only_change)
 
     def details(self, facts: Facts) -> None:
-        """Everything for the person who reads this build: logs, annotations, summary, comment, files, headline."""
+        """Everything for the person who reads this build: files, summary, logs, annotations, headline."""
         facts = self._scrubbed(facts)
         results_path = self._write(self.config.results_path, lambda: export.render(facts, self.subject))
         junit_path = self._write(
@@ -83,7 +102,6 @@ class Publisher:
         self._outputs(replace(facts, results_path=results_path, junit_path=junit_path))
         if self.config.summary:
             self.ci.summary(summary.page(facts, self.subject, with_sql=self._with_sql()))
-        self._comment(facts)
         told = report.build(facts, self.subject)
         if told.reason and self.config.log == "failed" and facts.run:
             for excerpt in steplog.at_the_end(facts.run):
@@ -103,15 +121,6 @@ class Publisher:
             (self.ci.error if note.failed else self.ci.warning)(note.message, title=note.title, file=note.file)
         if picked.untold:
             self.ci.info(f"{text.plural(picked.untold, 'more node')} failed or warned; the summary has them.")
-
-    def _comment(self, facts: Facts) -> None:
-        """One comment for each status on a pull request."""
-        if self.config.comment == "never" or not self.context.pull_request:
-            return
-        # With `on-failure` a success is told only to those who have been told of a failure.
-        only_change = self.config.comment == "on-failure" and facts.outcome is Outcome.SUCCEEDED
-        body = self.ci.log.safe(summary.brief(facts, self.subject))
-        self.connect().comment(body, f"dbt-cloud-run {digest(self._status_name)}", only_change=only_change)
 
     def _with_sql(self) -> bool:
         return self.config.compiled_sql == "always" or (self.config.compiled_sql == "auto" and not self.context.public)
@@ -170,12 +179,6 @@ class Publisher:
         # The spellings of other actions.
         values |= {"run_id": values["run-id"], "git_sha": values["git-sha"]}
         self.ci.output({name: value for name, value in values.items() if value})
-
-    def _status(self, state: CommitState, description: str, run: Run | None) -> bool:
-        """Post a commit status; without a run it links to the build. False when another try may help."""
-        return self.connect().set_status(
-            state, self.ci.log.safe(description), run.url if run else self.context.build_url
-        )
 
     def connect(self) -> hosts.Host:
         """The host; only when needed, which is after the trigger, because its library takes time to import."""

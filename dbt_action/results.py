@@ -7,11 +7,17 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from dbt_action.text import plain
+from dbt_action.text import cut, plain
 
+# Nobody reads more of these, and a project may have thousands of failed nodes.
+MAX_MESSAGE = 4_000
+MAX_SQL = 8_000
+# Beyond it a number is no count and no time.
+_LARGEST = 10**15
 # A generic test's unique_id ends in a hash of its arguments.
 _TEST_HASH = re.compile(r"\.[0-9a-f]{10}$")
 
@@ -126,7 +132,7 @@ def read(chunks: Iterable[bytes], *, step: int) -> tuple[Node, ...]:
     target = collect()
     next(target)
     try:
-        parser = ijson.items_coro(target, "results.item", use_float=True)
+        parser = ijson.items_coro(target, "results.item")
         for chunk in chunks:
             parser.send(chunk)
         parser.close()
@@ -155,14 +161,14 @@ def _node(item: Mapping[str, Any], step: int) -> Node:
         unique_id=item["unique_id"],
         status=status,
         verdict=verdict,
-        message=plain(_text(item, "message")).strip(),
+        message=cut(plain(_text(item, "message")).strip(), MAX_MESSAGE),
         failures=_number(item, "failures", int),
         seconds=max(0.0, _number(item, "execution_time", float) or 0.0),
         began=began,
         ended=ended,
         thread=_text(item, "thread_id"),
         step=step,
-        sql=plain(_text(item, "compiled_code")).strip() if verdict in _WITH_SQL else "",
+        sql=cut(plain(_text(item, "compiled_code")).strip(), MAX_SQL) if verdict in _WITH_SQL else "",
     )
 
 
@@ -194,4 +200,8 @@ def _text(item: Mapping[str, Any], name: str) -> str:
 
 def _number(item: Mapping[str, Any], name: str, kind: type[Any]) -> Any:  # noqa: ANN401 - of `kind`
     value = item.get(name)
-    return kind(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    if not -_LARGEST < value < _LARGEST:
+        return None
+    return kind(value)

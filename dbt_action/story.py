@@ -218,8 +218,9 @@ class Story:
         self.publisher.hurry(HURRY)
         deadline = self.clock.now() + CLEAN_UP
         if self._told:
-            # Everybody knows how it ended; only the details were still being collected.
-            self._details()
+            # How it ended is known; it was still being told, or its details collected.
+            self.publisher.post_verdict()
+            self._details(comment=False)
             return ExitCode.INTERRUPTED
         unanswered = self.beginner.in_flight is not None and not self._find_unanswered(deadline)
         if self.watcher is None or unanswered:
@@ -264,18 +265,25 @@ class Story:
         )
 
     def _verdict(self, facts: Facts, *, closed: bool = True) -> None:
+        """What other people wait for."""
         if facts.run:
             self.beginner.settle(facts.run)
         with self.interrupts.shielded():
-            self.publisher.verdict(facts, closed=closed, in_flight=self.beginner.in_flight is not None)
             self._told = facts
+            self.publisher.verdict(facts, closed=closed, in_flight=self.beginner.in_flight is not None)
+        self.interrupts.check()
+        self.publisher.post_verdict()
 
-    def _details(self, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+    def _details(self, *, comment: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+        """What the person who reads this build wants to know; trouble in telling it changes nothing."""
         if self._told is None:
             message = "no verdict yet"
             raise RuntimeError(message)
+        self._told = replace(self._told, **more)
+        if comment:
+            self.publisher.comment(self._told)
         with self.interrupts.shielded():
-            self.publisher.details(replace(self._told, **more))
+            self.publisher.details(self._told)
         outcome = self._told.outcome
         forgiven = not self.config.fail_on_error and outcome in _FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 
 from dbt_action.results import Node, Results, Verdict
 
@@ -23,27 +22,37 @@ def gantt(results: Results) -> str:
 
     Times are counted from the first node's begin, so that they read the same in every time zone.
     """
-    timed = [node for node in results.nodes if node.began is not None and node.ended is not None]
-    longest = sorted(timed, key=lambda node: node.seconds, reverse=True)[:MAX_BARS]
-    if len(longest) < 2:  # noqa: PLR2004 - a single bar tells nothing
+    bars = _bars(results)
+    if len(bars) < 2:  # noqa: PLR2004 - a single bar tells nothing
         return ""
-    zero = min(_began(node) for node in timed)
-    threads: dict[str, list[Node]] = defaultdict(list)
-    for node in sorted(longest, key=_began):
-        threads[node.thread].append(node)
-    span = max((node.ended or 0.0) - zero for node in longest)
+    zero = min(_began(node) for node in _timed(results))
+    span = max((node.ended or 0.0) - zero for node in bars)
     axis = next(axis for limit, axis in _AXES if span < limit)
     lines = ["gantt", "    dateFormat HH:mm:ss.SSS", f"    axisFormat {axis}"]
-    for thread in sorted(threads, key=_number)[:MAX_THREADS]:
+    for thread in sorted({node.thread for node in bars}, key=_number):
         lines.append(f"    section {_plain(thread).removesuffix(' worker') or 'Thread'}")
-        lines += [_bar(node, zero) for node in threads[thread]]
+        lines += [_bar(node, zero) for node in bars if node.thread == thread]
     return "\n".join(lines)
 
 
 def shown(results: Results) -> str:
-    """What `gantt` leaves out, as a title: `the 60 longest of 5,000 nodes`."""
-    timed: Sequence[Node] = [node for node in results.nodes if node.began is not None]
-    return f"the {MAX_BARS} longest of {len(timed):,} nodes" if len(timed) > MAX_BARS else f"{len(timed)} nodes"
+    """What of the nodes `gantt` shows, as a title: `the 60 longest of 5,000 nodes`."""
+    bars, nodes = len(_bars(results)), len(_timed(results))
+    return f"the {bars} longest of {nodes:,} nodes" if bars < nodes else f"{nodes} nodes"
+
+
+def _timed(results: Results) -> list[Node]:
+    return [node for node in results.nodes if node.began is not None and node.ended is not None]
+
+
+def _bars(results: Results) -> list[Node]:
+    """The longest nodes of the busiest threads, in the order in which they began."""
+    busy: dict[str, float] = defaultdict(float)
+    for node in _timed(results):
+        busy[node.thread] += node.seconds
+    threads = sorted(busy, key=lambda thread: -busy[thread])[:MAX_THREADS]
+    nodes = sorted((node for node in _timed(results) if node.thread in threads), key=lambda node: -node.seconds)
+    return sorted(nodes[:MAX_BARS], key=_began)
 
 
 def _bar(node: Node, zero: float) -> str:

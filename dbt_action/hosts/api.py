@@ -15,7 +15,7 @@ from dbt_action.clock import Clock
 _BUSY = frozenset({409, 429, 500, 502, 503, 504})
 _TRIES = 3
 _PAUSE = 0.5
-_FAILED = 400
+_REDIRECT, _FAILED = 300, 400
 
 
 class HostError(Exception):
@@ -33,6 +33,13 @@ class Answer:
 
     json: Any
     headers: Mapping[str, str]
+
+    def listed(self, name: str = "") -> list[Mapping[str, Any]]:
+        """The objects of a list, or of the list under `name`. Raises HostError when there is none."""
+        values = self.json.get(name) if name and isinstance(self.json, Mapping) else self.json
+        if not isinstance(values, list):
+            raise HostError(0, "an answer without the list that was asked for", passing=False)
+        return [value for value in values if isinstance(value, Mapping)]
 
 
 class Api:
@@ -91,6 +98,8 @@ class Api:
         status = response.status_code
         if status >= _FAILED:
             raise HostError(status, _message(response), passing=status in _BUSY)
+        if status >= _REDIRECT:
+            raise HostError(status, "a redirect instead of an answer", passing=False)
         try:
             return Answer(response.json() if response.content else None, response.headers)
         except ValueError:

@@ -92,9 +92,18 @@ class AzureRepos(RestHost):
         }
         if url:
             body["targetUrl"] = url
+        refused = None
         if self._address.pull_request:
-            self._send("POST", f"{self._pull_request}/statuses", {**body, **self._of_iteration()})
+            try:
+                self._send("POST", f"{self._pull_request}/statuses", {**body, **self._of_iteration()})
+            except HostError as error:
+                if not error.status:
+                    raise
+                # The permissions are different ones.
+                refused = error
         self._send("POST", f"{self._address.repository}/commits/{self._address.sha}/statuses", body)
+        if refused:
+            raise refused
 
     @property
     def _pull_request(self) -> str:
@@ -109,21 +118,24 @@ class AzureRepos(RestHost):
             self._iteration = 0
             try:
                 answer = self.api.get(f"{self._pull_request}/iterations", **{"api-version": API_VERSION})
+                iterations = answer.listed("value")
             except HostError:
                 # A status of the whole pull request is better than none.
                 return {}
-            for iteration in answer.json["value"]:
-                if iteration.get("sourceRefCommit", {}).get("commitId") == self._address.sha:
-                    self._iteration = int(iteration["id"])
+            for iteration in iterations:
+                source = iteration.get("sourceRefCommit")
+                if isinstance(source, Mapping) and source.get("commitId") == self._address.sha:
+                    self._iteration = int(iteration.get("id") or 0)
         return {"iterationId": self._iteration} if self._iteration else {}
 
     def comments(self) -> Iterator[Comment]:
         """The first comment of each thread; the answer has no pages."""
         threads = f"{self._pull_request}/threads"
-        for thread in self.api.get(threads, **{"api-version": API_VERSION}).json["value"]:
+        for thread in self.api.get(threads, **{"api-version": API_VERSION}).listed("value"):
             for comment in (thread.get("comments") or ())[:1]:
                 if not comment.get("isDeleted"):
-                    yield Comment(comment.get("content") or "", f"{threads}/{thread['id']}/comments/{comment['id']}")
+                    place = f"{threads}/{thread.get('id')}/comments/{comment.get('id')}"
+                    yield Comment(comment.get("content") or "", place)
 
     def create(self, body: str) -> None:
         """A closed thread: an open one could block the pull request."""

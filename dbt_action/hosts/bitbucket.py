@@ -106,13 +106,14 @@ class Bitbucket(RestHost):
         """The comments, the oldest first."""
         answer = self.api.get(self._comments, pagelen=_PAGE)
         while True:
-            for comment in answer.json["values"]:
-                if not comment.get("deleted"):
-                    yield Comment(comment["content"]["raw"], f"{self._comments}/{comment['id']}")
+            for comment in answer.listed("values"):
+                content = comment.get("content")
+                if isinstance(content, Mapping) and not comment.get("deleted"):
+                    yield Comment(str(content.get("raw")), f"{self._comments}/{comment.get('id')}")
             following = answer.json.get("next")
             if not following:
                 return
-            if not following.startswith(f"{self.api.root}/"):
+            if not str(following).startswith(f"{self.api.root}/"):
                 # The token does not go anywhere else.
                 raise HostError(0, "the next page is on another server", passing=False)
             answer = self.api.get(following)

@@ -127,8 +127,8 @@ class GitLab(RestHost):
         page = "1"
         while page:
             answer = self.api.get(self._notes, sort="asc", order_by="created_at", per_page=_PAGE, page=page)
-            for note in answer.json:
-                yield Comment(note["body"], f"{self._notes}/{note['id']}")
+            for note in answer.listed():
+                yield Comment(str(note.get("body")), f"{self._notes}/{note.get('id')}")
             page = answer.headers.get("X-Next-Page", "")
 
     def create(self, body: str) -> None:
