@@ -70,16 +70,16 @@ def run(
 
     with interrupts.shielded():
         here = ci.detect(environ, out)
-    try:
-        interrupts.check()
-        return _guarded(environ, here, tell)
-    except ConfigError as error:
-        problems = "".join(f"\n- {problem}" for problem in error.problems)
-        here.error(f"Nothing was sent to dbt Cloud.{problems}", title="The inputs cannot be used")
-        return ExitCode.CONFIG
-    except Interrupted:
-        here.error("Nothing was sent to dbt Cloud.", title="Interrupted")
-        return ExitCode.INTERRUPTED
+        try:
+            with interrupts.exposed():
+                return _guarded(environ, here, tell)
+        except ConfigError as error:
+            problems = "".join(f"\n- {problem}" for problem in error.problems)
+            here.error(f"Nothing was sent to dbt Cloud.{problems}", title="The inputs cannot be used")
+            return ExitCode.CONFIG
+        except Interrupted:
+            here.error("Nothing was sent to dbt Cloud.", title="Interrupted")
+            return ExitCode.INTERRUPTED
 
 
 def clean_up(

@@ -45,6 +45,16 @@ class Interrupts:
         finally:
             self._shields -= 1
 
+    @contextmanager
+    def exposed(self) -> Iterator[None]:
+        """A stretch within a shielded one in which signals are raised."""
+        shields, self._shields = self._shields, 0
+        try:
+            self.check()
+            yield
+        finally:
+            self._shields = shields
+
 
 class HeedingClock:
     """A clock that looks for signals around every sleep."""

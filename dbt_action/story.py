@@ -78,7 +78,6 @@ class Story:
                 self._crashed()
             raise
         finally:
-            # From here on nothing is left that a signal could stop.
             self.interrupts.heeded = True
             self.session.close()
 
@@ -284,6 +283,8 @@ class Story:
             self.publisher.comment(self._told)
         with self.interrupts.shielded():
             self.publisher.details(self._told)
+            # Nothing is left that a signal could stop.
+            self.interrupts.heeded = True
         outcome = self._told.outcome
         forgiven = not self.config.fail_on_error and outcome in _FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code

@@ -101,8 +101,9 @@ def _warned(facts: Facts, subject: Subject) -> Iterable[str]:
 
 
 def _skipped(facts: Facts) -> Iterable[str]:
-    nodes = facts.results.of(Verdict.SKIPPED)
-    if not nodes:
+    # What had nothing to do (`no-op`, `reused`) was not kept from it.
+    nodes = [node for node in facts.results.of(Verdict.SKIPPED) if node.status.lower() == "skipped"]
+    if not nodes or not facts.results.of(Verdict.FAILED):
         return
     yield "#### Skipped"
     groups = Counter(skipped_because(facts).values())
