@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 SCENARIO ?= green
+RUNS ?= 100
 UV := uv==0.13.8
 
 VENV := .venv
@@ -25,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help demo test lint image e2e bench lock generate clean
+.PHONY: help demo test lint image e2e soak bench summary-preview lock generate clean
 
 help:
 	@echo "make demo       run the action against a dbt Cloud on this machine (SCENARIO=green, failing-test or failing-model)"
@@ -33,7 +34,9 @@ help:
 	@echo "make lint       style, types, workflows, action files, Dockerfile, scripts, generated blocks"
 	@echo "make image      build the container image as dbt-cloud-run-action"
 	@echo "make e2e        run the real action.yml with a real workflow runner (needs a Docker engine)"
-	@echo "make bench      time from the start of the process to the first request"
+	@echo "make soak       many runs with faults drawn at random (RUNS=500 SEED=1)"
+	@echo "make bench      time from the start of the process to the first request; time and memory of a large report"
+	@echo "make summary-preview   pictures of summaries of real runs (needs Chromium and npm)"
 	@echo "make generate   write the generated blocks of action.yml, composite/action.yml and README.md"
 	@echo "make lock       renew requirements.txt and requirements-dev.txt"
 	@echo "make clean      remove what the verbs have made"
@@ -62,8 +65,15 @@ image:
 e2e: $(READY)
 	@$(RUN) -m pytest -m e2e tests/e2e
 
+soak: $(READY)
+	@$(RUN) -m tests.reliability.soak --runs $(RUNS) $(if $(SEED),--seed $(SEED))
+
 bench: $(READY)
 	@$(RUN) benchmarks/startup.py
+	@$(RUN) benchmarks/report.py
+
+summary-preview: $(READY)
+	@$(RUN) -m docs.summary_preview
 
 generate: $(READY)
 	$(RUN) -m cogapp -r -PU $(COGGED)

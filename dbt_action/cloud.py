@@ -22,7 +22,6 @@ from dbt_action.trigger import RunRequest
 SEARCH_DEPTH = 100
 # How many successful runs tell the usual duration.
 USUAL_OF = 5
-_CHUNK = 256 * 1024
 
 
 class DbtCloud:
@@ -87,7 +86,7 @@ class DbtCloud:
         """
         query = {"step": step} if step is not None else None
         with self.session.stream(f"{self._root}/runs/{run_id}/artifacts/{quote(name)}", query) as response:
-            yield response.iter_content(_CHUNK)
+            yield self.session.chunks(response)
             expected = response.headers.get("Content-Length", "")
             # urllib3 notices a short body only since version 2, and only when it is read to its end.
             short = expected.isdigit() and response.raw.tell() < int(expected)

@@ -35,7 +35,10 @@ TIMEOUTS = Timeouts()
 # No JSON of the API is larger; a run with its steps carries their logs.
 MAX_JSON_BYTES = 64 * 1024 * 1024
 MAX_REDIRECTS = 3
-_CHUNK = 64 * 1024
+# Bytes a second that a download may not stay below for this long.
+SLOWEST = 1000
+SLOW_FOR = 60.0
+_CHUNK = 256 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOTHING_SENT = (
     urllib3.exceptions.NewConnectionError,
@@ -98,9 +101,15 @@ class Session:
                 yield response
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], **body: Any) -> requests.Response:  # noqa: ANN401
-        return self._requests.request(
-            method, url, headers=headers, timeout=self._timeouts, allow_redirects=False, stream=True, **body
-        )
+        try:
+            return self._requests.request(
+                method, url, headers=headers, timeout=self._timeouts, allow_redirects=False, stream=True, **body
+            )
+        except requests.exceptions.RequestException:
+            raise
+        except ValueError:
+            # requests takes a redirect's address apart even when it is not followed.
+            raise Unavailable(f"{self.host} redirects to something that is no address.") from None
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Token {self._token}"
@@ -122,7 +131,9 @@ class Session:
             )
         if status >= requests.codes.bad_request:
             body = self._clean(self._read(response).decode("utf-8", "replace"))
-            raise refusals.refusal(status, body, response.headers, host=self.host)
+            error = refusals.refusal(status, body, response.headers, host=self.host)
+            # Once more: JSON may have spelled the token differently.
+            raise type(error)(self._clean(error.message), hint=error.hint, retry_after=error.retry_after)
 
     def _data(self, response: requests.Response) -> Any:  # noqa: ANN401 - JSON
         body = self._read(response)
@@ -146,13 +157,23 @@ class Session:
         """The whole body, bounded in size and in time however slowly it drips."""
         deadline = self._clock.now() + self._timeouts[1]
         parts, size = [], 0
-        # `read1` hands on what is there; anything else waits until a whole chunk has come.
-        while part := response.raw.read1(_CHUNK, decode_content=True):
+        for part in self.chunks(response):
             parts.append(part)
             size += len(part)
             if size > MAX_JSON_BYTES or self._clock.now() > deadline:
                 raise Unavailable(f"{self.host} sent an endless answer ({size} bytes so far).")
         return b"".join(parts)
+
+    def chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """The body as it comes, of any size, but not slower than any connection is."""
+        began, size = self._clock.now(), 0
+        # `read1` hands on what is there; anything else waits until a whole chunk has come.
+        while part := response.raw.read1(_CHUNK, decode_content=True):
+            yield part
+            size += len(part)
+            seconds = self._clock.now() - began
+            if seconds > SLOW_FOR and size < SLOWEST * seconds:
+                raise Unavailable(f"{self.host} sends too slowly ({size} bytes in {seconds:.0f} s).")
 
     def _clean(self, text: str) -> str:
         return text.replace(self._token, "***")

@@ -22,6 +22,8 @@ class Excerpt:
 
     title: str
     body: str
+    # The step is still running: more may follow.
+    goes_on: bool = False
 
 
 def nodes_done(step: RunStep) -> str:
@@ -46,7 +48,7 @@ class Follower:
             # A log that got shorter is another one: only its end was sent.
             if end > seen:
                 self._seen[step.index] = end
-                yield Excerpt(f"Step {step.index}: {step.name}", step.logs[seen:end].strip("\n"))
+                yield Excerpt(f"Step {step.index}: {step.name}", step.logs[seen:end].strip("\n"), goes_on=running)
 
 
 def at_the_end(run: Run) -> Iterator[Excerpt]:

@@ -43,7 +43,8 @@ def defuse(line: str) -> str:
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret replaced by `***`."""
-    for secret in secrets:
+    # The longest first: one may begin like another.
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 
@@ -72,8 +73,8 @@ def cut(text: str, length: int) -> str:
 def markdown(text: str) -> str:
     """`text` as one line of Markdown that shows itself: no markup, no HTML, no mentions."""
     safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
-    # A zero-width joiner would do for mentions too, but copies badly.
-    return _MARKDOWN.sub(r"\\\1", safe).replace("@", "&#64;")
+    # GitHub looks for mentions after it has resolved escapes and entities; a comment it does not see through.
+    return _MARKDOWN.sub(r"\\\1", safe).replace("@", "@<!-- -->")
 
 
 def link(label: str, url: str) -> str:

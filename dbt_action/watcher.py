@@ -95,7 +95,7 @@ class Watcher:
             self.say(line + more)
         if self._follower and isinstance(look, Run):
             for excerpt in self._follower.news(look):
-                self._ci.foreign(excerpt.title, excerpt.body)
+                self._ci.foreign(excerpt.title, excerpt.body, goes_on=excerpt.goes_on)
 
     def _share(self, run: Run) -> str:
         step = run.current_step

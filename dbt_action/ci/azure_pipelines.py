@@ -71,14 +71,15 @@ class AzurePipelines(Terminal):
         self._issue("error", message, title, file)
 
     def _issue(self, kind: str, message: str, title: str, file: str) -> None:
+        self.unfold()
         words = "\n".join(text.log_lines(self.log.safe("\n".join(part for part in (title, message) if part))))
         where = f"sourcepath={_property(self.log.safe(file))};" if file else ""
         self.log.command(f"##vso[task.logissue type={kind};{where}]{_data(text.cut(words, MAX_ISSUE))}")
 
-    def foreign(self, title: str, body: str) -> None:
-        """A folded group."""
-        self.log.command(f"##[group]{text.defuse(text.one_line(self.log.safe(title)))}")
-        self.log.lines(body, "│ ")
+    def _open_fold(self, title: str) -> None:
+        self.log.command(f"##[group]{title}")
+
+    def _close_fold(self) -> None:
         self.log.command("##[endgroup]")
 
     def output(self, values: Mapping[str, str]) -> None:

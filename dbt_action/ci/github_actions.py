@@ -73,10 +73,10 @@ class GitHubActions(Terminal):
         """An error annotation: the runner adds no line of its own when a container fails."""
         self._annotate("error", message, title, file)
 
-    def foreign(self, title: str, body: str) -> None:
-        """A folded group."""
-        self.log.command(f"::group::{_data(text.defuse(self.log.safe(title)))}")
-        self.log.lines(body, "│ ")
+    def _open_fold(self, title: str) -> None:
+        self.log.command(f"::group::{_data(title)}")
+
+    def _close_fold(self) -> None:
         self.log.command("::endgroup::")
 
     def output(self, values: Mapping[str, str]) -> None:
@@ -102,6 +102,7 @@ class GitHubActions(Terminal):
         self._append("GITHUB_STEP_SUMMARY", page.decode("utf-8", "ignore"))
 
     def _annotate(self, level: str, message: str, title: str, file: str) -> None:
+        self.unfold()
         # The log view shows the message alone.
         if title:
             self.log.lines(f"{title} in {file}" if file else title)

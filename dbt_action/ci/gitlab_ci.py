@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from dbt_action import text
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
 from dbt_action.context import CiContext, PullRequest
@@ -65,14 +64,16 @@ class GitLabCi(Terminal):
         self._mark(f"{_RED}Error:{_RESET} ", message, title, file)
         self._report_quality("major", message, title, file)
 
-    def foreign(self, title: str, body: str) -> None:
-        """A collapsed section."""
+    def _open_fold(self, title: str) -> None:
         self._sections += 1
-        name = f"dbt_cloud_run_{self._sections}"
-        header = text.defuse(text.one_line(self.log.safe(title)))
-        self.log.command(f"{_CLEAR}section_start:{_now()}:{name}[collapsed=true]\r{_CLEAR}{header}")
-        self.log.lines(body, "│ ")
-        self.log.command(f"{_CLEAR}section_end:{_now()}:{name}\r{_CLEAR}")
+        self.log.command(f"{_CLEAR}section_start:{_now()}:{self._section}[collapsed=true]\r{_CLEAR}{title}")
+
+    def _close_fold(self) -> None:
+        self.log.command(f"{_CLEAR}section_end:{_now()}:{self._section}\r{_CLEAR}")
+
+    @property
+    def _section(self) -> str:
+        return f"dbt_cloud_run_{self._sections}"
 
     def output(self, values: Mapping[str, str]) -> None:
         """The dotenv report, and a link on the job's page, for which GitLab wants no token."""

@@ -32,6 +32,8 @@ class Terminal:
         self.log = log
         self._outputs: dict[str, str] = {}
         self._warned: set[str] = set()
+        # Title of the fold that is open.
+        self._folded = ""
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -49,6 +51,7 @@ class Terminal:
 
     def info(self, message: str) -> None:
         """Say something."""
+        self.unfold()
         self.log.lines(message)
 
     def warning(self, message: str, title: str = "", file: str = "") -> None:
@@ -59,12 +62,33 @@ class Terminal:
         """Say why this fails; `file` is a path in the repository that it is about."""
         self._mark("Error: ", message, title, file)
 
-    def foreign(self, title: str, body: str) -> None:
-        """Show a text of somebody else's, such as a step's log, folded where the CI can."""
-        self.log.lines(title)
+    def foreign(self, title: str, body: str, *, goes_on: bool = False) -> None:
+        """Show a text of somebody else's, such as a step's log, folded where the CI can.
+
+        `goes_on`: more with this title may follow; it stands in the same fold unless something else is said first.
+        """
+        if self._folded != title:
+            self.unfold()
+            self._folded = title or " "
+            self._open_fold(text.defuse(text.one_line(self.log.safe(title))))
         self.log.lines(body, "│ ")
+        if not goes_on:
+            self.unfold()
+
+    def unfold(self) -> None:
+        """End the fold that is open; what comes next is for everybody."""
+        if self._folded:
+            self._folded = ""
+            self._close_fold()
+
+    def _open_fold(self, title: str) -> None:
+        self.log.lines(title)
+
+    def _close_fold(self) -> None:
+        """A terminal has no folds."""
 
     def _mark(self, prefix: str, message: str, title: str, file: str) -> None:
+        self.unfold()
         self.log.lines("\n".join(part for part in (title, file, message) if part), prefix)
 
     def output(self, values: Mapping[str, str]) -> None:

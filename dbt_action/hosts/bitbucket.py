@@ -25,6 +25,7 @@ MAX_KEY = 40
 MAX_TEXT = 255
 _DIGEST = 8
 _PAGE = 100
+_NOT_IN_ADDRESSES = re.compile("[^A-Za-z0-9._-]+")
 _TAG = re.compile(r"</?(?:details|summary|br|sub|sup|b|i|strong|em|code|p)\s*/?>", re.IGNORECASE)
 
 
@@ -136,8 +137,12 @@ class Bitbucket(RestHost):
 
 
 def key(name: str) -> str:
-    """`name`, or a shorter word for it that no other name has."""
-    if len(name) <= MAX_KEY:
+    """`name`, or a word for it that fits, that no other name has, and that can stand in an address.
+
+    Bitbucket shows the name; by the key clients find the status again, as the last part of its address.
+    """
+    word = _NOT_IN_ADDRESSES.sub("-", name).strip("-")
+    if word == name and len(name) <= MAX_KEY:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return f"{name[: MAX_KEY - _DIGEST - 1]}-{digest}"
+    return f"{word[: MAX_KEY - _DIGEST - 1]}-{digest}"
