@@ -30,7 +30,7 @@ _WITH_RESULTS = frozenset({"build", "run", "test", "seed", "snapshot", "retry", 
 _OTHERS = frozenset({"compile", "docs", "source", "ls", "list", "parse", "deps", "debug", "show", "lint", "sl"})
 # What dbt Core's and Fusion's logs say once nodes are run.
 _RAN = re.compile(r"\b\d+ of \d+\b|Finished running|Completed with|Done\. PASS|Processed|Finished '")
-_DONE = frozenset({RunStatus.SUCCESS, RunStatus.ERROR})
+_DONE = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELLED})
 # Failures in a row after which the rest of the artifacts is not tried: a run may have thousands.
 _MAX_FAILURES = 3
 # A download that is worth a line while it goes on.
@@ -195,8 +195,10 @@ def _command(step: RunStep) -> str:
 
 
 def _has_run(step: RunStep) -> bool:
-    """Whether dbt came to run nodes: a failure to parse the project leaves no results to wait for."""
-    return step.status == RunStatus.SUCCESS or not step.logs or _RAN.search(text.plain(step.logs)) is not None
+    """Whether dbt came to an end with nodes: a project that cannot be parsed leaves no results to wait for."""
+    if step.status != RunStatus.ERROR:
+        return step.status == RunStatus.SUCCESS
+    return not step.logs or _RAN.search(text.plain(step.logs)) is not None
 
 
 def _worth_a_place(found: results_.Results, *, everything: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbt_action.manifest import Manifest
@@ -41,10 +42,14 @@ def pick(results: Results, manifest: Manifest, folder: str) -> Picked:
     untold = 0
     for verdict in (Verdict.FAILED, Verdict.WARNED):
         nodes = [node for node in results.of(verdict) if not manifest.project or node.package == manifest.project]
-        nodes.sort(key=lambda node: node.kind not in _FIRST)
-        told += [_annotation(node, manifest, folder) for node in nodes[:MAX_EACH]]
+        told += [_annotation(node, manifest, folder) for node in useful_first(nodes)[:MAX_EACH]]
         untold += len(nodes[MAX_EACH:])
     return Picked(tuple(told), untold)
+
+
+def useful_first(nodes: Iterable[Node]) -> list[Node]:
+    """What others are built on first, else in dbt's order."""
+    return sorted(nodes, key=lambda node: node.kind not in _FIRST)
 
 
 def path(manifest: Manifest, folder: str, unique_id: str) -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from dbt_action import ci, collect, export, hosts, junit, notes, report, steplog, summary, text, trigger
 from dbt_action.config import Config
 from dbt_action.context import CiContext
+from dbt_action.errors import CloudError
 from dbt_action.marker import digest
 from dbt_action.report import CommitState, Facts, Outcome, Subject
 from dbt_action.results import COUNTED
@@ -64,7 +65,7 @@ class Publisher:
         `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process; `in_flight`: a run
         may turn up that is not known here.
         """
-        facts = self._scrubbed(facts)
+        facts = self._without_secrets(facts)
         self._outputs(facts)
         description = report.build(facts, self.subject).description
         url = facts.run.url if facts.run else ""
@@ -89,12 +90,12 @@ class Publisher:
             return
         # With `on-failure` a success is told only to those who have been told of a failure.
         only_change = self.config.comment == "on-failure" and facts.outcome is Outcome.SUCCEEDED
-        body = self.ci.log.safe(summary.brief(self._scrubbed(facts), self.subject))
+        body = self.ci.log.safe(summary.brief(self._without_secrets(facts), self.subject))
         self.connect().comment(body, f"dbt-cloud-run {digest(self._status_name)}", only_change=only_change)
 
     def details(self, facts: Facts) -> None:
         """Everything for the person who reads this build: files, summary, logs, annotations, headline."""
-        facts = self._scrubbed(facts)
+        facts = self._without_secrets(facts)
         results_path = self._write(self.config.results_path, lambda: export.render(facts, self.subject))
         junit_path = self._write(
             self.config.junit_path, lambda: junit.render(facts.results, facts.manifest, name=self.subject.job_name)
@@ -153,6 +154,12 @@ class Publisher:
             folder=self.folder,
         )
         return self._scrubbed(subject)
+
+    def _without_secrets(self, facts: Facts) -> Facts:
+        error = facts.error and CloudError(
+            self.ci.log.safe(facts.error.message), hint=self.ci.log.safe(facts.error.hint)
+        )
+        return replace(self._scrubbed(facts), error=error)
 
     def _scrubbed(self, value: T) -> T:
         scrubbed: T = text.scrub(value, self.ci.log.secrets)

@@ -21,6 +21,13 @@ _MESSAGE_LINES = 3
 # Step "Clone Git Repository" of a commit that is not there (documented, two wordings).
 _COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified revision")
 
+_CANCELLED = "Somebody cancelled it in dbt Cloud, or a newer commit of the same pull request took its place."
+_NOT_IN_REPOSITORY = (
+    "dbt Cloud cannot check out commit {}: it is not in the repository that dbt Cloud clones. That is so for commits "
+    "of forks, for commits that are not pushed yet, and for workflows of another repository. With `run-on: job` dbt "
+    "Cloud runs the branch that the job is set to."
+)
+
 
 class CommitState(Enum):
     """States of a commit status; each host has its own words for them."""
@@ -152,7 +159,7 @@ def build(facts: Facts, subject: Subject) -> Report:
     return Report(
         outcome=facts.outcome,
         headline=headline,
-        reason=reason(facts, subject),
+        reason="\n".join(part.words for part in reasons(facts, subject)),
         description=_description(facts, counts, took),
     )
 
@@ -166,31 +173,37 @@ def _description(facts: Facts, counts: str, took: str) -> str:
     return text.cut(f"{known or facts.outcome.words.capitalize()} · {took}", MAX_DESCRIPTION)
 
 
-def reason(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
-    """Why it is not green, for people who do not open dbt Cloud; "" for a success."""
-    step = _telling_step(facts.run)
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A part of why it is not green: a sentence of ours, or what dbt has written (`verbatim`)."""
+
+    words: str
+    verbatim: bool = False
+
+
+def reasons(facts: Facts, subject: Subject) -> tuple[Reason, ...]:
+    """Why it is not green, for people who do not open dbt Cloud; nothing for a success."""
     if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED):
-        return ""
+        return ()
+    step = _telling_step(facts.run)
+    failed = facts.results.of(Verdict.FAILED)
     parts = []
     if facts.error:
-        parts.append(facts.error.explanation)
+        parts.append(Reason(facts.error.explanation))
     if facts.run and facts.run.status_message:
-        parts.append(f"dbt Cloud says: {facts.run.status_message}")
+        parts.append(Reason(f"dbt Cloud says: {facts.run.status_message}"))
     elif facts.outcome is Outcome.CANCELLED:
-        parts.append("Somebody cancelled it in dbt Cloud, or a newer commit of the same pull request took its place.")
+        parts.append(Reason(_CANCELLED))
     if facts.aftermath:
-        parts.append(facts.aftermath)
+        parts.append(Reason(facts.aftermath))
     if step and any(words in step.logs for words in _COMMIT_MISSING):
-        parts.append(
-            f"dbt Cloud cannot check out commit {subject.sha or 'of this build'}: it is not in the repository that dbt "
-            "Cloud clones. That is so for commits of forks, for commits that are not pushed yet, and for workflows "
-            "of another repository. With `run-on: job` dbt Cloud runs the branch that the job is set to."
-        )
-    elif facts.results.of(Verdict.FAILED):
-        parts += [_failed_nodes(facts.results.of(Verdict.FAILED))] if with_nodes else []
+        parts.append(Reason(_NOT_IN_REPOSITORY.format(subject.sha or "of this build")))
+    elif failed:
+        parts.append(Reason(_failed_nodes(failed), verbatim=True))
     elif step:
-        parts.append(f"Step {step.index} failed: {step.name}\n{_tail(step.logs, 8)}".rstrip())
-    return "\n".join(parts)
+        parts.append(Reason(f"Step {step.index} failed: {step.name}"))
+        parts.append(Reason(_tail(step.logs, 8), verbatim=True))
+    return tuple(part for part in parts if part.words)
 
 
 def _failed_nodes(nodes: Sequence[Node]) -> str:

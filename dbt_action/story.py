@@ -15,7 +15,6 @@ from dbt_action.errors import CloudError, ExitCode, WebPage
 from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
 from dbt_action.publish import Publisher
 from dbt_action.report import Facts, Outcome
-from dbt_action.results import NO_RESULTS
 from dbt_action.runs import Run
 from dbt_action.session import Session, Timeouts
 from dbt_action.watcher import CANCEL_LOOKS, Watcher
@@ -31,7 +30,6 @@ CANCEL_PATIENCE = 20.0
 
 # Ends of a run; that there was none, or that nobody knows its end, is another matter.
 _FORGIVABLE = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
-_WITH_RESULTS = frozenset({Outcome.SUCCEEDED, Outcome.FAILED})
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
 _TWICE = (
@@ -190,7 +188,7 @@ class Story:
         outcome = report.judge(run)
         aftermath = self.beginner.superseded_by(run) if outcome is Outcome.CANCELLED else ""
         collector = Collector(self.cloud, run, here=self.ci, clock=self.clock)
-        results = collector.results() if outcome in _WITH_RESULTS else NO_RESULTS
+        results = collector.results()
         self._verdict(self._facts(outcome, results=results, aftermath=aftermath))
         folder = collector.save(self.config)
         manifest = collector.manifest(results, everything=bool(self.config.results_path or self.config.junit_path))

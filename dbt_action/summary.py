@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import quote
 
 from dbt_action import notes, text, timeline
-from dbt_action.report import ICONS, Facts, Subject, reason
+from dbt_action.report import ICONS, Facts, Subject, reasons
 from dbt_action.results import Node, Verdict
+from dbt_action.runs import RunStep
 
 MAX_FAILED = 20
 MAX_WARNED = 10
@@ -47,10 +49,14 @@ def brief(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
         "Retry of": ", ".join(text.link(str(other.id), other.url) for other in facts.retries),
         "Nodes": text.markdown(facts.results.in_words()),
     }
-    told = "".join(f"\n| {name} | {value} |" for name, value in rows.items() if value)
-    parts = [f"### {ICONS[facts.outcome.state]} {title}", f"| | |\n| --- | --- |{told}"]
-    if words := reason(facts, subject, with_nodes=with_nodes):
-        parts.append(text.code_block(text.cut(words, 2 * MAX_MESSAGE)))
+    # The first row is the head of the table: an empty head would be shown as a bar.
+    head, *more = (f"| {name} | {value} |" for name, value in rows.items() if value)
+    parts = [f"### {ICONS[facts.outcome.state]} {title}", "\n".join([head, "| --- | --- |", *more])]
+    for part in reasons(facts, subject):
+        if not part.verbatim:
+            parts.append(text.markdown(text.cut(part.words, MAX_MESSAGE)))
+        elif with_nodes or not facts.results.of(Verdict.FAILED):
+            parts.append(text.code_block(text.cut(part.words, 2 * MAX_MESSAGE)))
     return "\n\n".join(parts)
 
 
@@ -77,7 +83,7 @@ def _counts(facts: Facts) -> str:
 
 
 def _failed(facts: Facts, subject: Subject, *, with_sql: bool) -> Iterable[str]:
-    nodes = facts.results.of(Verdict.FAILED)
+    nodes = notes.useful_first(facts.results.of(Verdict.FAILED))
     if nodes:
         yield "#### Failed"
     for node in nodes[:MAX_FAILED]:
@@ -155,7 +161,7 @@ def _steps(facts: Facts) -> Iterable[str]:
     steps = [step for step in facts.run.steps if step.name] if facts.run else []
     if steps:
         rows = [
-            f"| {step.index} | {text.markdown(text.cut(step.name, 200))} | {step.status_in_words} "
+            f"| {step.index} | {_step_name(step)} | {step.status_in_words} "
             f"| {text.duration(step.seconds) if step.seconds is not None else ''} |"
             for step in steps[:MAX_STEPS]
         ]
@@ -166,7 +172,7 @@ def _slowest(facts: Facts) -> Iterable[str]:
     nodes = sorted(facts.results.nodes, key=lambda node: node.seconds, reverse=True)[:MAX_SLOWEST]
     if len(nodes) > 1 and nodes[0].seconds:
         rows = [
-            f"| {text.markdown(text.cut(node.name, 200))} | {text.markdown(node.kind)} | {node.seconds:.1f} s |"
+            f"| {text.markdown(text.cut(node.name, 200))} | {text.markdown(node.kind)} | {_seconds(node.seconds)} |"
             for node in nodes
         ]
         yield _fold("Slowest nodes", "\n".join(["| Node | Kind | Time |", "| --- | --- | ---: |", *rows]))
@@ -174,7 +180,19 @@ def _slowest(facts: Facts) -> Iterable[str]:
 
 def _timeline(facts: Facts) -> Iterable[str]:
     if chart := timeline.gantt(facts.results):
-        yield _fold(f"Timeline: {timeline.shown(facts.results)}", f"```mermaid\n{chart}\n```")
+        yield _fold(f"Timeline of {timeline.shown(facts.results)}", f"```mermaid\n{chart}\n```")
+
+
+def _step_name(step: RunStep) -> str:
+    """The step's name, its command in code where that is possible."""
+    command = text.cut(step.command, 200)
+    if not command or re.search(r"[`|\\<]", command):
+        return text.markdown(text.cut(step.name, 200))
+    return f"{text.markdown(step.name.split('`', 1)[0])} `{text.one_line(command)}`"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 10 else text.duration(seconds)  # noqa: PLR2004 - enough digits
 
 
 def _fold(title: str, body: str) -> str:

@@ -73,8 +73,8 @@ def cut(text: str, length: int) -> str:
 def markdown(text: str) -> str:
     """`text` as one line of Markdown that shows itself: no markup, no HTML, no mentions."""
     safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
-    # GitHub looks for mentions after it has resolved escapes and entities; a comment it does not see through.
-    return _MARKDOWN.sub(r"\\\1", safe).replace("@", "@<!-- -->")
+    # GitHub looks for mentions after it has resolved escapes and entities, so `&#64;` would not do.
+    return _MARKDOWN.sub(r"\\\1", safe).replace("@", "@&#8203;")
 
 
 def link(label: str, url: str) -> str:

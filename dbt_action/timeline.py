@@ -7,11 +7,14 @@ import re
 from collections import defaultdict
 
 from dbt_action.results import Node, Results, Verdict
+from dbt_action.text import cut
 
 # More bars than these cannot be read, and Mermaid refuses a text of 50,000 characters.
 MAX_BARS = 60
 MAX_THREADS = 12
 _MAX_NAME = 48
+# How Mermaid draws these tags on GitHub.
+_COLOURS = {Verdict.FAILED: "red: failed", Verdict.WARNED: "blue: warned"}
 # (longest span in seconds, format of the times)
 _AXES = ((10.0, "%S.%L s"), (3600.0, "%M:%S"), (math.inf, "%H:%M:%S"))
 _TAGS = {Verdict.FAILED: "crit, ", Verdict.WARNED: "active, ", Verdict.PASSED: "done, "}
@@ -36,9 +39,11 @@ def gantt(results: Results) -> str:
 
 
 def shown(results: Results) -> str:
-    """What of the nodes `gantt` shows, as a title: `the 60 longest of 5,000 nodes`."""
-    bars, nodes = len(_bars(results)), len(_timed(results))
-    return f"the {bars} longest of {nodes:,} nodes" if bars < nodes else f"{nodes} nodes"
+    """What of the nodes `gantt` shows, as a title: `the 60 longest of 5,000 nodes (red: failed)`."""
+    bars, nodes = _bars(results), len(_timed(results))
+    told = f"the {len(bars)} longest of {nodes:,} nodes" if len(bars) < nodes else f"{nodes} nodes"
+    colours = [word for verdict, word in _COLOURS.items() if any(node.verdict is verdict for node in bars)]
+    return f"{told} ({', '.join(colours)})" if colours else told
 
 
 def _timed(results: Results) -> list[Node]:
@@ -52,7 +57,10 @@ def _bars(results: Results) -> list[Node]:
         busy[node.thread] += node.seconds
     threads = sorted(busy, key=lambda thread: -busy[thread])[:MAX_THREADS]
     nodes = sorted((node for node in _timed(results) if node.thread in threads), key=lambda node: -node.seconds)
-    return sorted(nodes[:MAX_BARS], key=_began)
+    # What failed is looked for, however short it was.
+    failed = [node for node in nodes if node.verdict is Verdict.FAILED][: MAX_BARS // 2]
+    others = [node for node in nodes if node not in failed]
+    return sorted([*failed, *others[: MAX_BARS - len(failed)]], key=_began)
 
 
 def _bar(node: Node, zero: float) -> str:
@@ -60,7 +68,7 @@ def _bar(node: Node, zero: float) -> str:
     # A bar without a length would not be drawn.
     end = max((node.ended or 0.0) - zero, begin + 0.001)
     # The kind in front is more than information: a node called `section` or `title` would be a command.
-    label = f"{_plain(node.kind)} {_plain(node.name)}"[:_MAX_NAME]
+    label = cut(f"{_plain(node.kind)} {_plain(node.name)}", _MAX_NAME)
     return f"    {label} : {_TAGS.get(node.verdict, '')}{_clock(begin)}, {_clock(end)}"
 
 
