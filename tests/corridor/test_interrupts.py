@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import requests
 
 from dbt_action import cloud as cloud_
 from dbt_action.errors import ExitCode
 from dbt_action.session import Timeouts
-from emulator import Status
+from emulator import Script, Status
 from tests.support.corridor import Corridor
-from tests.support.scripts import ENDLESS, GREEN, lasting
+from tests.support.scripts import ENDLESS, GREEN, RED, lasting
 
 Build = Callable[..., Corridor]
 
@@ -263,3 +265,55 @@ def test_run_ends_on_its_own_meanwhile(build: Build, monkeypatch: pytest.MonkeyP
     assert ExitCode.INTERRUPTED == trap.corridor.run()
     assert Status.SUCCESS == trap.corridor.cloud.runs[0].status
     assert "ended on its own" in trap.corridor.log
+
+
+class Wire:
+    """Springs the trap around the `number`th request to anybody, dbt Cloud or GitHub."""
+
+    def __init__(self, trap: Trap, number: int, *, after: bool) -> None:
+        self.trap, self.number, self.after = trap, number, after
+        self.sent: list[str] = []
+        self.sprung = False
+        original = requests.Session.request
+
+        def wired(session: requests.Session, method: str, url: str, *args: Any, **more: Any) -> requests.Response:  # noqa: ANN401
+            self.sent.append(f"{method} {url}")
+            due = len(self.sent) == self.number
+            if due and not self.after:
+                self.spring()
+            answer: requests.Response = original(session, method, url, *args, **more)
+            if due and self.after:
+                answer.close()
+                self.spring()
+            return answer
+
+        trap.monkeypatch.setattr(requests.Session, "request", wired)
+
+    def spring(self) -> None:
+        self.sprung = True
+        self.trap.spring()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it is sent", "when it is answered"])
+@pytest.mark.parametrize("number", range(1, 12))
+@pytest.mark.parametrize("script", [GREEN, ENDLESS, RED], ids=["green", "endless", "red"])
+def test_at_every_request__nothing_is_left_open(
+    build: Build,
+    monkeypatch: pytest.MonkeyPatch,
+    script: Script,
+    number: int,
+    after: bool,  # noqa: FBT001
+) -> None:
+    """At most one run, and it is over; no status stays pending; the exit code says that it was interrupted."""
+    trap = Trap(build(script), monkeypatch)
+    wire = Wire(trap, number, after=after)
+
+    code = trap.corridor.run(timeout_minutes="2", artifacts="*")
+
+    assert len(trap.corridor.cloud.runs) <= 1
+    assert all(run.over for run in trap.corridor.cloud.runs)
+    assert "pending" != (trap.corridor.states or ["none"])[-1]
+    assert trap.corridor.outputs["status"] in {"success", "error", "cancelled", "timed-out"}
+    if wire.sprung:
+        assert ExitCode.INTERRUPTED == code
+        assert trap.seconds <= 5.0

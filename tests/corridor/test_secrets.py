@@ -155,7 +155,7 @@ def test_each_token_goes_to_its_own_server_only(corridor: Corridor) -> None:
     assert all(CLOUD_TOKEN not in repr(asked) for asked in corridor.github.requests)
 
 
-class Broken(Exception):  # noqa: N818 - a defect of ours
+class Broken(Exception):
     """Something that must not happen."""
 
 

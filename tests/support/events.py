@@ -56,9 +56,7 @@ def variables(name: str, *, sha: str, ref: str, **more: str) -> dict[str, str]:
 
 def in_pull_request(name: str = "pull_request") -> dict[str, str]:
     """The variables of a pull request's events: GITHUB_SHA is the test merge commit."""
-    return variables(
-        name, sha=MERGE_SHA, ref="refs/pull/7/merge", GITHUB_HEAD_REF="feature/a", GITHUB_BASE_REF="main"
-    )
+    return variables(name, sha=MERGE_SHA, ref="refs/pull/7/merge", GITHUB_HEAD_REF="feature/a", GITHUB_BASE_REF="main")
 
 
 def workflow_run(event: str, pulls: list[Payload] | None = None, *, branch: str = "feature/a") -> Payload:

@@ -61,7 +61,26 @@ def test_real_name__is_kept(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "/", ".", "..", "../x", "x/..", "a//b", "/a", "a/", "a\\b", "C:a", "a:b", "a\nb", "a\0", "a.", "a /b", 'a"b', "a|b"],
+    [
+        "",
+        "/",
+        ".",
+        "..",
+        "../x",
+        "x/..",
+        "a//b",
+        "/a",
+        "a/",
+        "a\\b",
+        "C:a",
+        "a:b",
+        "a\nb",
+        "a\0",
+        "a.",
+        "a /b",
+        'a"b',
+        "a|b",
+    ],
 )
 def test_odd_name__is_refused(name: str) -> None:
     assert artifacts.safe_path(name) is None

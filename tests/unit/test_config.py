@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -312,7 +313,7 @@ def test_bad_value__one_problem_with_name_and_value(name: str, raw: str) -> None
     (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
 
     assert problem.startswith(f"`{name}` ")
-    assert raw.split("\n")[0].split("\x07")[0].split("\x00")[0].split("\t")[0] in problem
+    assert re.split("[\n\x07\x00\t]", raw)[0] in problem
     assert "\n" not in problem
 
 
@@ -403,11 +404,13 @@ def test_any_environment__is_a_config_or_problems_and_keeps_its_secrets(
     try:
         read = config.read({**(ENVIRON if complete else {}), **environ})
     except ConfigError as error:
-        assert error.problems
-        said = "\n".join(error.problems) + repr(error)
-        assert all(problem.startswith("`") for problem in error.problems)
+        told: tuple[str, ...] = error.problems
+        said = "\n".join(told) + repr(error)
     else:
+        told = ("`",)
         said = repr(read)
+    assert told
+    assert all(problem.startswith("`") for problem in told)
     assert SECRET not in said
 
 

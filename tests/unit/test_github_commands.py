@@ -63,7 +63,7 @@ def test_info__is_never_a_command(message: str) -> None:
 @given(ANY, ANY)
 def test_foreign__is_one_group_and_nothing_else(title: str, body: str) -> None:
     step = spoken()
-    step.ci.foreign(title, body)
+    step.ci.foreign(f"Step 4: {title}", body)
 
     assert ["group", "endgroup"] == [command.name for command in commands(step.log)]
     assert [] == azure_commands(step.log)
@@ -112,7 +112,7 @@ def test_annotation__is_cut_before_the_runner_cuts_it() -> None:
 def test_error__plain(step: Step) -> None:
     step.ci.error("two\nlines: 100%", title="a, b: c")
 
-    assert "::error title=a%2C b%3A c::two%0Alines: 100%25\n" == step.log
+    assert "::error title=a%2C b%3A c::two%0Alines: 100%25" == step.log.splitlines()[-1]
     assert [Command("error", "two\nlines: 100%", {"title": "a, b: c"})] == commands(step.log)
 
 

@@ -132,7 +132,12 @@ EVENTS: list[tuple[str, dict[str, str], dict[str, Any], tuple[str, str, str, Pul
         {"inputs": None, "ref": "refs/tags/v1"},
         (HEAD_SHA, "", "v1", None),
     ),
-    ("schedule", variables("schedule", sha=BASE_SHA, ref=MAIN), {"schedule": "0 5 * * *"}, (BASE_SHA, "main", "", None)),
+    (
+        "schedule",
+        variables("schedule", sha=BASE_SHA, ref=MAIN),
+        {"schedule": "0 5 * * *"},
+        (BASE_SHA, "main", "", None),
+    ),
     (
         "repository_dispatch",
         variables("repository_dispatch", sha=BASE_SHA, ref=MAIN),
@@ -363,7 +368,7 @@ def test_pull_request__number_that_is_none(number: Any) -> None:  # noqa: ANN401
     assert HEAD_SHA == context.sha
 
 
-@given(st.dictionaries(st.sampled_from([name for name in variables("x", sha="", ref="")]), st.text(max_size=20)))
+@given(st.dictionaries(st.sampled_from(list(variables("x", sha="", ref=""))), st.text(max_size=20)))
 def test_any_variables__are_read(environ: dict[str, str]) -> None:
     assert 1 <= read_context(environ, {}).attempt
 

@@ -16,6 +16,7 @@ from emulator import GitHub
 from tests.support.clock import FakeClock
 from tests.support.values import a_context
 
+TOKEN = "github-token"
 SHA = "a" * 40
 URL = "https://ab123.us1.dbt.com/deploy/1/projects/2/runs/3/"
 
@@ -23,13 +24,11 @@ URL = "https://ab123.us1.dbt.com/deploy/1/projects/2/runs/3/"
 class Author:
     """Posts statuses and hears warnings."""
 
-    def __init__(self, api_url: str, *, token: str = "github-token", sha: str = SHA, timeout: int = 5) -> None:
+    def __init__(self, api_url: str, *, token: str = TOKEN, sha: str = SHA, timeout: int = 5) -> None:
         self.warnings: list[str] = []
         self.infos: list[str] = []
         self.clock = FakeClock()
-        place = Place(
-            sha=sha, name="dbt Cloud / x", warn=self.warnings.append, timeout=timeout, clock=self.clock
-        )
+        place = Place(sha=sha, name="dbt Cloud / x", warn=self.warnings.append, timeout=timeout, clock=self.clock)
         self.host = hosts.connect(
             {"GITHUB_API_URL": api_url},
             a_context(sha=sha, host="github"),

@@ -1,4 +1,4 @@
-"""Signals as one exception: raised where they find the program, once, unless it is shielded."""
+"""Signals as one exception: raised where they find the program, unless it is shielded, until somebody heeds them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import signal
 
 import pytest
 
-from dbt_action.interrupts import Interrupted, Interrupts
+from dbt_action.clock import SystemClock
+from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
+from tests.support.clock import FakeClock
 
 
-def test_first_signal__raises() -> None:
+def test_signal__raises() -> None:
     interrupts = Interrupts()
 
     with pytest.raises(Interrupted):
@@ -17,12 +19,18 @@ def test_first_signal__raises() -> None:
     assert interrupts.arrived
 
 
-def test_shielded__does_not_raise() -> None:
+def test_no_signal__nothing_is_raised() -> None:
+    Interrupts().check()
+
+
+def test_shielded__is_raised_at_the_next_check() -> None:
     interrupts = Interrupts()
 
     with interrupts.shielded():
         interrupts.arrive(signal.SIGINT, None)
-    assert interrupts.arrived
+        interrupts.check()
+    with pytest.raises(Interrupted):
+        interrupts.check()
 
 
 def test_shielded__within_a_shield() -> None:
@@ -44,6 +52,44 @@ def test_shield__is_taken_down_by_an_exception() -> None:
         interrupts.arrive()
 
 
+def test_heeded__another_signal_changes_nothing() -> None:
+    """The clean-up is under way and is short."""
+    interrupts = Interrupts()
+    with pytest.raises(Interrupted):
+        interrupts.arrive()
+
+    interrupts.heeded = True
+    interrupts.arrive()
+    interrupts.check()
+
+
 def test_interrupted__is_not_caught_by_accident() -> None:
     """`except Exception` anywhere on the way must not swallow it."""
     assert not issubclass(Interrupted, Exception)
+
+
+def test_clock__notices_what_came_in_a_shield() -> None:
+    interrupts, clock = Interrupts(), FakeClock()
+    with interrupts.shielded():
+        interrupts.arrive()
+
+    with pytest.raises(Interrupted):
+        HeedingClock(clock, interrupts).sleep(5.0)
+    assert 0.0 == clock.passed
+
+
+def test_clock__sleeps_otherwise() -> None:
+    clock = FakeClock()
+    heeding = HeedingClock(clock, Interrupts())
+    heeding.sleep(5.0)
+
+    assert 5.0 == clock.passed
+    assert clock.now() == heeding.now()
+
+
+def test_system_clock__never_goes_back() -> None:
+    clock = SystemClock()
+    before = clock.now()
+    clock.sleep(-1.0)
+
+    assert clock.now() >= before

@@ -22,7 +22,9 @@ GREEN, RED, CANCELLED = (a_run(status=status, is_complete=True) for status in (1
 def nodes(failed: int = 0, passed: int = 0) -> Results:
     return Results(
         tuple(
-            Node(unique_id=f"test.shop.t{number}", status="fail", verdict=Verdict.FAILED, message=f"Got {number} results")
+            Node(
+                unique_id=f"test.shop.t{number}", status="fail", verdict=Verdict.FAILED, message=f"Got {number} results"
+            )
             for number in range(failed)
         )
         + tuple(
@@ -205,7 +207,7 @@ def test_progress__step() -> None:
     ANY,
     st.sampled_from([0, 1, 3, 10, 20, 30, 7]),
 )
-def test_any_facts__are_told_in_bounds(  # noqa: PLR0913, PLR0917 - one for each source of foreign text
+def test_any_facts__are_told_in_bounds(
     outcome: Outcome, seconds: float, subject: Subject, message: str, logs: str, status: int
 ) -> None:
     results = Results((Node(unique_id=message, status=logs, verdict=Verdict.FAILED, message=logs),))

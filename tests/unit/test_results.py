@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -82,7 +83,12 @@ def test_counts__in_words() -> None:
 
 @pytest.mark.parametrize(
     "words, expected",
-    [([], ""), (["success"], "1 passed"), (["success"] * 24 + ["fail"], "24 passed, 1 failed"), (["skipped"], "1 skipped")],
+    [
+        ([], ""),
+        (["success"], "1 passed"),
+        (["success"] * 24 + ["fail"], "24 passed, 1 failed"),
+        (["skipped"], "1 skipped"),
+    ],
 )
 def test_in_words(words: list[str], expected: str) -> None:
     told = parsed(document(*(item(f"model.shop.m{number}", word) for number, word in enumerate(words))))
@@ -162,6 +168,6 @@ def test_any_document__is_read_or_is_no_json(content: bytes) -> None:
 def test_pieces__of_any_size_say_the_same(cuts: list[int]) -> None:
     content = document(item("model.shop.ä", "success", "ü"), item("test.shop.t", "fail", "Got 1 result"))
     places = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
-    pieces = [content[begin:end] for begin, end in zip(places, places[1:], strict=False)]
+    pieces = [content[begin:end] for begin, end in pairwise(places)]
 
     assert results.read([content], step=1) == results.read(pieces, step=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -173,10 +174,8 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json__is_read_or_malformed(data: Any) -> None:  # noqa: ANN401
     for read in (runs.read_run, runs.read_job, runs.read_runs):
-        try:
+        with suppress(Malformed):
             read(data)
-        except Malformed as error:
-            assert error.message
     assert isinstance(runs.read_artifact_names(data), tuple)
 
 

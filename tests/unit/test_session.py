@@ -181,7 +181,7 @@ def test_get__redirects_in_a_circle_end(cloud: Emulator, http: Session) -> None:
         pytest.param({"kind": "status", "code": 204}, Malformed, id="204"),
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("method", ["get_json", "post_json"])
 def test_failure__on_a_real_socket(
     cloud: Emulator, http: Session, fault: dict[str, Any], kind: type[CloudError], method: str
 ) -> None:
@@ -189,10 +189,7 @@ def test_failure__on_a_real_socket(
     cloud.faults.add(**fault)
 
     with pytest.raises(kind) as raised:
-        if method == "GET":
-            http.get_json(jobs(cloud))
-        else:
-            http.post_json(f"{jobs(cloud)}run/", {"cause": "x"})
+        getattr(http, method)(jobs(cloud))
 
     assert 1 == len(cloud.requests)
     # Only a rate limit and a missing connection may be taken for "dbt Cloud has not accepted it".
@@ -271,9 +268,11 @@ def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread.join(10)
-    listener.close()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join(10)
+        listener.close()
     assert not thread.is_alive()
 
 
@@ -317,7 +316,7 @@ def test_packed_answer__is_read() -> None:
 
 
 def test_answer_in_chunks__is_read() -> None:
-    body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"data\":\r\n3\r\n 5}\r\n0\r\n\r\n"
+    body = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"data":\r\n3\r\n 5}\r\n0\r\n\r\n'
 
     with raw_server(lambda connection: connection.sendall(body)) as url, session_to(url) as http:
         assert 5 == http.get_json("/")
@@ -329,7 +328,7 @@ def test_answer_in_chunks__is_read() -> None:
         pytest.param(b"", id="nothing"),
         pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n", id="another protocol"),
         pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="broken chunks"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"da", id="chunks cut off"),
+        pytest.param(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"da', id="chunks cut off"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd", id="no gzip"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", id="no length"),
         pytest.param(b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", id="no status"),
@@ -388,22 +387,23 @@ RAISED: list[tuple[str, requests.exceptions.RequestException, type[CloudError]]]
         Unavailable,
     ),
     ("cut off", requests.exceptions.ChunkedEncodingError(f"with {TOKEN}"), Unavailable),
-    *[(f"bare {kind.__name__}", kind(f"with {TOKEN}"), CloudError) for kind in ALL if kind.__name__ != "JSONDecodeError"],
+    *[
+        (f"bare {kind.__name__}", kind(f"with {TOKEN}"), CloudError)
+        for kind in ALL
+        if kind.__name__ != "JSONDecodeError"
+    ],
 ]
 
 
 @pytest.mark.parametrize("error, kind", [pytest.param(*row[1:], id=row[0]) for row in RAISED])
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("method", ["get_json", "post_json"])
 def test_exception_of_the_library__is_one_of_ours(
     error: requests.exceptions.RequestException, kind: type[CloudError], method: str
 ) -> None:
     with requests_mock.Mocker() as mock, session_to("https://ab123.us1.dbt.com") as http:
         mock.register_uri(requests_mock.ANY, requests_mock.ANY, exc=error)
         with pytest.raises(kind) as raised:
-            if method == "GET":
-                http.get_json("/")
-            else:
-                http.post_json("/")
+            getattr(http, method)("/")
 
     ours = raised.value
     assert isinstance(ours, CloudError)

@@ -139,7 +139,9 @@ def test_table__no_trigger_follows_a_doubt_without_looks(pattern: tuple[CloudErr
     assert state.triggers <= start.MAX_TRIGGERS
 
 
-@given(st.lists(st.sampled_from(ANSWERS), min_size=1), st.sampled_from([error for error in ANSWERS if error is not RUN]))
+@given(
+    st.lists(st.sampled_from(ANSWERS), min_size=1), st.sampled_from([error for error in ANSWERS if error is not RUN])
+)
 @example([Unavailable("x"), None], Unavailable("x"))
 def test_any_answers__it_ends(answers: list[start.Answer], forever: start.Answer) -> None:
     state, decision = start.State(), start.FIRST
@@ -185,7 +187,7 @@ class Server:
 
     def find(self) -> Run | None:
         self.clock.time += 0.1
-        kind, error = self.fates.pop(0) if self.fates and self.fates[0][0] == "look" else ("", None)
+        _, error = self.fates.pop(0) if self.fates and self.fates[0][0] == "look" else ("", None)
         if error is not None:
             raise error
         return next(iter(self.visible()), None)

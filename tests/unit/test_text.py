@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -130,7 +131,7 @@ def test_redact__a_secret_that_begins_like_another() -> None:
 
 def unescaped(told: str) -> str:
     """The characters of Markdown that still mean something: everything but escapes and references."""
-    return re.sub(r"&(?:amp|lt|#64);", "", re.sub(r"\\[!-/:-@\[-`{-~]", "", told))
+    return re.sub(r"&(?:amp|lt|#64|#8203);|@?<!-- -->|@(?=&#8203;)", "", re.sub(r"\\[!-/:-@\[-`{-~]", "", told))
 
 
 @given(ANY)
@@ -139,6 +140,16 @@ def test_markdown__shows_itself(foreign: str) -> None:
 
     assert len(told.splitlines()) <= 1
     assert not set(unescaped(told)) & set("\\`*_{}[]()#+!|~<>@&-")
+
+
+@given(ANY)
+@example("@octocat")
+@example("a@b.example @acme/team")
+def test_markdown__mentions_nobody(foreign: str) -> None:
+    """GitHub looks for mentions after escapes and references were resolved [github/cmark-gfm#181]."""
+    shown = html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text.markdown(foreign)))
+
+    assert not re.search("@[A-Za-z0-9]", shown)
 
 
 @given(ANY)

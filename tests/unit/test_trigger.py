@@ -139,7 +139,7 @@ def test_version__that_is_not_known(run_on: str, context: dict[str, Any], other:
 def test_version__commit_and_branch_are_never_both_sent(
     run_on: str, branch: str, git_sha: str, sha: str, known: str
 ) -> None:
-    """dbt Cloud refuses both together."""
+    """Both together are refused by dbt Cloud."""
     try:
         body = asked({"sha": sha, "branch": known}, run_on=run_on, branch=branch, git_sha=git_sha)
     except ConfigError:
