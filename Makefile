@@ -70,7 +70,7 @@ soak: $(READY)
 
 bench: $(READY)
 	@$(RUN) benchmarks/startup.py
-	@$(RUN) benchmarks/report.py
+	@$(RUN) -m benchmarks.report
 
 summary-preview: $(READY)
 	@$(RUN) -m docs.summary_preview

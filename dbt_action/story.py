@@ -87,7 +87,7 @@ class Story:
             return self._not_started(error)
         if not self.config.wait:
             return self._end(Outcome.STARTED)
-        self._usual = self._usual_duration()
+        self._usual = watcher.usual = self._usual_duration()
         policy = monitor.Policy(
             interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual
         )
@@ -141,9 +141,8 @@ class Story:
     def _watch_over(self, run: Run) -> Watcher:
         """From now on `run` is ours."""
         follow = self.config.log == "live"
-        self.watcher = Watcher(
-            self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow, usual=self._usual
-        )
+        self.watcher = Watcher(self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow)
+        self.watcher.usual = self._usual
         self.beginner.in_flight = None
         with self.interrupts.shielded():
             # An import that is torn apart leaves a library that cannot be imported again.
@@ -280,7 +279,10 @@ class Story:
         if comment:
             self.publisher.comment(self._told)
         with self.interrupts.shielded():
-            self.publisher.details(self._told)
+            try:
+                self.publisher.details(self._told)
+            except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
+                self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
             # Nothing is left that a signal could stop.
             self.interrupts.heeded = True
         outcome = self._told.outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -196,7 +197,8 @@ def _seconds(seconds: float) -> str:
 
 
 def _fold(title: str, body: str) -> str:
-    return f"<details><summary>{text.markdown(title)}</summary>\n\n{body}\n\n</details>"
+    # Markdown is not read in here.
+    return f"<details><summary>{html.escape(text.one_line(title))}</summary>\n\n{body}\n\n</details>"
 
 
 def _more(count: int) -> str:

@@ -29,15 +29,13 @@ class Watcher:
         clock: Clock,
         began: float,
         follow: bool = False,
-        usual: float | None = None,
     ) -> None:
-        """`began` is when the wait began, on `clock`; `follow` shows the steps' logs as they come.
-
-        `usual` is the job's usual duration in seconds, for people.
-        """
+        """`began` is when the wait began, on `clock`; `follow` shows the steps' logs as they come."""
         self.cloud, self.run = cloud, run
         self._born = clock.now()
-        self._ci, self._clock, self._began, self._usual = here, clock, began, usual
+        # The job's usual duration in seconds, as soon as somebody knows it.
+        self.usual: float | None = None
+        self._ci, self._clock, self._began = here, clock, began
         self._follower = Follower() if follow else None
         self._unknown: set[int] = set()
         self._told = ""
@@ -100,7 +98,7 @@ class Watcher:
     def _share(self, run: Run) -> str:
         step = run.current_step
         done = nodes_done(step) if step else ""
-        usual = f"usually {text.duration(self._usual)}" if self._usual and not run.final else ""
+        usual = f"usually {text.duration(self.usual)}" if self.usual and not run.final else ""
         return "".join(f" · {part}" for part in (done, usual) if part)
 
     def _wonder(self, run: Run) -> None:
