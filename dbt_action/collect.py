@@ -74,10 +74,12 @@ class Collector:
         if MANIFEST in self._saved:
             with suppress(OSError, ValueError):
                 return manifest_.read(_chunks(self._saved[MANIFEST]), wanted)
-        # The last step's, and if that one wrote none, that of the last step with results.
-        for step in (None, *(step.index for step in self._steps[-1:])):
+        # That of the last step with results, and if that one wrote none, what the API gives by itself; patience is
+        # for the first alone.
+        for step in (*(step.index for step in self._steps[-1:]), None):
+            patience = None if step is not None else 0.0
             with suppress(CloudError):
-                return self._patiently(partial(self._manifest_of, step, wanted))
+                return self._patiently(partial(self._manifest_of, step, wanted), patience)
         self._ci.info("The run has no readable manifest.json, so the files of its nodes are not known.")
         return manifest_.NO_MANIFEST
 

@@ -282,4 +282,5 @@ _PARSERS: dict[inputs.Kind, Callable[[str], Any]] = {
     inputs.Kind.RETRIES: parsers.retries,
     inputs.Kind.PATTERNS: parsers.patterns,
     inputs.Kind.PATH: parsers.text,
+    inputs.Kind.FOLDER: parsers.folder,
 }

@@ -7,6 +7,7 @@ from dbt_action.kinds import Input, Kind
 STATE_FILE = "DBT_STATE_FILE"
 OUTPUT_FILE = "DBT_OUTPUT_FILE"
 SUMMARY_FILE = "DBT_SUMMARY_FILE"
+OUTPUT_VARIABLES = "DBT_OUTPUT_VARIABLES"
 CI = "DBT_CI"
 AUTO = "auto"
 
@@ -50,7 +51,13 @@ INPUTS: tuple[Input, ...] = (
         name="output-file",
         kind=Kind.PATH,
         help="File for the outputs, as lines `DBT_RUN_ID=…` (dotenv).",
-        default="(`dbt.env` on GitLab, the output variables on Azure and Bitbucket, none in a terminal)",
+        default="(`dbt.env` on GitLab, none elsewhere)",
+    ),
+    Input(
+        name="output-variables",
+        kind=Kind.PATTERNS,
+        help="On Bitbucket: the outputs that the step declares under `output-variables:`, comma-separated; one that "
+        "is not declared would fail the step.",
     ),
     Input(
         name="summary-file",

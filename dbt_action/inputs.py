@@ -220,7 +220,7 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="project-directory",
-        kind=Kind.PATH,
+        kind=Kind.FOLDER,
         help="Folder of the dbt project in the repository, for annotations and links.",
         default="(as the job's environment says)",
     ),

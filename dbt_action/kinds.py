@@ -27,6 +27,7 @@ class Kind(Enum):
     RETRIES = "number from 0 to 10"
     PATTERNS = "names or globs"
     PATH = "path"
+    FOLDER = "folder in the repository"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,15 @@ def text(raw: str) -> str:
     return raw
 
 
+def folder(raw: str) -> str:
+    """A folder of the repository as annotations need it: `dbt` for `./dbt/`, "" for the root."""
+    parts = [part for part in text(raw).replace("\\", "/").split("/") if part not in ("", ".")]
+    if ".." in parts:
+        message = "must be a folder of the repository, written from its root."
+        raise ValueError(message)
+    return "/".join(parts)
+
+
 def sentence(raw: str) -> str:
     """Text for people: whatever it is made of, it becomes one line."""
     return one_line(raw)

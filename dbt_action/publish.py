@@ -81,6 +81,8 @@ class Publisher:
 
     def catch_up(self, untold: Untold) -> bool:
         """Post a status that is due. False when another try may help."""
+        if not self.config.commit_status:
+            return True
         url = untold.url or self.context.build_url
         return self.connect().set_status(CommitState(untold.state), self.ci.log.safe(untold.description), url)
 
@@ -197,7 +199,7 @@ class Publisher:
         return self.ci.log.safe(self.config.status_context or f"dbt Cloud / {self.subject.job_name}")
 
     def _connect(self) -> hosts.Host:
-        if not self.config.commit_status:
+        if not self.config.commit_status and self.config.comment == "never":
             return hosts.NoHost()
         return hosts.connect(
             self._environ,

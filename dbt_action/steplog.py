@@ -12,8 +12,9 @@ from dbt_action.text import plain
 # GitHub shows the last few thousand lines of a step's log.
 MAX_LINES = 2_000
 _TAIL_LINES = 10
-# `12 of 27 OK created sql view model …`, of dbt Core; a line with START tells of a beginning, not of an end.
-_NODE_LINE = re.compile(r"\b(\d{1,7}) of (\d{1,7}) (\w+)")
+# `12 of 27 OK created sql view model …`, of dbt Core; a line with START tells of a beginning, not of an end, and a
+# batch of a node (`Batch 2 of 3 OK …`) is no node.
+_NODE_LINE = re.compile(r"^(?:\d\d:\d\d:\d\d\s+)?(\d{1,7}) of (\d{1,7}) (?!START\b)[A-Z][A-Z-]*\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,11 @@ class Excerpt:
 
 def nodes_done(step: RunStep) -> str:
     """How far dbt is, as its log tells: `41 of 120 nodes`, or ""."""
-    ended = [match for match in _NODE_LINE.finditer(plain(step.logs)) if match[3] != "START"]
-    return f"{len(ended)} of {ended[-1][2]} nodes" if ended else ""
+    ended = _NODE_LINE.findall(plain(step.logs))
+    if not ended:
+        return ""
+    total = int(ended[-1][1])
+    return f"{min(len({number for number, _ in ended}), total)} of {total} nodes"
 
 
 class Follower:

@@ -82,6 +82,9 @@ class Watcher:
 
     def _progress(self, look: Look) -> None:
         """One line for each change, and a heartbeat that says how far the run is."""
+        if self._follower and isinstance(look, Run):
+            for excerpt in self._follower.news(look):
+                self._ci.foreign(excerpt.title, excerpt.body, goes_on=excerpt.goes_on)
         now = self._clock.now()
         if isinstance(look, CloudError):
             line, more = f"No news, asking again: {look.message}", ""
@@ -91,9 +94,6 @@ class Watcher:
         if line != self._told or now - self._told_at >= HEARTBEAT:
             self._told, self._told_at = line, now
             self.say(line + more)
-        if self._follower and isinstance(look, Run):
-            for excerpt in self._follower.news(look):
-                self._ci.foreign(excerpt.title, excerpt.body, goes_on=excerpt.goes_on)
 
     def _share(self, run: Run) -> str:
         step = run.current_step

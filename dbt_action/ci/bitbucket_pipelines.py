@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from dbt_action import elsewhere, parsers
 from dbt_action.ci.terminal import Terminal, variable
 from dbt_action.context import CiContext, PullRequest
 
@@ -42,12 +43,18 @@ class BitbucketPipelines(Terminal):
         return read_context(self.environ, _expand(commit, self.environ.get("BITBUCKET_CLONE_DIR", "")))
 
     def output(self, values: Mapping[str, str]) -> None:
-        """Output variables, which the step has to declare under `output-variables:`; the last value wins."""
+        """Output variables; the last value wins.
+
+        Only what the step declares under `output-variables:`, which the user has to tell us too: with any other one
+        the step would fail (seen in the local runner; no variable tells what is declared).
+        """
         super().output(values)
         path = self.environ.get("BITBUCKET_PIPELINES_VARIABLES_PATH")
-        if not path:
+        declared = parsers.patterns(self.environ.get(elsewhere.OUTPUT_VARIABLES, ""))
+        told = {variable(name): self._value(value) for name, value in values.items()}
+        lines = [f"{name}={value}\n" for name, value in told.items() if name in declared]
+        if not path or not lines:
             return
-        lines = dict.fromkeys(f"{variable(name)}={self._value(value)}\n" for name, value in values.items())
         try:
             with Path(path).open("a", encoding="utf-8", errors="replace", newline="\n") as file:
                 file.writelines(lines)
