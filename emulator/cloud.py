@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emulator.api import Account, create_app
@@ -12,16 +13,14 @@ from emulator.records import NO_TRIGGERS, Job, Status
 from emulator.runner import Runner
 from emulator.scheduler import Habits, Scheduler
 from emulator.script import ScriptRunner, ScriptSource, succeed
-from emulator.server import HttpServer, RecordedRequest
+from emulator.server import HttpServer, Served
 from emulator.visibility import Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from typing_extensions import Self
 
-    from emulator.faults import Faults
     from emulator.records import Run
 
 ACCOUNT_ID = 70_471_823_400_001
@@ -34,7 +33,7 @@ FIRST_RUN_ID = 70_471_823_500_001
 TICK_SECONDS = 0.05
 
 
-class Emulator:
+class Emulator(Served):
     """A dbt Cloud account on this machine, a context manager.
 
     `runner` is a `Script`, a function `(trigger, job) -> Script`, or anything with `prepare` and `close`
@@ -81,7 +80,7 @@ class Emulator:
             now=now,
             url=lambda: self.url,
         )
-        self._server = HttpServer(create_app(account), host=host, port=port)
+        self._server = HttpServer(partial(create_app, account), host=host, port=port)
         self._ticker: threading.Thread | None = None
         self.job_id = self.add_job("Production build", ["dbt build"])
 
@@ -89,49 +88,22 @@ class Emulator:
 
     def start(self) -> Self:
         """Serve, in threads."""
-        self._server.start()
+        super().start()
         self._ticker = threading.Thread(target=self._tick, name="emulator-clock", daemon=True)
         self._ticker.start()
         return self
 
     def stop(self) -> None:
         """Stop serving and end every run; requests that hang end promptly."""
-        self._server.stop()
+        super().stop()
         if self._ticker is not None:
             self._ticker.join()
         self._scheduler.close()
-
-    def __enter__(self) -> Self:
-        """Serve."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self.stop()
 
     def _tick(self) -> None:
         # Real commands end and time limits pass without anybody asking.
         while not self._server.stopping.wait(TICK_SECONDS):
             self._scheduler.tick()
-
-    # --- what a client sees ----------------------------------------------------------------------------
-
-    @property
-    def url(self) -> str:
-        """The access URL, without `/api` and without a slash at the end."""
-        return self._server.url
-
-    @property
-    def faults(self) -> Faults:
-        """The faults that the server commits; also under `/_emulator/faults`."""
-        return self._server.faults
-
-    @property
-    def requests(self) -> tuple[RecordedRequest, ...]:
-        """Every request so far, in order."""
-        return self._server.requests
 
     # --- what happens behind ---------------------------------------------------------------------------
 

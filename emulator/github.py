@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 
-from emulator.server import HttpServer, RecordedRequest
+from emulator.server import HttpServer, Served
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-    from emulator.faults import Faults
 
 STATES = ("error", "failure", "pending", "success")
 DESCRIPTION_MAX_LENGTH = 140
@@ -48,7 +43,7 @@ class RefusedError(Exception):
         self.errors = errors
 
 
-class GitHub:
+class GitHub(Served):
     """One repository on a GitHub of its own, a context manager.
 
     `commits` None knows every commit; otherwise a status on another one is refused. `read_only` is the token
@@ -73,43 +68,14 @@ class GitHub:
         self.read_only = read_only
         self._prefix = prefix
         self._statuses: list[CommitStatus] = []
-        self._server = HttpServer(self._app(), host=host, port=port)
+        self._server = HttpServer(self._app, host=host, port=port)
 
     # --- life and what tests see -----------------------------------------------------------------------
-
-    def start(self) -> Self:
-        """Serve, in a thread."""
-        self._server.start()
-        return self
-
-    def stop(self) -> None:
-        """Stop serving."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        """Serve."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self.stop()
 
     @property
     def url(self) -> str:
         """The root of the API, as in `GITHUB_API_URL`."""
         return self._server.url + self._prefix
-
-    @property
-    def faults(self) -> Faults:
-        """The faults that the server commits; also under `/_emulator/faults`."""
-        return self._server.faults
-
-    @property
-    def requests(self) -> tuple[RecordedRequest, ...]:
-        """Every request so far, in order."""
-        return self._server.requests
 
     @property
     def statuses(self) -> tuple[CommitStatus, ...]:

@@ -23,9 +23,11 @@ from emulator.faults import Faults, UnknownFaultError
 from emulator.mishaps import MISHAPS, DropConnection, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from typing_extensions import Self
 
 CONTROL_PATH = "/_emulator/faults"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -91,14 +93,19 @@ class _Server(ThreadedWSGIServer):
         logging.getLogger(__name__).debug("connection from %s broke: %s", client_address, sys.exc_info()[1])
 
 
+_BUILDING = threading.Lock()
+
+
 class HttpServer:
     """Serves one WSGI application on a port of its own, with a record of the requests and with faults."""
 
-    def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, make_app: Callable[[], WSGIApplication], *, host: str = "127.0.0.1", port: int = 0) -> None:
         """Prepare; nothing is bound before `start`. Port 0 picks a free one."""
         self.faults = Faults()
         self.stopping = threading.Event()
-        self._app = app
+        # One at a time: CPython 3.11 loses count when two threads build syntax trees, which routes are made of.
+        with _BUILDING:
+            self._app = make_app()
         self._address = (host, port)
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
@@ -188,3 +195,43 @@ def _control(faults: Faults, method: str, body: bytes) -> Response:
         faults.clear()
     rules = [rule.as_json() for rule in faults.rules]
     return Response(json.dumps({"faults": rules}), status, content_type="application/json")
+
+
+class Served:
+    """What a service of the emulator is to a test: a context manager with an address, faults and a record."""
+
+    _server: HttpServer
+
+    def start(self) -> Self:
+        """Serve, in threads."""
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; requests that hang end promptly."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        """Serve."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The root of the service, without a slash at the end."""
+        return self._server.url
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that the server commits; also under `/_emulator/faults`."""
+        return self._server.faults
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """Every request so far, in order."""
+        return self._server.requests
