@@ -1,0 +1,217 @@
+"""A Bitbucket Cloud that knows build statuses and comments; nothing else of it.
+
+[documented: commit statuses and pull requests of the REST API 2.0; the refusal of a long key is recorded]
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, jsonify, request
+
+from emulator.hosts.base import FakeHost, RefusedError, asked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STATES = ("SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED")
+MAX_KEY = 40
+MAX_TEXT = 255
+_SHORTEST = 7
+
+
+@dataclass(frozen=True)
+class Status:
+    """A build status; the same key on the same commit is the same status."""
+
+    commit: str
+    key: str
+    state: str
+    name: str
+    url: str
+    description: str
+    refname: str | None
+    creator: str
+
+
+@dataclass
+class Comment:
+    """A comment of a pull request."""
+
+    id: int
+    raw: str
+    deleted: bool = False
+
+
+class Bitbucket(FakeHost):
+    """One repository. `tokens` are access tokens with their owners, or `user:secret` for basic authentication."""
+
+    def __init__(
+        self,
+        *,
+        tokens: dict[str, str] | None = None,
+        repository: str = "acme/shop",
+        commits: tuple[str, ...] = (),
+        admins: frozenset[str] = frozenset(),
+        page: int = 100,
+        **address: Any,  # noqa: ANN401 - host and port
+    ) -> None:
+        """`commits` are full hashes; with none every full hash is known. `page` is the most that a page holds."""
+        self.tokens = tokens or {"bitbucket-token": "bot"}
+        self.repository, self.commits, self.admins, self.page = repository, commits, admins, page
+        self.statuses: dict[tuple[str, str], Status] = {}
+        # Every state that each status went through.
+        self.history: list[Status] = []
+        self.comments: dict[int, list[Comment]] = {}
+        super().__init__(**address)
+
+    @property
+    def url(self) -> str:
+        """The root of the API, as in `BITBUCKET_API_URL`."""
+        return f"{self.root}/2.0"
+
+    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
+        """Statuses and comments."""
+        repository = "/2.0/repositories/<workspace>/<slug>"
+        build = f"{repository}/commit/<commit>/statuses/build"
+        comments = f"{repository}/pullrequests/<int:number>/comments"
+        return [
+            ("POST", build, self._post_status),
+            ("GET", f"{build}/<key>", self._get_status),
+            ("GET", f"{repository}/commit/<commit>/statuses", self._list_statuses),
+            ("GET", f"{repository}/commit/<commit>", self._get_commit),
+            ("GET", comments, self._list_comments),
+            ("POST", comments, self._post_comment),
+            ("PUT", f"{comments}/<int:comment>", self._put_comment),
+        ]
+
+    def unknown(self) -> object:
+        """Bitbucket's words."""
+        return _problem("Resource not found")
+
+    def admit(self) -> Response | None:
+        """Bearer for access tokens, Basic for people."""
+        if self._user() is None:
+            raise RefusedError(401, _problem("Token is invalid, expired, or not supported for this endpoint."))
+        places = request.view_args or {}
+        if "slug" in places and f"{places['workspace']}/{places['slug']}" != self.repository:
+            raise RefusedError(404, _problem(f"Repository {places['workspace']}/{places['slug']} not found"))
+        return None
+
+    def _user(self) -> str | None:
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        if scheme == "Basic":
+            value = base64.b64decode(value).decode()
+            return self.tokens.get(value) if ":" in value else None
+        return self.tokens.get(value) if scheme == "Bearer" and ":" not in value else None
+
+    def _commit(self, commit: str) -> str:
+        """The full hash; an abbreviated one is accepted in the path."""
+        if not self.commits and len(commit) == len("0" * 40):
+            return commit
+        found = [full for full in self.commits if full.startswith(commit)] if len(commit) >= _SHORTEST else []
+        if len(found) != 1:
+            raise RefusedError(404, _problem(f"Commit not found: {commit}"))
+        return found[0]
+
+    def _post_status(self, commit: str, **_place: str) -> tuple[Response, int]:
+        fields, user = asked(), self._user() or ""
+        commit = self._commit(commit)
+        problems = _problems(fields)
+        if problems:
+            raise RefusedError(400, _problem(" ".join(problems)))
+        old = self.statuses.get((commit, fields["key"]))
+        if old and user != old.creator and user not in self.admins:
+            raise RefusedError(403, _problem("You may not change this build status."))
+        status = Status(
+            commit=commit,
+            key=fields["key"],
+            state=fields["state"],
+            name=fields.get("name") or fields["key"],
+            url=fields["url"],
+            description=fields.get("description") or "",
+            refname=fields.get("refname"),
+            creator=old.creator if old else user,
+        )
+        self.statuses[commit, status.key] = status
+        self.history.append(status)
+        return jsonify(_json(status)), 200 if old else 201
+
+    def _get_status(self, commit: str, key: str, **_place: str) -> Response:
+        status = self.statuses.get((self._commit(commit), key))
+        if status is None:
+            raise RefusedError(404, _problem(f"There is no build with key {key}"))
+        return jsonify(_json(status))
+
+    def _get_commit(self, commit: str, **_place: str) -> Response:
+        full = self._commit(commit)
+        links = {"self": {"href": request.base_url}, "statuses": {"href": f"{request.base_url}/statuses"}}
+        return jsonify({"type": "commit", "hash": full, "links": links})
+
+    def _list_statuses(self, commit: str, **_place: str) -> Response:
+        full = self._commit(commit)
+        found = [_json(status) for (where, _), status in self.statuses.items() if where == full]
+        return jsonify({"pagelen": 100, "values": found, "page": 1, "size": len(found)})
+
+    def _list_comments(self, number: int, **_place: str) -> Response:
+        comments = self.comments.get(number, [])
+        size = min(int(request.args.get("pagelen", 10)), self.page)
+        page = int(request.args.get("page", 1))
+        body = {
+            "pagelen": size,
+            "page": page,
+            "values": [_comment(one) for one in comments[(page - 1) * size : page * size]],
+        }
+        if page * size < len(comments):
+            body["next"] = f"{request.base_url}?pagelen={size}&page={page + 1}"
+        return jsonify(body)
+
+    def _post_comment(self, number: int, **_place: str) -> tuple[Response, int]:
+        comments = self.comments.setdefault(number, [])
+        comment = Comment(number * 1000 + len(comments) + 1, asked()["content"]["raw"])
+        comments.append(comment)
+        return jsonify(_comment(comment)), 201
+
+    def _put_comment(self, number: int, comment: int, **_place: str) -> Response:
+        for known in self.comments.get(number, []):
+            if known.id == comment and not known.deleted:
+                known.raw = asked()["content"]["raw"]
+                return jsonify(_comment(known))
+        raise RefusedError(404, _problem("Comment not found"))
+
+    def post(self, status: Status) -> None:
+        """A status that somebody else has posted before."""
+        self.statuses[status.commit, status.key] = replace(status)
+
+
+def _problems(fields: dict[str, Any]) -> list[str]:
+    found = [f"{name}: This field is required." for name in ("key", "state", "url") if not fields.get(name)]
+    if fields.get("state") and fields["state"] not in STATES:
+        found.append(f"state: {fields['state']} is not a valid choice.")
+    for name, limit in (("key", MAX_KEY), ("name", MAX_TEXT), ("description", MAX_TEXT)):
+        length = len(str(fields.get(name) or ""))
+        if length > limit:
+            found.append(f"{name}: Ensure this value has at most {limit} characters (it has {length}).")
+    return found
+
+
+def _problem(message: str) -> dict[str, Any]:
+    return {"type": "error", "error": {"message": message}}
+
+
+def _json(status: Status) -> dict[str, Any]:
+    return {
+        "type": "build",
+        "key": status.key,
+        "state": status.state,
+        "name": status.name,
+        "url": status.url,
+        "description": status.description,
+        "refname": status.refname,
+    }
+
+
+def _comment(comment: Comment) -> dict[str, Any]:
+    return {"id": comment.id, "deleted": comment.deleted, "content": {"raw": comment.raw, "markup": "markdown"}}

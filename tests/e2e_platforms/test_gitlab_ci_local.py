@@ -1,0 +1,191 @@
+"""The GitLab files as users copy them, run by gitlab-ci-local in real shells, against the emulator and a GitLab."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator import Emulator, Script
+from emulator.hosts import GitLab
+from emulator.hosts.gitlab import Pipeline, Status
+from tests.platforms.decoders import dotenv
+from tests.support.corridor import CLOUD_TOKEN, JOB_NAME
+from tests.support.scripts import GREEN, RED
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "1217"
+PIPELINE = "77"
+
+pytestmark = pytest.mark.e2e
+
+
+@dataclass
+class Run:
+    """What a run of the pipeline leaves behind."""
+
+    code: int
+    log: str
+    folder: Path
+    host: GitLab
+    cloud: Emulator
+    sha: str = ""
+    body: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Status:
+        (status,) = self.host.statuses
+        return status
+
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, gitlab_ci_local: str, wheel: Path, python_path: str) -> Iterator[MakeRun]:
+    """`pipeline(files, script, **variables)`: run the `.gitlab-ci.yml` among `files` in a repository of its own."""
+    servers = ExitStack()
+
+    def run(files: dict[str, str], script: Script = GREEN, **variables: str) -> Run:
+        folder = tmp_path / "shop"
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content)
+        sha = _commit(folder)
+        cloud = servers.enter_context(Emulator(script, token=CLOUD_TOKEN))
+        host = servers.enter_context(GitLab(project=PROJECT, pipelines=(Pipeline(int(PIPELINE), sha, "main"),)))
+        given = {
+            "CI_API_V4_URL": host.url,
+            "CI_PIPELINE_ID": PIPELINE,
+            "CI_PIPELINE_SOURCE": "push",
+            "CI_PROJECT_ID": PROJECT,
+            # By itself this runner says `false`.
+            "GITLAB_CI": "true",
+            "GITLAB_TOKEN": "glpat-token",
+            "DBT_ACCOUNT_ID": str(cloud.account_id),
+            "DBT_CLOUD_RUN": str(wheel),
+            "DBT_JOB_ID": str(cloud.job_id),
+            "DBT_TOKEN": CLOUD_TOKEN,
+            "DBT_URL": cloud.url,
+            **variables,
+        }
+        options = [option for name, value in given.items() for option in ("--variable", f"{name}={value}")]
+        quiet = [option for name in given if name.startswith(("CI_", "GITLAB_CI")) for option in (name,)]
+        done = subprocess.run(
+            [gitlab_ci_local, "--force-shell-executor", "--ignore-predefined-vars", ",".join(quiet), *options],
+            cwd=folder,
+            env={**os.environ, "PATH": python_path, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        asked = [request.json for request in cloud.requests if request.method == "POST"]
+        log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+        return Run(done.returncode, log, folder, host, cloud, sha, asked[0] if asked else {})
+
+    with servers:
+        yield run
+
+
+def _commit(folder: Path) -> str:
+    """A repository with everything in `folder`; the hash of its one commit."""
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=Jane", "-c", "user.email=jane@example.com")
+        done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "--quiet", "--initial-branch", "main")
+    git("remote", "add", "origin", "https://gitlab.example/acme/shop.git")
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "All of it")
+    return git("rev-parse", "HEAD")
+
+
+def example(name: str) -> dict[str, str]:
+    return {".gitlab-ci.yml": (ROOT / "examples" / "gitlab" / name).read_text(encoding="utf-8")}
+
+
+MERGE_REQUEST = {
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CI_MERGE_REQUEST_IID": "7",
+    "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "feature/x",
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+}
+
+
+def test_on_merge__green(pipeline: MakeRun) -> None:
+    run = pipeline(example("on-merge.yml"))
+
+    assert run.code == 0, run.log
+    assert (run.status.sha, run.status.pipeline, run.status.status) == (run.sha, int(PIPELINE), "success")
+    assert run.status.name == f"dbt Cloud / {JOB_NAME}"
+    assert run.body["git_sha"] == run.sha
+    assert dotenv((run.folder / "dbt.env").read_text())["DBT_RUN_STATUS"] == "success"
+    assert "There is nothing to cancel" in run.log
+
+
+def test_on_merge__red(pipeline: MakeRun) -> None:
+    run = pipeline(example("on-merge.yml"), RED)
+
+    assert run.code == 1, run.log
+    assert (run.status.status, "1 failed" in (run.status.description or "")) == ("failed", True)
+    assert "not_null_orders_id" in run.log
+    # The results are there after a failure too.
+    assert "<failure" in (run.folder / "test-results" / "TEST-dbt.xml").read_text()
+
+
+def test_on_merge__does_nothing_in_a_merge_request(pipeline: MakeRun) -> None:
+    run = pipeline(example("on-merge.yml"), **MERGE_REQUEST)
+
+    assert run.host.statuses == []
+    assert run.body == {}
+
+
+def test_on_merge_request__green(pipeline: MakeRun) -> None:
+    run = pipeline(example("on-merge-request.yml"), **MERGE_REQUEST, DBT_COMMENT="always")
+
+    assert run.code == 0, run.log
+    assert run.status.status == "success"
+    assert run.body["gitlab_merge_request_id"] == 7
+    assert run.body["schema_override"] == f"dbt_cloud_pr_{run.cloud.job_id}_7"
+    assert len(run.host.notes[7]) == 1
+
+
+@pytest.mark.parametrize(
+    "sql,green", [("SELECT a FROM t\n", True), ("SELECT a,b from t\n", False)], ids=["clean", "not"]
+)
+def test_with_lint__comes_before_the_run(pipeline: MakeRun, sql: str, *, green: bool) -> None:
+    run = pipeline({**example("on-merge-request-with-lint.yml"), "models/a.sql": sql}, **MERGE_REQUEST)
+
+    assert (run.code == 0) is green, run.log
+    assert bool(run.host.statuses) is green
+    report = run.folder / "gl-code-quality-report.json"
+    assert ("LT09" in report.read_text()) is not green
+
+
+def test_component__in_a_project_of_its_own(pipeline: MakeRun, wheel: Path) -> None:
+    """The include finds the component in the same repository; elsewhere it is a mirror's."""
+    files = {
+        "templates/dbt-cloud-run.yml": (ROOT / "templates" / "dbt-cloud-run.yml").read_text(encoding="utf-8"),
+        ".gitlab-ci.yml": (
+            "include:\n"
+            "  - component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/dbt-cloud-run@$CI_COMMIT_SHA\n"
+            "    inputs:\n"
+            "      account-id: '1'\n"
+            "      job-id: '3'\n"
+            f"      source: {wheel}\n"
+        ),
+    }
+    run = pipeline(files, **MERGE_REQUEST)
+
+    assert run.code == 0, run.log
+    assert run.status.status == "success"

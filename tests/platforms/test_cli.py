@@ -1,0 +1,149 @@
+"""The command line: every input is a flag, flags win, the help says it, and `cancel` cleans up."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dbt_action import cli, elsewhere, inputs
+from dbt_action.config import read
+from dbt_action.errors import ExitCode
+from dbt_action.kinds import Input
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = (*inputs.INPUTS, *elsewhere.INPUTS)
+EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+NEEDED = {"DBT_TOKEN": "dbtc_token", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3"}
+
+
+def flag(row: Input) -> str:
+    return f"--{row.name.replace('_', '-')}"
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    code = "import sys; from dbt_action import cli; sys.exit(cli.main())"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **variables}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        encoding="utf-8",
+    )
+
+
+@EVERY_ROW
+def test_flag__every_input_has_one_and_it_beats_every_name_of_the_environment(row: Input) -> None:
+    environ = dict.fromkeys(row.lookups(), "of the environment")
+    command, overlaid = cli.read([flag(row), "of the flag"], {**environ, "OTHER": "1"})
+
+    assert command == "run"
+    assert overlaid == {row.variable: "of the flag", "OTHER": "1"}
+
+
+def test_flags__are_read_as_the_environment_is() -> None:
+    arguments = ["--dbt-token", "t", "--account-id=5", "--job-id", "6", "--supersede", "--wait", "false"]
+    _, overlaid = cli.read(arguments, {"DBT_JOB_ID": "9", "DBT_WAIT": "true", "DBT_API_KEY": "old"})
+    config = read(overlaid)
+
+    assert (config.dbt_token, config.account_id, config.job_id) == ("t", 5, 6)
+    assert (config.supersede, config.wait) == (True, False)
+
+
+def test_flags__an_empty_one_takes_back_what_the_environment_says() -> None:
+    _, overlaid = cli.read(["--branch", ""], {**NEEDED, "DBT_JOB_BRANCH": "main"})
+
+    assert read(overlaid).branch == ""
+
+
+def test_help__tells_every_flag_with_its_variables_and_the_exit_codes() -> None:
+    shown = run("--help", COLUMNS="100").stdout
+    words = " ".join(shown.split())
+
+    for row in ROWS:
+        assert re.search(rf"^  {flag(row)}[ \n]", shown, re.MULTILINE), row.name
+        for name in (row.variable, *row.environment):
+            assert name in words
+    for code in ExitCode:
+        assert re.search(rf"^  {int(code)} ", shown, re.MULTILINE), code
+    assert "cancel  " in shown
+    assert "${{" not in shown
+    assert max(len(line) for line in shown.splitlines()) <= 110
+
+
+def test_help__is_in_groups() -> None:
+    shown = run("--help").stdout
+
+    titles = re.findall(r"^([a-z ]+):$", shown, re.MULTILINE)
+    assert titles[:4] == ["options", "commands", "the job", "what to run"]
+
+
+def test_version__is_told() -> None:
+    assert re.fullmatch(r"dbt-cloud-run \d+\.\d+\S*\n", run("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--dbt-tokn", "s3cret"), ("--dbt-tokn=s3cret",), ("run", "s3cret"), ("s3cret",), ("cancel", "s3cret")],
+)
+def test_unknown_words__are_told_without_values_that_may_be_secrets(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == ExitCode.CONFIG
+    assert "s3cret" not in done.stdout + done.stderr
+    assert "--help" in done.stderr
+
+
+def test_flags__are_not_abbreviated() -> None:
+    assert run("--job", "3").returncode == ExitCode.CONFIG
+
+
+def test_problems__of_flags_are_told_together_with_those_of_the_environment() -> None:
+    done = run("--job-id", "three", "--wait", "maybe", "--ci", "jenkins", DBT_ACCOUNT_ID="one")
+
+    assert done.returncode == ExitCode.CONFIG
+    for name in ("dbt-token", "job-id", "wait", "ci", "account-id"):
+        assert f"`{name}`" in done.stdout
+
+
+def test_entrypoint__takes_arguments_too() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "entrypoint.py"), "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stdout.startswith("dbt-cloud-run ")
+
+
+def test_entrypoint__without_arguments_imports_no_parser_of_arguments() -> None:
+    code = "import sys, runpy; sys.argv = ['x']; "
+    code += f"\ntry: runpy.run_path({str(ROOT / 'entrypoint.py')!r}, run_name='__main__')\nexcept SystemExit: pass\n"
+    code += "print('argparse' in sys.modules, 'dbt_action.cli' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_cancel__without_a_state_says_so(tmp_path: Path) -> None:
+    done = run("cancel", "--state-file", str(tmp_path / "none.json"), **NEEDED)
+
+    assert done.returncode == ExitCode.OK
+    assert "There is nothing to cancel: no state file was found" in done.stdout

@@ -1,0 +1,189 @@
+"""The files that users copy: schemas of the vendors, names of our inputs and outputs, and both forms of dbt's guide."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dbt_action import elsewhere, inputs, outputs
+from dbt_action.ci.gitlab_ci import CODE_QUALITY, LINKS, GitLabCi
+from dbt_action.ci.terminal import variable
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+COMPONENT = ROOT / "templates" / "dbt-cloud-run.yml"
+SCHEMAS = {"gitlab": "vendor.gitlab-ci", "azure": "vendor.azure-pipelines", "bitbucket": "vendor.bitbucket-pipelines"}
+VARIABLES = {name for row in (*inputs.INPUTS, *elsewhere.INPUTS) for name in row.lookups()}
+OUTPUTS = {variable(output.name) for output in outputs.OUTPUTS}
+# Where pip finds the package.
+OWN = {"DBT_CLOUD_RUN"}
+
+
+def files(platform: str) -> list[Path]:
+    return sorted((EXAMPLES / platform).glob("*.yml"))
+
+
+ALL = [pytest.param(path, id=f"{path.parent.name}/{path.name}") for platform in SCHEMAS for path in files(platform)]
+
+
+def check(schema: str, *paths: Path) -> subprocess.CompletedProcess[str]:
+    # The expressions of Azure's schema are for another dialect than Python's.
+    dialect = ["--regex-variant", "nonunicode"] if "azure" in schema else []
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *dialect, *map(str, paths)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("platform", SCHEMAS)
+def test_examples__pass_the_vendors_schema(platform: str) -> None:
+    done = check(SCHEMAS[platform], *files(platform))
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_component__passes_the_schema_in_both_of_its_documents(tmp_path: Path) -> None:
+    """The schema is for one document; expressions of inputs become what a user might give."""
+    spec, jobs = COMPONENT.read_text(encoding="utf-8").split("\n---\n")
+    given = {name: str(entry.get("default", "1")) for name, entry in yaml.safe_load(spec)["spec"]["inputs"].items()}
+    filled = re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda match: given[match[1]], jobs)
+    (tmp_path / "spec.yml").write_text(f"{spec}\n")
+    (tmp_path / "jobs.yml").write_text(filled)
+
+    assert check("vendor.gitlab-ci", tmp_path / "jobs.yml").returncode == 0
+    assert "$[[" not in filled
+    # Every input is used.
+    assert {name for name in given if f"inputs.{name} " not in jobs} == set()
+
+
+@pytest.mark.parametrize("platform", SCHEMAS)
+def test_examples__are_there_in_all_forms(platform: str) -> None:
+    request = "merge-request" if platform == "gitlab" else "pull-request"
+    expected = {f"on-{event}{lint}.yml" for event in ("merge", request) for lint in ("", "-with-lint")}
+
+    assert expected <= {path.name for path in files(platform)}
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_example__speaks_of_variables_that_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    found = set(re.findall(r"\bDBT_[A-Z_]+\b", re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)))
+
+    assert found - VARIABLES - OUTPUTS - OWN == set()
+
+
+@pytest.mark.parametrize("path", [param for param in ALL if "with-lint" in str(param.id)])
+def test_example__lints_before_it_runs(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    assert text.index("sqlfluff lint") < text.index("dbt-cloud-run\n")
+    formats = {"gitlab": "--format gitlab", "azure": "--format github-annotation-native", "bitbucket": "lint models"}
+    assert formats[path.parent.name] in text
+
+
+@pytest.mark.parametrize("path", [COMPONENT, *(path for path in files("gitlab") if path.name.startswith("on-"))])
+def test_gitlab__collects_the_files_that_we_write(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    for name in (GitLabCi.output_file, GitLabCi.summary_file, str(LINKS), str(CODE_QUALITY)):
+        assert name in text
+    assert "exec dbt-cloud-run\n" in text
+    assert "dbt-cloud-run cancel" in text
+
+
+@pytest.mark.parametrize(
+    "path", [param for param in ALL if str(param.id).startswith("azure/") and "with-t" not in str(param.id)]
+)
+def test_azure__cancels_and_names_its_step_so_that_outputs_are_no_inputs(path: Path) -> None:
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    steps = document.get("steps") or document["jobs"][-1]["steps"]
+    named = [step for step in steps if "name" in step]
+    cancels = [step for step in steps if step.get("condition") == "canceled()"]
+
+    assert [step["bash"] for step in named] == ["exec dbt-cloud-run"]
+    prefix = named[0]["name"].upper()
+    assert {f"{prefix}_{output.name.upper().replace('-', '_')}" for output in outputs.OUTPUTS} & VARIABLES == set()
+    assert [step["bash"] for step in cancels] == ["exec dbt-cloud-run cancel"]
+    # No secret is exported by itself, so both steps have to be given them.
+    for step in (*named, *cancels):
+        assert {"DBT_TOKEN", "SYSTEM_ACCESSTOKEN"} <= set(step["env"])
+
+
+def test_azure__the_lint_step_makes_issues_of_sqlfluffs_annotations(tmp_path: Path) -> None:
+    text = (EXAMPLES / "azure" / "on-merge-with-lint.yml").read_text(encoding="utf-8")
+    expression = re.search(r"sed -E '(.+)'$", text, re.MULTILINE)
+    assert expression
+    lint = (
+        "::group::models/a.sql\n"
+        "::error title=SQLFluff,file=models/a.sql,line=1,col=10,endLine=1::LT01: no blank [layout.spacing]\n"
+        "::endgroup::\n"
+    )
+    done = subprocess.run(
+        ["sed", "-E", expression[1]], input=lint, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+
+    assert done.stdout == (
+        "##vso[task.logissue type=error;sourcepath=models/a.sql;linenumber=1;columnnumber=10]"
+        "LT01: no blank [layout.spacing]\n"
+    )
+
+
+def test_azure__with_template_gives_parameters_that_the_template_has() -> None:
+    template = yaml.safe_load((EXAMPLES / "azure" / "template.yml").read_text(encoding="utf-8"))
+    user = yaml.safe_load((EXAMPLES / "azure" / "with-template.yml").read_text(encoding="utf-8"))
+    known = {entry["name"]: entry for entry in template["parameters"]}
+    (step,) = user["steps"]
+
+    assert (ROOT / step["template"].partition("@")[0]).exists()
+    assert set(step["parameters"]) <= set(known)
+    assert {name for name, entry in known.items() if "default" not in entry} <= set(step["parameters"])
+    used = set(re.findall(r"parameters\.(\w+)", (EXAMPLES / "azure" / "template.yml").read_text(encoding="utf-8")))
+    assert used == set(known)
+
+
+@pytest.mark.parametrize("path", [path for path in files("bitbucket") if path.name.startswith("on-")])
+def test_bitbucket__declares_the_outputs_that_it_asks_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    asked = re.search(r"DBT_OUTPUT_VARIABLES=(\S+)", text)
+    assert asked
+
+    declared = re.findall(r"^            - (DBT_RUN_\w+)$", text, re.MULTILINE)
+    assert declared == asked[1].split(",")
+    assert set(declared) <= OUTPUTS
+
+
+PIPE: dict[str, Any] = yaml.safe_load((ROOT / "pipe.yml").read_text(encoding="utf-8"))
+
+
+def test_pipe__has_what_bitbucket_asks_for() -> None:
+    """There is no schema of the vendor's."""
+    assert {"name", "image", "category", "description", "repository", "maintainer", "vendor", "variables"} <= set(PIPE)
+    assert all(set(entry) <= {"name", "default"} for entry in PIPE["variables"])
+    # Only what has no default is required.
+    assert [entry["name"] for entry in PIPE["variables"] if "default" not in entry] == ["DBT_TOKEN"]
+
+
+def test_pipe__takes_inputs_and_what_pipes_are_not_given_by_themselves() -> None:
+    names = {entry["name"] for entry in PIPE["variables"]}
+
+    assert names - VARIABLES == {"BITBUCKET_PR_ID", "BITBUCKET_PR_DESTINATION_BRANCH"}
+
+
+def test_pipe__its_defaults_are_those_of_the_inputs() -> None:
+    defaults = {row.variable: row.default for row in inputs.INPUTS}
+    for entry in PIPE["variables"]:
+        if entry.get("default") and entry["name"] != "DBT_JUNIT_PATH":
+            assert entry["default"] == defaults[entry["name"]]
+
+
+def test_pipe__the_example_gives_variables_that_it_knows() -> None:
+    user = yaml.safe_load((EXAMPLES / "bitbucket" / "with-pipe.yml").read_text(encoding="utf-8"))
+    (step,) = user["pipelines"]["pull-requests"]["**"]
+    (call,) = step["step"]["script"]
+
+    assert call["pipe"] == f"docker://{PIPE['image']}"
+    assert set(call["variables"]) <= {entry["name"] for entry in PIPE["variables"]}

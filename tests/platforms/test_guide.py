@@ -1,0 +1,230 @@
+"""The pipelines of dbt's own guide with one line changed, each in a process, in environments of real jobs."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emulator import Emulator, GitHub
+from emulator.hosts import AzureDevOps, Bitbucket, GitLab
+from emulator.hosts.gitlab import Pipeline
+from tests.platforms import environments as env
+from tests.platforms.conftest import Serve
+from tests.support.corridor import CLOUD_TOKEN, JOB_NAME
+from tests.support.scripts import GREEN
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = Path(__file__).parent / "guide"
+NAME = f"dbt Cloud / {JOB_NAME}"
+# What the user keeps in the platform's store of variables.
+SECRETS = {"DBT_API_KEY": CLOUD_TOKEN}
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the guide's scripts are for bash")
+
+
+class Pipe:
+    """Runs the script of a block as the platform's shell would."""
+
+    def __init__(self, cloud: Emulator, folder: Path) -> None:
+        self.cloud, self.folder = cloud, folder
+        command = folder / "bin" / "dbt-cloud-run"
+        command.parent.mkdir()
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "entrypoint.py"}" "$@"\n')
+        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+        self.work = folder / "work"
+        self.work.mkdir()
+
+    def adjust(self, block: str) -> Any:  # noqa: ANN401 - YAML
+        """Enter the numbers and the address, as the comments of the guide ask for."""
+        text = (GUIDE / f"{block}.yml").read_text(encoding="utf-8")
+        numbers = {
+            "DBT_ACCOUNT_ID": self.cloud.account_id,
+            "DBT_PROJECT_ID": self.cloud.project_id,
+            "DBT_PR_JOB_ID": self.cloud.job_id,
+        }
+        for name, number in numbers.items():
+            text = re.sub(rf"({name}[:=] ?)00000", rf"\g<1>{number}", text)
+        return yaml.safe_load(text.replace("https://cloud.getdbt.com", self.cloud.url))
+
+    def run(self, script: str, environ: Mapping[str, str]) -> str:
+        """The log of a green end."""
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=self.work,
+            env={"HOME": str(self.folder), **environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def body(self) -> Any:  # noqa: ANN401 - JSON
+        (trigger,) = [asked for asked in self.cloud.requests if asked.method == "POST" and asked.path.endswith("/run/")]
+        return trigger.json
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Pipe]:
+    with Emulator(GREEN, token=CLOUD_TOKEN) as cloud:
+        yield Pipe(cloud, tmp_path)
+
+
+def expanded(variables: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """`$NAME` in values, as GitLab expands it; what is not there is empty."""
+    return {
+        name: re.sub(r"\$(\w+)", lambda match: environ.get(match[1], ""), str(value))
+        for name, value in variables.items()
+    }
+
+
+def macros(text: str, variables: Mapping[str, str]) -> str:
+    """`$(Name)`, as Azure's agent replaces it, in scripts too; what it does not know stays."""
+    known = {name.upper(): value for name, value in variables.items()}
+    return re.sub(r"\$\(([\w.]+)\)", lambda match: known.get(match[1].upper(), match[0]), text)
+
+
+# The environments: those that somebody has recorded, and ours where nobody has.
+
+
+@pytest.fixture(params=["built", "GitLab9", "gitlab_ci_local_4.75.1_push"])
+def gitlab_push(request: pytest.FixtureRequest) -> dict[str, str]:
+    if request.param == "built":
+        return dict(env.GITLAB_PUSH)
+    found: dict[str, str] = dict(request.getfixturevalue("recorded")[request.param])
+    # The recording of the local runner is one of a main branch with a merge request on top.
+    return {name: value for name, value in found.items() if "MERGE_REQUEST" not in name}
+
+
+def test_guide__gitlab(pipe: Pipe, serve: Serve, gitlab_push: dict[str, str]) -> None:
+    sha, number = gitlab_push["CI_COMMIT_SHA"], int(gitlab_push["CI_PIPELINE_ID"])
+    pipeline = Pipeline(number, sha, gitlab_push["CI_COMMIT_REF_NAME"])
+    host = serve(GitLab(project=gitlab_push["CI_PROJECT_ID"], pipelines=(pipeline,)))
+    block = pipe.adjust("gitlab")
+    environ = {**gitlab_push, **SECRETS, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    environ |= expanded(block["variables"], environ)
+    pipe.run("\n".join(block["run-dbt-job"]["script"]), environ)
+
+    assert [(one.sha, one.pipeline, one.name, one.status) for one in host.statuses] == [(sha, number, NAME, "success")]
+    assert pipe.body["cause"].startswith("GitLab Pipeline CI Job")
+    # As the guide's script: a branch when the platform tells one, never a commit.
+    assert "git_sha" not in pipe.body
+    assert pipe.body.get("git_branch", "") == gitlab_push.get("CI_COMMIT_BRANCH", "")
+
+
+def azure(pipe: Pipe, environ: Mapping[str, str], more: Mapping[str, str]) -> None:
+    """Run the block for Azure; `more` are what the agent knows besides the environment."""
+    block = pipe.adjust("azure")
+    (step,) = block["steps"]
+    known = {**SECRETS, **more}
+    variables = {name: str(value) for name, value in block["variables"].items()}
+    variables |= {name: macros(value, known) for name, value in step["env"].items()}
+    # What stays of an unknown macro is a command to bash, which is not found: an empty value.
+    pipe.run(macros(step["script"], known), {**environ, **variables})
+
+
+def test_guide__azure_repos(pipe: Pipe, serve: Serve) -> None:
+    host = serve(AzureDevOps())
+    azure(pipe, {**env.AZURE_PUSH, "SYSTEM_COLLECTIONURI": host.url}, {"System.AccessToken": "azure-token"})
+
+    assert [(one.commit, one.genre, one.name, one.state) for one in host.statuses] == [
+        (env.PUSHED, "dbt Cloud", JOB_NAME, state) for state in ("pending", "succeeded")
+    ]
+
+
+@pytest.mark.parametrize("job", ["AzurePipelines", "AzurePipelinesPullRequest"])
+def test_guide__azure_pipelines_for_a_github_repository(
+    pipe: Pipe, serve: Serve, recorded: dict[str, dict[str, str]], job: str
+) -> None:
+    environ = recorded[job]
+    sha = environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or environ["BUILD_SOURCEVERSION"]
+    host = serve(GitHub(token="ghp-token", repository="octocat/ci-detector"))
+    temp = {"AGENT_TEMPDIRECTORY": str(pipe.work)}
+    known = {"GITHUB_TOKEN": "ghp-token", "System.AccessToken": "azure-token"}
+    azure(pipe, {**environ, **temp, "GITHUB_API_URL": host.url}, known)
+
+    assert [(one.sha, one.context, one.state) for one in host.statuses] == [
+        (sha, NAME, "pending"),
+        (sha, NAME, "success"),
+    ]
+    assert pipe.body.get("github_pull_request_id") == (89 if "PullRequest" in job else None)
+
+
+@pytest.fixture(params=["built", "recorded"])
+def bitbucket_jobs(request: pytest.FixtureRequest) -> tuple[dict[str, str], dict[str, str]]:
+    """A push and a pull request."""
+    if request.param == "built":
+        return dict(env.BITBUCKET), {**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_PROJECT_KEY": "SH"}
+    recorded = request.getfixturevalue("recorded")
+    return dict(recorded["BitbucketPipelines"]), dict(recorded["BitbucketPipelinesPullRequest"])
+
+
+def bitbucket(pipe: Pipe, host: Bitbucket, environ: Mapping[str, str], step: Mapping[str, Any]) -> None:
+    variables = {**SECRETS, "BITBUCKET_API_URL": host.url, "BITBUCKET_ACCESS_TOKEN": "bitbucket-token"}
+    pipe.run("\n".join(step["script"]), {**environ, **variables})
+
+
+def test_guide__bitbucket(pipe: Pipe, serve: Serve, bitbucket_jobs: tuple[dict[str, str], dict[str, str]]) -> None:
+    push, _ = bitbucket_jobs
+    host = serve(Bitbucket(repository=push["BITBUCKET_REPO_FULL_NAME"]))
+    (step,) = pipe.adjust("bitbucket")["pipelines"]["branches"]["main"]
+    bitbucket(pipe, host, push, step["step"])
+
+    assert [(one.commit, one.name, one.state) for one in host.history] == [
+        (push["BITBUCKET_COMMIT"], NAME, state) for state in ("INPROGRESS", "SUCCESSFUL")
+    ]
+    assert "git_sha" not in pipe.body
+
+
+def test_guide__bitbucket_pull_request(
+    pipe: Pipe, serve: Serve, bitbucket_jobs: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    _, pull_request = bitbucket_jobs
+    full = pull_request["BITBUCKET_COMMIT"].ljust(40, "0")
+    host = serve(Bitbucket(repository=pull_request["BITBUCKET_REPO_FULL_NAME"], commits=(full,)))
+    (step,) = pipe.adjust("bitbucket")["pipelines"]["pull-requests"]["**"]
+    bitbucket(pipe, host, pull_request, step["step"])
+
+    assert [(one.commit, one.state, one.refname) for one in host.history] == [
+        (full, state, pull_request["BITBUCKET_BRANCH"]) for state in ("INPROGRESS", "SUCCESSFUL")
+    ]
+    number = int(pull_request["BITBUCKET_PR_ID"])
+    assert pipe.body["schema_override"] == f"DBT_CLOUD_PR_{pull_request['BITBUCKET_PROJECT_KEY']}_{number}"
+    assert pipe.body["git_branch"] == pull_request["BITBUCKET_BRANCH"]
+    assert pipe.body["non_native_pull_request_id"] == number
+
+
+@pytest.mark.parametrize("token", ["", "ghs-token"], ids=["without a token", "with a token"])
+def test_guide__github(pipe: Pipe, serve: Serve, recorded: dict[str, dict[str, str]], token: str) -> None:
+    environ = recorded["GitHubActions"]
+    host = serve(GitHub(token="ghs-token", repository=environ["GITHUB_REPOSITORY"]))
+    block = pipe.adjust("github")["jobs"]["run_dbt_job"]
+    written = {name: str(value) for name, value in block["env"].items()}
+    written |= {"DBT_API_KEY": CLOUD_TOKEN, "DBT_JOB_BRANCH": "test-github", "DBT_URL": pipe.cloud.url}
+    (script,) = [step["run"] for step in block["steps"] if "run" in step]
+    log = pipe.run(script, {**environ, **written, "GITHUB_API_URL": host.url, "GITHUB_TOKEN": token})
+
+    states = [(one.sha, one.state) for one in host.statuses]
+    assert states == ([(environ["GITHUB_SHA"], state) for state in ("pending", "success")] if token else [])
+    assert ("No commit status" in log) is not bool(token)
+
+
+@pytest.mark.parametrize("block", ["github", "gitlab", "azure", "bitbucket"])
+def test_guide__the_names_of_its_script_are_all_there(block: str) -> None:
+    text = (GUIDE / f"{block}.yml").read_text(encoding="utf-8")
+    names = ("DBT_ACCOUNT_ID", "DBT_PROJECT_ID", "DBT_PR_JOB_ID", "DBT_JOB_CAUSE")
+
+    assert all(name in text for name in names)
+    assert "run_and_monitor" not in text

@@ -1,0 +1,77 @@
+"""Which field of the trigger carries the number of a pull request: decided by the host, overridable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dbt_action.errors import ExitCode
+from tests.platforms import environments as env
+from tests.platforms.conftest import Build
+
+FIELDS = {"github_pull_request_id", "gitlab_merge_request_id", "azure_pull_request_id", "non_native_pull_request_id"}
+GITHUB_IN_AZURE = {
+    **env.AZURE_PULL_REQUEST,
+    "BUILD_REPOSITORY_PROVIDER": "GitHub",
+    "BUILD_REPOSITORY_NAME": "octo/shop",
+    "SYSTEM_PULLREQUEST_PULLREQUESTID": "540266026",
+    "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER": "89",
+}
+
+
+@pytest.mark.parametrize(
+    "environ,field,number",
+    [
+        pytest.param(env.GITLAB_DETACHED, "gitlab_merge_request_id", 7, id="gitlab"),
+        pytest.param(env.GITLAB_EXTERNAL, "github_pull_request_id", 43, id="github repository in gitlab"),
+        pytest.param(env.AZURE_PULL_REQUEST, "azure_pull_request_id", 12, id="azure repos"),
+        pytest.param(GITHUB_IN_AZURE, "github_pull_request_id", 89, id="github repository in azure"),
+        pytest.param(env.BITBUCKET_PULL_REQUEST, "non_native_pull_request_id", 2, id="bitbucket"),
+    ],
+)
+def test_field__follows_from_the_host(
+    build: Callable[..., Build], environ: dict[str, str], field: str, number: int
+) -> None:
+    step = build().on(environ)
+
+    assert step.run() is ExitCode.OK
+    assert {name: value for name, value in step.body.items() if name in FIELDS} == {field: number}
+
+
+@pytest.mark.parametrize(
+    "word,field",
+    [
+        ("github", "github_pull_request_id"),
+        ("gitlab", "gitlab_merge_request_id"),
+        ("azure", "azure_pull_request_id"),
+        ("non-native", "non_native_pull_request_id"),
+    ],
+)
+def test_field__can_be_chosen(build: Callable[..., Build], word: str, field: str) -> None:
+    step = build().on(env.GITLAB_DETACHED)
+
+    assert step.run(DBT_PULL_REQUEST_FIELD=word) is ExitCode.OK
+    assert {name: value for name, value in step.body.items() if name in FIELDS} == {field: 7}
+
+
+def test_field__none_sends_nothing(build: Callable[..., Build]) -> None:
+    step = build().on(env.GITLAB_DETACHED)
+
+    assert step.run(DBT_PULL_REQUEST="none") is ExitCode.OK
+    assert FIELDS & set(step.body) == set()
+
+
+def test_field__an_unknown_word_is_a_problem_of_the_inputs(build: Callable[..., Build]) -> None:
+    step = build().on(env.GITLAB_DETACHED)
+
+    assert step.run(DBT_PULL_REQUEST_FIELD="svn") is ExitCode.CONFIG
+    assert "`pull-request-field`" in step.log
+    assert step.cloud.requests == ()
+
+
+def test_field__the_number_names_the_schema_too(build: Callable[..., Build]) -> None:
+    step = build().on(env.BITBUCKET_PULL_REQUEST)
+    step.run(DBT_SCHEMA_OVERRIDE="auto")
+
+    assert step.body["schema_override"] == f"dbt_cloud_pr_{step.cloud.job_id}_2"
