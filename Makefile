@@ -56,6 +56,9 @@ lint: $(READY)
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.azure-pipelines --regex-variant nonunicode examples/azure/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.bitbucket-pipelines examples/bitbucket/*.yml
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/shellcheck $(SCRIPTS)
 
@@ -63,7 +66,7 @@ image:
 	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t dbt-cloud-run-action .
 
 e2e: $(READY)
-	@$(RUN) -m pytest -m e2e tests/e2e
+	@$(RUN) -m pytest -m e2e tests/e2e tests/e2e_platforms
 
 soak: $(READY)
 	@$(RUN) -m tests.reliability.soak --runs $(RUNS) $(if $(SEED),--seed $(SEED))

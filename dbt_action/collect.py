@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from dbt_action import artifacts, ci, retry, text
 from dbt_action import manifest as manifest_
@@ -35,19 +35,20 @@ _DONE = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELLED})
 _MAX_FAILURES = 3
 # A download that is worth a line while it goes on.
 _LARGE = 50 * 1024 * 1024
-_READ = 1024 * 1024
 
 
 class Collector:
     """Fetches from one run that is over."""
 
-    def __init__(self, cloud: DbtCloud, run: Run, *, here: ci.Ci, clock: Clock) -> None:
+    def __init__(self, cloud: DbtCloud, run: Run, config: Config, *, here: ci.Ci, clock: Clock) -> None:
         """Nothing is sent here."""
-        self._cloud, self._run, self._ci, self._clock = cloud, run, here, clock
+        self._cloud, self._run, self._config, self._ci, self._clock = cloud, run, config, here, clock
         self._steps = [step for step in run.steps if step.status in _DONE and _command(step) in _WITH_RESULTS]
         self._late = clock.now() + LATE
-        self._saved: dict[str, Path] = {}
         self._failures = 0
+        # The nodes whose places somebody will look for, and the places as soon as they are known.
+        self._looked_for: list[str] = []
+        self._manifest: manifest_.Manifest | None = None
 
     def results(self) -> results_.Results:
         """The results of every dbt step; the API's default is the last step's alone, often that of the docs."""
@@ -57,29 +58,27 @@ class Collector:
             # A step that ended before dbt ran anything has none; the step's log tells the rest.
             with suppress(CloudError):
                 found.append(self._patiently(partial(self._results_of, step.index), patience))
-        return results_.merge(found)
+        merged = results_.merge(found)
+        everything = bool(self._config.results_path or self._config.junit_path)
+        self._looked_for = _worth_a_place(merged, everything=everything)
+        return merged
 
     def _results_of(self, step: int) -> tuple[results_.Node, ...]:
         with self._cloud.artifact(self._run.id, RUN_RESULTS, step=step) as chunks:
             return _understood(RUN_RESULTS, lambda: results_.read(chunks, step=step))
 
-    def manifest(self, found: results_.Results, *, everything: bool) -> manifest_.Manifest:
-        """The places of the nodes that somebody will look for: what failed or warned, or `everything`.
-
-        Read from the file when it has been saved, else while it streams by.
-        """
-        wanted = _worth_a_place(found, everything=everything)
-        if not wanted:
+    def manifest(self) -> manifest_.Manifest:
+        """The places of the nodes that somebody will look for; it is fetched once, whoever needs it."""
+        if not self._looked_for:
             return manifest_.NO_MANIFEST
-        if MANIFEST in self._saved:
-            with suppress(OSError, ValueError):
-                return manifest_.read(_chunks(self._saved[MANIFEST]), wanted)
+        if self._manifest is not None:
+            return self._manifest
         # That of the last step with results, and if that one wrote none, what the API gives by itself; patience is
         # for the first alone.
         for step in (*(step.index for step in self._steps[-1:]), None):
             patience = None if step is not None else 0.0
             with suppress(CloudError):
-                return self._patiently(partial(self._manifest_of, step, wanted), patience)
+                return self._patiently(partial(self._manifest_of, step), patience)
         self._ci.info("The run has no readable manifest.json, so the files of its nodes are not known.")
         return manifest_.NO_MANIFEST
 
@@ -93,12 +92,13 @@ class Collector:
         except CloudError:
             return ""
 
-    def _manifest_of(self, step: int | None, wanted: list[str]) -> manifest_.Manifest:
+    def _manifest_of(self, step: int | None) -> manifest_.Manifest:
         with self._cloud.artifact(self._run.id, MANIFEST, step=step) as chunks:
-            return _understood(MANIFEST, lambda: manifest_.read(chunks, wanted))
+            return _understood(MANIFEST, lambda: manifest_.read(chunks, self._looked_for))
 
-    def save(self, config: Config) -> str:
-        """Save what `config.artifacts` names below `config.artifacts_path`; that folder when anything was saved."""
+    def save(self) -> str:
+        """Save what `artifacts` names below `artifacts-path`; that folder when anything was saved."""
+        config = self._config
         if not config.artifacts:
             return ""
         try:
@@ -112,7 +112,7 @@ class Collector:
         folder = Path(config.artifacts_path)
         sizes = [
             size
-            for name, as_name, step in self._wanted(names, config)
+            for name, as_name, step in self._wanted(names)
             if (size := self._save(name, folder, as_name, step=step)) is not None
         ]
         if not sizes:
@@ -120,11 +120,11 @@ class Collector:
         self._ci.info(f"Saved {text.plural(len(sizes), 'artifact')} ({text.size(sum(sizes))}) in {folder}")
         return str(folder)
 
-    def _wanted(self, names: Iterable[str], config: Config) -> Iterator[tuple[str, str, int | None]]:
+    def _wanted(self, names: Iterable[str]) -> Iterator[tuple[str, str, int | None]]:
         """(artifact, name of its file, step) of everything to save."""
-        chosen = artifacts.chosen(names, config.artifacts)
+        chosen = artifacts.chosen(names, self._config.artifacts)
         yield from ((name, name, None) for name in chosen)
-        for step in self._steps if config.artifacts_per_step else ():
+        for step in self._steps if self._config.artifacts_per_step else ():
             # Only files of the target folder itself are known by step.
             yield from ((name, f"step-{step.index}/{name}", step.index) for name in chosen if "/" not in name)
 
@@ -160,26 +160,35 @@ class Collector:
             self._ci.warning(f"Artifact {name} could not be written to {folder}: {error.strerror}.")
             return None
         self._failures = 0
-        if step is None:
-            self._saved[name] = target
         return size
 
     def _download(self, name: str, target: Path, step: int | None) -> int:
         """Stream an artifact to `target`, which appears only when whole."""
         partial_file = target.with_name(f"{target.name}.part")
-        size, told = 0, _LARGE
         try:
             with self._cloud.artifact(self._run.id, name, step=step) as chunks, partial_file.open("wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                    size += len(chunk)
-                    if size >= told:
-                        self._ci.info(f"Fetching {name}: {text.size(size)} so far")
-                        told *= 2
+                written = self._written(name, chunks, file)
+                if name == MANIFEST and step is None and self._looked_for:
+                    with suppress(ValueError):
+                        self._manifest = manifest_.read(written, self._looked_for)
+                for _ in written:
+                    # What nobody reads on the way is written all the same.
+                    pass
+                size = file.tell()
             partial_file.replace(target)
         finally:
             partial_file.unlink(missing_ok=True)
         return size
+
+    def _written(self, name: str, chunks: Iterable[bytes], file: BinaryIO) -> Iterator[bytes]:
+        """The chunks, each after it has been written."""
+        told = _LARGE
+        for chunk in chunks:
+            file.write(chunk)
+            if file.tell() >= told:
+                self._ci.info(f"Fetching {name}: {text.size(file.tell())} so far")
+                told *= 2
+            yield chunk
 
     def _patiently(self, call: Callable[[], T], patience: float | None = None) -> T:
         """`call`, repeated for a while also when the thing is not there yet."""
@@ -233,9 +242,3 @@ def _understood(name: str, read: Callable[[], T]) -> T:
     except ValueError:
         message = f"{name} is cut off or damaged."
         raise Malformed(message) from None
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_READ):
-            yield chunk

@@ -186,11 +186,11 @@ class Story:
         """The run is over: the verdict, then what it left behind."""
         outcome = report.judge(run)
         aftermath = self.beginner.superseded_by(run) if outcome is Outcome.CANCELLED else ""
-        collector = Collector(self.cloud, run, here=self.ci, clock=self.clock)
+        collector = Collector(self.cloud, run, self.config, here=self.ci, clock=self.clock)
         results = collector.results()
         self._verdict(self._facts(outcome, results=results, aftermath=aftermath))
-        folder = collector.save(self.config)
-        manifest = collector.manifest(results, everything=bool(self.config.results_path or self.config.junit_path))
+        folder = collector.save()
+        manifest = collector.manifest()
         if manifest.places and self.config.project_directory is None:
             self.publisher.folder = collector.project_folder(self.config.job_id)
         return self._details(manifest=manifest, artifacts_path=folder)

@@ -1,10 +1,11 @@
-"""dbt's documents and what the product makes of them, with only what a test is about; real ones come from the emulator."""
+"""Documents of dbt's and what the product makes of them, with only what a test is about; real ones: the emulator."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from dbt_action import results
@@ -71,7 +72,7 @@ def read_one(**fields: Json) -> Node:
 def pieces(content: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
     """`content` cut at these places."""
     places = sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         yield content[begin:end]
 
 
