@@ -37,7 +37,7 @@ help:
 	@echo "make soak       many runs with faults drawn at random (RUNS=500 SEED=1)"
 	@echo "make bench      time from the start of the process to the first request; time and memory of a large report"
 	@echo "make summary-preview   pictures of summaries of real runs (needs Chromium and npm)"
-	@echo "make generate   write the generated blocks of action.yml, composite/action.yml and README.md"
+	@echo "make generate   write the generated parts of action.yml, composite/action.yml, README.md and docs/reliability.md"
 	@echo "make lock       renew requirements.txt and requirements-dev.txt"
 	@echo "make clean      remove what the verbs have made"
 
@@ -80,6 +80,7 @@ summary-preview: $(READY)
 
 generate: $(READY)
 	$(RUN) -m cogapp -r -PU $(COGGED)
+	$(RUN) -m tests.reliability.table --write
 
 lock:
 	@echo "Renewing the locks with $(UV)"

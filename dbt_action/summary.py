@@ -52,10 +52,10 @@ def brief(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
     }
     # The first row is the head of the table: an empty head would be shown as a bar.
     head, *more = (f"| {name} | {value} |" for name, value in rows.items() if value)
-    parts = [f"### {ICONS[facts.outcome.state]} {title}", "\n".join([head, "| --- | --- |", *more])]
+    parts = [f"### {ICONS[facts.outcome.state]} {title}", "\n".join([head, "| :--- | :--- |", *more])]
     for part in reasons(facts, subject):
         if not part.verbatim:
-            parts.append(text.markdown(text.cut(part.words, MAX_MESSAGE)))
+            parts.append(text.sentence(text.cut(part.words, MAX_MESSAGE)))
         elif with_nodes or not facts.results.of(Verdict.FAILED):
             parts.append(text.code_block(text.cut(part.words, 2 * MAX_MESSAGE)))
     return "\n\n".join(parts)

@@ -18,6 +18,7 @@ _HASH_COMMAND = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
 _COLON_COMMAND = re.compile(r"^(\s*):(?=:)")
 # Nothing that would end the link in Markdown or in HTML.
 _WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]\\\"'`|]+")
+_CODE = re.compile("`([^`|<>\\\\]+)`")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
 
 
@@ -72,9 +73,19 @@ def cut(text: str, length: int) -> str:
 
 def markdown(text: str) -> str:
     """`text` as one line of Markdown that shows itself: no markup, no HTML, no mentions."""
-    safe = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
+    return _escaped(one_line(text))
+
+
+def _escaped(line: str) -> str:
+    safe = line.replace("&", "&amp;").replace("<", "&lt;")
     # GitHub looks for mentions after it has resolved escapes and entities, so `&#64;` would not do.
     return _MARKDOWN.sub(r"\\\1", safe).replace("@", "@&#8203;")
+
+
+def sentence(text: str) -> str:
+    """`markdown` in which what stands between backticks stays code."""
+    parts = _CODE.split(one_line(text))
+    return "".join(f"`{part}`" if number % 2 else _escaped(part) for number, part in enumerate(parts))
 
 
 def link(label: str, url: str) -> str:

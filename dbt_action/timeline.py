@@ -34,14 +34,14 @@ def gantt(results: Results) -> str:
     lines = ["gantt", "    dateFormat HH:mm:ss.SSS", f"    axisFormat {axis}"]
     for thread in sorted({node.thread for node in bars}, key=_number):
         lines.append(f"    section {_plain(thread).removesuffix(' worker') or 'Thread'}")
-        lines += [_bar(node, zero) for node in bars if node.thread == thread]
+        lines += [_bar(node, zero, span) for node in bars if node.thread == thread]
     return "\n".join(lines)
 
 
 def shown(results: Results) -> str:
-    """What of the nodes `gantt` shows, as a title: `the 60 longest of 5,000 nodes (red: failed)`."""
+    """What of the nodes `gantt` shows, as a title: `27 nodes (red: failed)`."""
     bars, nodes = _bars(results), len(_timed(results))
-    told = f"the {len(bars)} longest of {nodes:,} nodes" if len(bars) < nodes else f"{nodes} nodes"
+    told = f"{len(bars)} of {nodes:,} nodes: what failed, and the longest" if len(bars) < nodes else f"{nodes} nodes"
     colours = [word for verdict, word in _COLOURS.items() if any(node.verdict is verdict for node in bars)]
     return f"{told} ({', '.join(colours)})" if colours else told
 
@@ -63,10 +63,11 @@ def _bars(results: Results) -> list[Node]:
     return sorted([*failed, *others[: MAX_BARS - len(failed)]], key=_began)
 
 
-def _bar(node: Node, zero: float) -> str:
+def _bar(node: Node, zero: float, span: float) -> str:
     begin = _began(node) - zero
-    # A bar without a length would not be drawn.
-    end = max((node.ended or 0.0) - zero, begin + 0.001)
+    # A bar without a length would not be drawn, and one that failed is looked for.
+    shortest = span / 200 if node.verdict is Verdict.FAILED else 0.001
+    end = max((node.ended or 0.0) - zero, begin + shortest)
     # The kind in front is more than information: a node called `section` or `title` would be a command.
     label = cut(f"{_plain(node.kind)} {_plain(node.name)}", _MAX_NAME)
     return f"    {label} : {_TAGS.get(node.verdict, '')}{_clock(begin)}, {_clock(end)}"

@@ -96,6 +96,7 @@ class GitHub:
         self._warn = place.warn
         self._warned = False
         self._hopeless = False
+        # A status has been accepted, or perhaps: its answer was lost.
         self._accepted = False
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
@@ -113,9 +114,11 @@ class GitHub:
         except github.GithubException as error:
             # What was allowed before will be allowed again.
             self._hopeless = error.status in _HOPELESS and not self._accepted and not _asks_for_patience(error)
+            self._accepted = self._accepted or error.status not in _HOPELESS
             self._complain(f"{error.status} {_message(error)}", _hint(error, self._forbidden[0]))
             return self._hopeless
         except Exception as error:  # noqa: BLE001 - requests' exceptions, and whatever PyGithub stumbles over
+            self._accepted = True
             self._complain(type(error).__name__, "GitHub cannot be reached from here at the moment.")
             return False
         if not isinstance(answer, dict) or answer.get("state") != status["state"]:

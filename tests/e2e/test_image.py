@@ -24,7 +24,7 @@ def test_image__has_the_product_and_nothing_of_its_surroundings(image: str) -> N
     found = run_in(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").stdout.split()
 
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dbt_action").rglob("*.py")}
-    assert set(found) == {f"/app/{name}" for name in {"entrypoint.py", "requirements.txt", *modules}}
+    assert set(found) == {f"/app/{name}" for name in {"entrypoint.py", "post.py", "requirements.txt", *modules}}
 
 
 def test_image__has_the_locked_packages_and_no_others_for_development(image: str) -> None:

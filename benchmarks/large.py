@@ -1,0 +1,186 @@
+"""A very large run: its documents, and a server that sends them at a fixed speed; measuring is `report`'s work."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+NODES = 5_000
+MANIFEST_BYTES = 300 * 1000 * 1000
+BYTES_PER_SECOND = 50 * 1000 * 1000
+RUN, JOB, ACCOUNT, STEP = 4, 3, 1, 4
+FILES = ("run_results.json", "manifest.json")
+_PIECE = 64 * 1024
+_BLOCKED = 0.005
+_FAILED = 50
+_TESTS_FOR_EACH_MODEL = 3
+_TEXT = "The amount in cents, as booked by the shop; refunds are rows of their own. "
+
+
+def make(folder: Path) -> None:
+    """Write `run_results.json` and a `manifest.json` of 300 MB, shaped like dbt's own."""
+    (folder / "run_results.json").write_text(json.dumps({"metadata": {}, "results": list(_results())}), "utf-8")
+    # What is alike in every model is filled up with columns and code until the whole has its size.
+    with (folder / "manifest.json").open("w", encoding="utf-8") as file:
+        file.write('{"metadata": {"project_name": "shop", "dbt_version": "1.11.2"}, "nodes": {')
+        columns = {f"column_{n}": _column(n) for n in range(120)}
+        per_model = MANIFEST_BYTES * (_TESTS_FOR_EACH_MODEL + 1) // NODES
+        code = _code((per_model - 8_000 - len(json.dumps(columns))) * 3 // 4)
+        for number, uid in enumerate(_unique_ids()):
+            file.write(f'{"," if number else ""}\n"{uid}": {json.dumps(_node(number, uid, columns, code))}')
+        file.write('}, "sources": {}, "macros": {}, "unit_tests": {}, "parent_map": {}, "child_map": {}}')
+
+
+def _unique_ids() -> Iterator[str]:
+    for number in range(NODES):
+        model = number // (_TESTS_FOR_EACH_MODEL + 1)
+        is_test = number % (_TESTS_FOR_EACH_MODEL + 1)
+        yield f"test.shop.not_null_m{model}_c{is_test}.{number:010x}" if is_test else f"model.shop.m{model}"
+
+
+def _results() -> Iterator[dict[str, Any]]:
+    for number, uid in enumerate(_unique_ids()):
+        begin = number // 8
+        moments = [f"2026-03-02T06:{second // 60 % 60:02}:{second % 60:02}.000000Z" for second in (begin, begin + 1)]
+        span = {"started_at": moments[0], "completed_at": moments[1]}
+        failed = number % (NODES // _FAILED) == 1
+        yield {
+            "status": "fail" if failed else "success",
+            "timing": [{"name": "compile", **span}, {"name": "execute", **span}],
+            "thread_id": f"Thread-{number % 8 + 1} (worker)",
+            "execution_time": 1.0,
+            "adapter_response": {"_message": "SELECT", "rows_affected": 12345, "query_id": f"01b2{number:012}"},
+            "message": "Got 3 results, configured to fail if != 0" if failed else "SELECT 1",
+            "failures": 3 if failed else None,
+            "unique_id": uid,
+            "compiled": True,
+            "compiled_code": _code(2_000),
+            "relation_name": f'"warehouse"."analytics"."n{number}"',
+            "batch_results": None,
+        }
+
+
+def _node(number: int, uid: str, columns: dict[str, Any], code: str) -> dict[str, Any]:
+    model = f"model.shop.m{number // (_TESTS_FOR_EACH_MODEL + 1)}"
+    is_model = uid == model
+    return {
+        "database": "warehouse",
+        "schema": "analytics",
+        "name": uid.split(".")[2],
+        "resource_type": "model" if is_model else "test",
+        "package_name": "shop",
+        "path": f"marts/{uid}.sql",
+        "original_file_path": f"models/marts/{uid.split('.')[2]}.sql",
+        "unique_id": uid,
+        "fqn": ["shop", "marts", uid],
+        "checksum": {"name": "sha256", "checksum": "0" * 64},
+        "config": {"enabled": True, "tags": ["daily"], "meta": {}, "materialized": "table", "pre-hook": []},
+        "tags": ["daily"],
+        "description": _TEXT,
+        "columns": columns if is_model else {},
+        "depends_on": {"macros": ["macro.dbt.x"], "nodes": [] if is_model else [model]},
+        "refs": [{"name": "x", "package": None, "version": None}],
+        "raw_code": code[: len(code) // 3] if is_model else "",
+        "compiled_code": code if is_model else _code(1_000),
+        "language": "sql",
+    }
+
+
+def _column(number: int) -> dict[str, Any]:
+    return {
+        "name": f"column_{number}",
+        "description": _TEXT,
+        "meta": {},
+        "data_type": "numeric(38, 2)",
+        "constraints": [],
+        "quote": None,
+        "config": {"meta": {}, "tags": []},
+        "tags": [],
+        "granularity": None,
+    }
+
+
+def _code(length: int) -> str:
+    line = "    coalesce(sum(payments.amount) filter (where method = 'card'), 0) as \"amount\",\n"
+    return line * (length // len(line) + 1)
+
+
+# The server: what the action asks dbt Cloud for, and GitHub's commit status.
+
+
+def serve(folder: Path) -> None:
+    """Serve for ever; the port is the first line on stdout."""
+    _Handler.folder = folder
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        print(server.server_address[1], flush=True)
+        server.serve_forever()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    folder: Path
+    # When the last run's first artifact was asked for, on the clock that all processes share.
+    asked_at: float | None = None
+
+    def do_GET(self) -> None:
+        """Job, run, list of runs, artifacts."""
+        path = self.path.partition("?")[0]
+        name = path.rstrip("/").rpartition("/")[2]
+        if path == "/asked-at":
+            self._answer({"asked_at": _Handler.asked_at})
+            _Handler.asked_at = None
+        elif name in FILES:
+            _Handler.asked_at = _Handler.asked_at or time.monotonic()
+            self._send(self.folder / name)
+        elif name == "artifacts":
+            self._answer({"data": list(FILES)})
+        elif name == "runs":
+            self._answer({"data": []})
+        else:
+            self._answer({"data": {"id": JOB, "name": "Bench"} if "/jobs/" in path else self._run()})
+
+    def do_POST(self) -> None:
+        """The trigger, and commit statuses."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self._answer(body if "/statuses/" in self.path else {"data": {**self._run(), "status": 1, "run_steps": []}})
+
+    def _run(self) -> dict[str, Any]:
+        step = {"index": STEP, "name": "Invoke dbt with `dbt build`", "status": 20, "logs": "Done.\n"}
+        return {"id": RUN, "status": 20, "is_complete": True, "href": "https://x.example/runs/4/", "run_steps": [step]}
+
+    def _answer(self, body: Any) -> None:  # noqa: ANN401 - JSON
+        content = json.dumps(body).encode()
+        self.send_response(201 if self.command == "POST" else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _send(self, file: Path) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(file.stat().st_size))
+        self.end_headers()
+        begin, sent = time.monotonic(), 0
+        with file.open("rb") as source:
+            while piece := source.read(_PIECE):
+                ready = time.monotonic()
+                self.wfile.write(piece)
+                sent += len(piece)
+                # Waiting for a slow reader is not made up for later: the line gives no more than its speed. That
+                # this process had to wait for a processor is.
+                waited = time.monotonic() - ready
+                begin += waited if waited > _BLOCKED else 0.0
+                time.sleep(max(0.0, begin + sent / BYTES_PER_SECOND - time.monotonic()))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - of the base class
+        """Say nothing."""
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

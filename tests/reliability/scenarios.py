@@ -1,0 +1,162 @@
+"""Steps drawn at random: a script, a configuration, faults at any request, and something that happens meanwhile."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator import Script, ScriptedStep, Status
+from tests.reliability.rig import Scripted
+from tests.support.scripts import GREEN, RED
+
+RESULTS = GREEN.steps[0].artifacts
+FAILURE = RED.steps[0].artifacts
+REQUESTS = 120
+# Hangs take real time.
+MAX_HANGS = 2
+
+PASSING: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("status", {"code": 500}),
+    ("status", {"code": 503, "headers": {"Retry-After": "4"}}),
+    ("status", {"code": 429, "headers": {"Retry-After": "9"}}),
+    ("status", {"code": 429}),
+    ("html", {"code": 502}),
+    ("html", {"code": 502, "do": True}),
+    ("html", {"code": 200, "do": True}),
+    ("reset", {}),
+    ("lose", {}),
+    ("truncate", {}),
+    ("empty", {}),
+    ("hang", {"seconds": 0.6}),
+    ("late", {"seconds": 0.6}),
+)
+FINAL: tuple[tuple[str, Mapping[str, Any]], ...] = tuple(("status", {"code": code}) for code in (400, 401, 403, 404))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A fault that hits the request number `after`."""
+
+    kind: str
+    params: Mapping[str, Any]
+    after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Everything about one step, printable; the seed alone makes it again."""
+
+    seed: str
+    first: str
+    retried: str
+    inputs: Mapping[str, str]
+    habits: Mapping[str, float]
+    faults: tuple[Hit, ...] = ()
+    github_faults: tuple[Hit, ...] = ()
+    # (what, when): "signal" or "kill", at a virtual second or at a line of the product.
+    event: tuple[str, str, float] | None = None
+    attempts: int = 1
+    pull_request: bool = False
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def hangs(self) -> bool:
+        return any(hit.kind in ("hang", "late") for hit in (*self.faults, *self.github_faults))
+
+    @property
+    def undisturbed(self) -> bool:
+        return not self.faults and not self.github_faults and self.event is None
+
+    def script(self) -> Scripted:
+        """What the runs do, first and retried ones."""
+        return lambda trigger: _script(self.retried if trigger["retrying_run_id"] else self.first, self.seconds)
+
+
+KINDS = ("green", "red", "no results", "cancelled", "endless", "odd", "odd end")
+
+
+def _script(kind: str, seconds: Mapping[str, float]) -> Script:
+    lasts, queue = seconds["lasts"], seconds["queue"]
+    if kind == "endless":
+        return Script(steps=(ScriptedStep(seconds=math.inf),), queue_seconds=queue)
+    if kind == "cancelled":
+        return Script(steps=(ScriptedStep(seconds=lasts),), status=Status.CANCELLED, queue_seconds=queue)
+    if kind == "odd end":
+        return Script(steps=(ScriptedStep(seconds=lasts),), status=42, complete=True, queue_seconds=queue)
+    status = Status.ERROR if kind in ("red", "no results") else Status.SUCCESS
+    artifacts = {"red": FAILURE, "no results": {}}.get(kind, RESULTS)
+    step = ScriptedStep(seconds=lasts, status=status, artifacts=artifacts, logs=f"{kind}\n")
+    running = 7 if kind == "odd" else Status.RUNNING
+    return Script(steps=(step,), queue_seconds=queue, running_status=running, artifact_seconds=seconds["artifacts"])
+
+
+def draw(seed: str) -> Scenario:
+    """The scenario of this seed."""
+    dice = random.Random(seed)  # noqa: S311 - not for secrets
+    timeout = dice.choice(("0.5", "2", "10", "10", "300"))
+    kinds = KINDS if float(timeout) <= 10 else tuple(kind for kind in KINDS if kind != "endless")
+    kind = dice.choice(("status", "reset", "none"))
+    return Scenario(
+        seed=seed,
+        first=dice.choice((*kinds, "green", "red", "red")),
+        retried=dice.choice(("green", "red", "no results")),
+        inputs=_inputs(dice, timeout),
+        habits={
+            "cancel_seconds": dice.choice((0.0, 0.0, 2.0)),
+            "read_after_write_lag": dice.choice((0.0, 0.0, 0.0, 20.0)),
+        },
+        faults=_faults(dice, dice.choice((0.0, 0.05, 0.15, 0.4))),
+        github_faults=_faults(dice, dice.choice((0.0, 0.0, 0.3))) if kind != "none" else (),
+        event=_event(dice),
+        attempts=dice.choice((1, 1, 1, 2, 3)),
+        pull_request=dice.random() < 0.4,
+        seconds={
+            "lasts": dice.choice((0.0, 3.0, 45.0, 400.0)),
+            "queue": dice.choice((0.0, 0.0, 20.0, 200.0)),
+            "artifacts": dice.choice((0.0, 0.0, 5.0)),
+        },
+    )
+
+
+def _inputs(dice: random.Random, timeout: str) -> dict[str, str]:
+    drawn = {
+        "timeout_minutes": timeout,
+        "wait": "false" if dice.random() < 0.1 else "true",
+        "on_timeout": dice.choice(("cancel", "cancel", "leave")),
+        "on_cancel": dice.choice(("cancel", "cancel", "cancel", "leave")),
+        "retry_failed": dice.choice(("0", "0", "1", "3")),
+        "fail_on_error": "false" if dice.random() < 0.15 else "true",
+        "poll_interval": dice.choice(("auto", "auto", "7")),
+        "supersede": dice.choice(("true", "false", "false")),
+        "commit_status": "false" if dice.random() < 0.1 else "true",
+    }
+    return drawn | ({"artifacts": "*"} if dice.random() < 0.3 else {})
+
+
+def _faults(dice: random.Random, share: float) -> tuple[Hit, ...]:
+    found: list[Hit] = []
+    hangs = 0
+    outage = dice.random() < share / 4
+    start, length = dice.randrange(20), dice.randrange(5, 60)
+    for number in range(REQUESTS):
+        down = outage and start <= number < start + length
+        if not down and dice.random() >= share:
+            continue
+        kind, params = ("status", {"code": 503}) if down else dice.choice(PASSING if dice.random() < 0.93 else FINAL)
+        hangs += kind in ("hang", "late")
+        if kind in ("hang", "late") and hangs > MAX_HANGS:
+            continue
+        found.append(Hit(kind=kind, params=params, after=number))
+    return tuple(found)
+
+
+def _event(dice: random.Random) -> tuple[str, str, float] | None:
+    what = dice.choice(("signal", "kill", "", ""))
+    if not what:
+        return None
+    if dice.random() < 0.5:
+        return what, "second", dice.choice((0.4, 3.0, 30.0, dice.uniform(0, 300)))
+    return what, "line", float(dice.randrange(150, 1500))

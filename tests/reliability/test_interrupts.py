@@ -1,0 +1,232 @@
+"""A signal while dbt Cloud or GitHub is in trouble: found, cancelled, told; in under five seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from dbt_action.errors import ExitCode
+from emulator import Script, ScriptedStep
+from tests.reliability.rig import IMPATIENT, Bench, Rig
+from tests.reliability.stories import ENDLESS
+from tests.support.scripts import GREEN, RED
+
+Make = Callable[..., Rig]
+
+
+def assert_cancelled(rig: Rig, code: ExitCode, *, within: float = 5.0, since: float) -> None:
+    assert code == ExitCode.INTERRUPTED
+    assert rig.bench.clock.now() - since <= within
+    assert rig.going == []
+    assert rig.runs[-1].cancelled_by_api
+    assert rig.states[-1:] == ["error"]
+    assert rig.closed
+    assert rig.outputs["status"] == "cancelled"
+    assert rig.leaks() == []
+
+
+def signal_at(rig: Rig, seconds: float) -> Callable[[], float]:
+    """A signal so many virtual seconds from now; the moment at which it came."""
+    moments: list[float] = []
+
+    def arrive() -> None:
+        moments.append(rig.bench.clock.now())
+        rig.interrupts.arrive()
+
+    rig.after_sleeping(seconds, arrive)
+    return lambda: moments[0]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(Script(queue_seconds=1000), id="queued"),
+        pytest.param(Script(starting_seconds=1000), id="starting"),
+        pytest.param(ENDLESS, id="running"),
+        pytest.param(Script(steps=(ScriptedStep(seconds=math.inf),), running_status=7), id="unknown status"),
+    ],
+)
+def test_signal__cancels_whatever_the_run_is_doing(rig: Make, script: Script) -> None:
+    step = rig(script)
+    came = signal_at(step, 30)
+
+    assert_cancelled(step, step.run(), since=came())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"kind": "status", "code": 503}, id="503"),
+        pytest.param({"kind": "status", "code": 429}, id="429"),
+        pytest.param({"kind": "status", "code": 429, "headers": {"Retry-After": "60"}}, id="429 with Retry-After"),
+        pytest.param({"kind": "status", "code": 503, "headers": {"Retry-After": "60"}}, id="503 with Retry-After"),
+        pytest.param({"kind": "reset"}, id="reset"),
+        pytest.param({"kind": "lose"}, id="answer lost"),
+        pytest.param({"kind": "html"}, id="page"),
+        pytest.param({"kind": "truncate"}, id="cut off"),
+        pytest.param({"kind": "empty"}, id="empty"),
+        pytest.param({"kind": "status", "code": 404}, id="404 of a young run"),
+    ],
+)
+def test_signal__cancels_although_the_first_request_to_cancel_fails(rig: Make, fault: dict[str, Any]) -> None:
+    step = rig(ENDLESS)
+    came = signal_at(step, 30)
+    step.bench.cloud.faults.add(method="POST", path="/cancel/$", **fault)
+
+    assert_cancelled(step, step.run(), since=came())
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 429, 500, 503])
+def test_signal__cannot_cancel_and_says_so_in_time(rig: Make, code: int) -> None:
+    step = rig(ENDLESS)
+    came = signal_at(step, 100)
+    step.bench.cloud.faults.add(kind="status", code=code, method="POST", path="/cancel/$", times=None)
+
+    assert step.run() == ExitCode.INTERRUPTED
+
+    assert step.bench.clock.now() - came() <= 5
+    assert "could NOT be cancelled" in step.log
+    assert not step.closed
+    assert step.states[-1] == "error"
+    step.bench.cloud.faults.clear()
+    assert step.clean_up() == ExitCode.OK
+    assert step.going == []
+
+
+def test_signal__during_an_outage_cancels_blindly(rig: Make) -> None:
+    """Nothing can be read, but the number of the run is known."""
+    step = rig(ENDLESS)
+    step.bench.cloud.faults.add(kind="status", code=503, method="GET", path=r"/runs/\d+/$", times=None, after=2)
+    came = signal_at(step, 120)
+
+    assert_cancelled(step, step.run(), since=came())
+
+
+@pytest.mark.parametrize("kind", ["reset", "hang", "status"])
+def test_signal__cancels_while_github_is_down(rig: Make, kind: str) -> None:
+    step = rig(ENDLESS)
+    step.timeouts = IMPATIENT
+    seconds: dict[str, Any] = {"seconds": 0.1} if kind == "hang" else {}
+    step.bench.github.faults.add(kind=kind, times=None, **seconds)
+    signal_at(step, 30)
+
+    assert step.run() == ExitCode.INTERRUPTED
+
+    assert step.going == []
+    assert step.states == []
+    assert not step.closed
+    step.bench.github.faults.clear()
+    assert step.clean_up() == ExitCode.OK
+    assert step.states == ["error"]
+
+
+@pytest.mark.parametrize("kind", ["lose", "html", "truncate", "empty"])
+def test_signal__while_the_trigger_is_unanswered_finds_the_run_and_cancels_it(rig: Make, kind: str) -> None:
+    step = rig(ENDLESS)
+    more = {"do": True} if kind == "html" else {}
+    step.bench.cloud.faults.add(kind=kind, method="POST", path="/run/$", **more)
+    came = signal_at(step, 0.9)
+
+    assert_cancelled(step, step.run(), since=came())
+
+
+def test_signal__while_the_trigger_has_not_arrived_says_that_a_run_may_appear(rig: Make) -> None:
+    step = rig(ENDLESS)
+    step.timeouts = IMPATIENT
+    step.bench.cloud.faults.add(kind="hang", seconds=0.3, method="POST", path="/run/$")
+    came = signal_at(step, 0.9)
+
+    assert step.run() == ExitCode.INTERRUPTED
+
+    assert step.bench.clock.now() - came() <= 5
+    assert step.runs == []
+    assert "may still appear" in step.log
+    assert not step.closed
+    # It appears after the process has ended, and the clean-up finds it.
+    step.repeat(step.posts("/run/")[0])
+    assert step.clean_up() == ExitCode.OK
+    assert step.going == []
+    assert step.closed
+
+
+def test_signal__while_a_retry_is_unanswered_finds_it_and_cancels_it(rig: Make) -> None:
+    step = rig(lambda trigger: ENDLESS if trigger["retrying_run_id"] else RED)
+    step.bench.cloud.faults.add(kind="lose", method="POST", path="/retry/$")
+    came = signal_at(step, 0.5)
+
+    assert_cancelled(step, step.run(retry_failed="1"), since=came())
+    assert len(step.runs) == 2
+
+
+def test_signal__while_artifacts_are_fetched_tells_how_the_run_ended(rig: Make) -> None:
+    step = rig(GREEN)
+    step.bench.cloud.faults.add(kind="status", code=503, method="GET", path="/artifacts/.", times=None)
+    signal_at(step, 3)
+
+    assert step.run(artifacts="*") == ExitCode.INTERRUPTED
+
+    assert step.states[-1] == "success"
+    assert step.outputs["status"] == "success"
+    assert step.closed
+    assert list((step.folder / "target").rglob("*.part")) == []
+
+
+def test_signal__twice_changes_nothing(rig: Make) -> None:
+    step = rig(ENDLESS)
+    cancelling = signal_at(step, 30)
+    step.bench.cloud.faults.add(kind="status", code=503, method="POST", path="/cancel/$")
+    first = step.bench.clock.on_sleep
+
+    def again(seconds: float) -> None:
+        if step.interrupts.arrived:
+            step.interrupts.arrive()
+        first(seconds)
+
+    step.bench.clock.on_sleep = again
+
+    assert_cancelled(step, step.run(), since=cancelling())
+
+
+def test_signal__that_a_library_swallows_is_not_forgotten(rig: Make) -> None:
+    """Python drops what is raised inside a `__del__`; the next signal, or the next pause, must do."""
+    step = rig(ENDLESS)
+    came: list[float] = []
+
+    def swallowed() -> None:
+        came.append(step.bench.clock.now())
+        with suppress(BaseException):
+            step.interrupts.arrive()
+        step.after_sleeping(2, step.interrupts.arrive)
+
+    step.after_sleeping(30, swallowed)
+    code = step.run(timeout_minutes="2")
+
+    assert_cancelled(step, code, within=10, since=came[0])
+
+
+def test_signal__leaves_the_run_when_told_so(rig: Make) -> None:
+    step = rig(ENDLESS)
+    signal_at(step, 30)
+
+    assert step.run(on_cancel="leave") == ExitCode.INTERRUPTED
+
+    assert len(step.going) == 1
+    assert step.closed
+    assert step.states[-1] == "error"
+
+
+def test_signal__does_not_cancel_the_runs_of_others(servers: Bench) -> None:
+    step = servers.rig(ENDLESS, job_type="ci")
+    other = step.attempt(1, GITHUB_RUN_ID="77")
+    assert other.run(wait="false") == ExitCode.OK
+    came = signal_at(step, 30)
+
+    code = step.run()
+
+    assert code == ExitCode.INTERRUPTED
+    assert [run.cancelled_by_api for run in step.runs] == [False, True]
+    assert came()

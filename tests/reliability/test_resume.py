@@ -1,0 +1,286 @@
+"""Which run a second attempt goes on with, and what `retry-failed` does: tables of who may take whose run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dbt_action.errors import ExitCode
+from emulator import Script, ScriptedStep, Status
+from tests.reliability.rig import Bench, Rig, bench
+from tests.reliability.stories import ENDLESS
+from tests.support.scripts import GREEN, RED, lasting
+
+Make = Callable[..., Rig]
+# dbt never ran, so there is nothing that a retry could start from.
+BROKEN_EARLY = Script(steps=(ScriptedStep(status=Status.ERROR, logs="no profile"),))
+
+
+def red_then_green(trigger: dict[str, Any]) -> Script:
+    return GREEN if trigger["retrying_run_id"] else RED
+
+
+def attempt(first: Rig, number: int, **variables: str) -> Rig:
+    """The next attempt, in which the run may take its time again."""
+    later = first.attempt(number, **variables)
+    later.given(timeout_minutes="300", on_timeout="cancel")
+    return later
+
+
+def origins(rig: Rig) -> list[int | None]:
+    """For each run of the job the position of the run that it retries, None for a run of its own."""
+    ids = [run.id for run in rig.runs]
+    return [ids.index(run.retrying_run_id) if run.retrying_run_id else None for run in rig.runs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Second:
+    """What another attempt is like, and whether it may go on with the run of the first."""
+
+    name: str
+    goes_on: bool
+    number: int = 2
+    variables: dict[str, str]
+
+
+SECONDS = [
+    Second(name="the same step", goes_on=True, variables={}),
+    Second(name="third attempt, second was of other jobs only", goes_on=True, number=3, variables={}),
+    Second(name="another step of the job", goes_on=False, variables={"GITHUB_ACTION": "__run_2"}),
+    Second(name="another job of the workflow", goes_on=False, variables={"GITHUB_JOB": "test"}),
+    Second(name="another leg of the matrix", goes_on=False, variables={"INPUT_INSTANCE": "1"}),
+    Second(name="another build", goes_on=False, variables={"GITHUB_RUN_ID": "1"}),
+    Second(name="another repository", goes_on=False, variables={"GITHUB_REPOSITORY": "acme/other"}),
+    Second(name="other commands", goes_on=False, variables={"INPUT_STEPS-OVERRIDE": "dbt run"}),
+    Second(name="another schema", goes_on=False, variables={"INPUT_SCHEMA-OVERRIDE": "elsewhere"}),
+    Second(name="another branch asked for", goes_on=False, variables={"INPUT_BRANCH": "next"}),
+    Second(name="another status", goes_on=False, variables={"INPUT_STATUS-CONTEXT": "dbt / other"}),
+    Second(name="told to start over", goes_on=False, variables={"INPUT_ON-RERUN": "new"}),
+    Second(name="the same attempt once more", goes_on=False, number=1, variables={}),
+]
+
+
+@pytest.mark.parametrize("second", SECONDS, ids=lambda second: second.name)
+def test_second_attempt__retries_a_failed_run_only_when_it_is_its_own(rig: Make, second: Second) -> None:
+    first = rig(red_then_green)
+    first.given(instance="0")
+    assert first.run() == ExitCode.FAILED
+
+    later = attempt(first, second.number, **second.variables)
+    code = later.run()
+
+    assert origins(later) == [None, 0 if second.goes_on else None]
+    assert code == (ExitCode.OK if second.goes_on else ExitCode.FAILED)
+
+
+@pytest.mark.parametrize("second", SECONDS, ids=lambda second: second.name)
+def test_second_attempt__watches_a_run_that_is_still_going_only_when_it_is_its_own(rig: Make, second: Second) -> None:
+    first = rig(lasting(90))
+    first.given(instance="0")
+    assert first.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
+
+    later = attempt(first, second.number, **second.variables)
+    code = later.run()
+
+    assert code == ExitCode.OK
+    assert len(later.runs) == (1 if second.goes_on else 2)
+    assert later.outputs["run-id"] == str(later.runs[-1].id)
+    assert not any(run.cancelled_by_api for run in later.runs)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(Script(steps=(ScriptedStep(seconds=90),), queue_seconds=80), id="queued"),
+        pytest.param(Script(steps=(ScriptedStep(seconds=90),), starting_seconds=80), id="starting"),
+        pytest.param(Script(steps=(ScriptedStep(seconds=90),)), id="running"),
+        pytest.param(Script(steps=(ScriptedStep(seconds=90),), running_status=7), id="unknown status"),
+    ],
+)
+def test_second_attempt__adopts_a_run_whatever_it_is_doing(rig: Make, script: Script) -> None:
+    first = rig(script)
+    assert first.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
+
+    later = attempt(first, 2)
+
+    assert later.run() == ExitCode.OK
+    assert len(later.runs) == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(GREEN, id="green"),
+        pytest.param(BROKEN_EARLY, id="red, no results"),
+        pytest.param(Script(status=Status.CANCELLED), id="cancelled"),
+        pytest.param(Script(status=42, complete=True), id="over with an unknown status"),
+    ],
+)
+def test_second_attempt__starts_a_new_run_when_there_is_nothing_to_go_on_with(rig: Make, script: Script) -> None:
+    first = rig(script)
+    first.run()
+
+    attempt(first, 2).run()
+
+    assert origins(first) == [None, None]
+
+
+def test_second_attempt__starts_a_new_run_when_a_newer_run_forbids_the_retry(rig: Make) -> None:
+    first = rig(RED)
+    first.run()
+    first.attempt(1, GITHUB_RUN_ID="9").run()
+
+    later = attempt(first, 2)
+    later.run()
+
+    assert origins(later) == [None, None, None]
+    assert "RETRY_NOT_LATEST_RUN" in later.log
+
+
+def test_second_attempt__starts_a_new_run_when_dbt_cloud_refuses_the_retry(rig: Make) -> None:
+    first = rig(red_then_green)
+    first.run()
+    first.bench.cloud.faults.add(kind="status", code=400, method="POST", path="/retry/$")
+
+    later = attempt(first, 2)
+    later.run()
+
+    assert origins(later) == [None, None]
+    assert "refuses the retry" in later.log
+
+
+def test_attempts__retry_the_last_retry_and_never_an_old_run(rig: Make) -> None:
+    first = rig(RED)
+    first.run()
+
+    for number in (2, 3, 4):
+        attempt(first, number).run()
+
+    assert origins(first) == [None, 0, 1, 2]
+
+
+def test_attempts__go_on_with_a_retry_that_is_still_going(rig: Make) -> None:
+    first = rig(lambda trigger: lasting(90) if trigger["retrying_run_id"] else RED)
+    first.run()
+    second = attempt(first, 2)
+    assert second.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
+
+    third = attempt(first, 3)
+
+    assert third.run() == ExitCode.OK
+    assert origins(third) == [None, 0]
+
+
+def test_identical_legs__never_take_each_others_runs(rig: Make) -> None:
+    """Nothing tells these two apart, so the second attempt starts anew rather than guess."""
+    first = rig(RED)
+    first.run()
+    other = first.attempt(1)
+    other.run()
+
+    attempt(first, 2).run()
+
+    assert origins(first) == [None, None, None]
+
+
+@pytest.mark.parametrize("fault", ["reset", "html", "hang", "truncate"])
+def test_second_attempt__looks_again_when_the_first_look_fails(rig: Make, fault: str) -> None:
+    """Or two runs of hours would be going at the same time."""
+    first = rig(lasting(90))
+    assert first.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
+    seconds: dict[str, Any] = {"seconds": 0.0} if fault == "hang" else {}
+    first.bench.cloud.faults.add(kind=fault, method="GET", path="/runs/$", **seconds)
+
+    later = attempt(first, 2)
+
+    assert later.run() == ExitCode.OK
+    assert len(later.runs) == 1
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 5])
+def test_retry_failed__retries_from_the_failure_so_often_and_not_more(rig: Make, number: int) -> None:
+    step = rig(RED)
+
+    assert step.run(retry_failed=str(number)) == ExitCode.FAILED
+
+    assert origins(step) == [None, *range(number)]
+    assert step.states[-1] == "failure"
+    assert step.log.count("from the point of failure") == number
+    assert step.log.count(f"of {number} from the point") == number
+    assert not any(request.path.endswith("/rerun/") for request in step.asked)
+
+
+def test_retry_failed__ends_green_with_the_run_that_is_green(rig: Make) -> None:
+    step = rig(lambda trigger: GREEN if trigger["retrying_run_id"] else RED)
+
+    assert step.run(retry_failed="3") == ExitCode.OK
+
+    assert origins(step) == [None, 0]
+    assert step.outputs["run-id"] == str(step.runs[-1].id)
+    assert step.states[-1] == "success"
+    assert str(step.runs[0].id) in (step.folder / "summary").read_text()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(BROKEN_EARLY, id="cannot be retried"),
+        pytest.param(Script(status=Status.CANCELLED), id="cancelled"),
+        pytest.param(GREEN, id="green"),
+    ],
+)
+def test_retry_failed__retries_nothing_else(rig: Make, script: Script) -> None:
+    step = rig(script)
+
+    step.run(retry_failed="2")
+
+    assert origins(step) == [None]
+    assert step.posts("/retry/") == []
+
+
+@pytest.mark.parametrize("code", [400, 403, 404])
+def test_retry_failed__tells_the_first_run_when_dbt_cloud_refuses_the_retry(rig: Make, code: int) -> None:
+    step = rig(RED)
+    step.bench.cloud.faults.add(kind="status", code=code, method="POST", path="/retry/$")
+
+    assert step.run(retry_failed="2") == ExitCode.FAILED
+
+    assert origins(step) == [None]
+    assert step.states[-1] == "failure"
+    assert "retry did not come to be" in step.log
+
+
+def test_retry__is_given_its_first_minute_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A 404 right after a retry is as young as one right after a trigger."""
+    slow_red = Script(steps=(ScriptedStep(seconds=300, status=Status.ERROR, artifacts=RED.steps[0].artifacts),))
+    with bench(tmp_path_factory.mktemp("lag"), read_after_write_requests=2) as servers:
+        step = servers.rig(lambda trigger: GREEN if trigger["retrying_run_id"] else slow_red)
+
+        assert step.run(retry_failed="1") == ExitCode.OK
+
+
+def test_retry__that_comes_late_is_not_left_going(rig: Make) -> None:
+    """Its request was unanswered three times; the step tells the failed run, and the clean-up looks again."""
+    step = rig(lambda trigger: ENDLESS if trigger["retrying_run_id"] else RED)
+    step.bench.cloud.faults.add(kind="reset", method="POST", path="/retry/$", times=3)
+    assert step.run(retry_failed="1") == ExitCode.FAILED
+
+    step.repeat(step.posts("/retry/")[0])
+    step.clean_up()
+
+    assert step.going == []
+
+
+def test_deadline__is_for_all_retries_together(servers: Bench) -> None:
+    slow = Script(steps=(ScriptedStep(seconds=50, status=Status.ERROR, artifacts=RED.steps[0].artifacts),))
+    endless = Script(steps=(ScriptedStep(seconds=math.inf),))
+    step = servers.rig(lambda trigger: endless if trigger["retrying_run_id"] else slow)
+
+    assert step.run(retry_failed="10", timeout_minutes="2") == ExitCode.TIMED_OUT
+
+    assert step.passed <= 150
+    assert step.going == []

@@ -1,0 +1,202 @@
+"""Runs of earlier builds: which `supersede` cancels, how a superseded run and a waiting run are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from dbt_action.errors import ExitCode
+from tests.reliability.rig import Bench, Rig
+from tests.reliability.stories import ENDLESS
+from tests.support.corridor import CLOUD_TOKEN
+from tests.support.scripts import GREEN, lasting
+
+Make = Callable[..., Rig]
+ENDS = {"timeout_minutes": "1", "on_timeout": "leave"}
+# Deployment runs of a job wait for one another; these do not.
+PARALLEL = {"job_type": "ci"}
+
+
+def from_outside(servers: Bench, job_id: int, cause: str, **fields: object) -> None:
+    """A run that somebody else starts: the scheduler, a person, another tool."""
+    url = f"{servers.cloud.url}/api/v2/accounts/{servers.cloud.account_id}/jobs/{job_id}/run/"
+    answer = requests.post(
+        url, json={"cause": cause, **fields}, headers={"Authorization": f"Token {CLOUD_TOKEN}"}, timeout=10
+    )
+    assert answer.ok
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """An earlier build of the action, and whether a newer build of pull request 7 takes its place."""
+
+    name: str
+    cancelled: bool
+    pull_request: int | None = 7
+    variables: dict[str, str]
+
+
+EARLIER = [
+    Earlier(name="same pull request, other build", cancelled=True, variables={"GITHUB_RUN_ID": "1"}),
+    Earlier(
+        name="same pull request, other build and job of the workflow",
+        cancelled=True,
+        variables={"GITHUB_RUN_ID": "1", "GITHUB_JOB": "other"},
+    ),
+    Earlier(name="other pull request", cancelled=False, pull_request=8, variables={"GITHUB_RUN_ID": "1"}),
+    Earlier(name="a push to a branch", cancelled=False, pull_request=None, variables={"GITHUB_RUN_ID": "1"}),
+    Earlier(
+        name="a push to a branch called 7",
+        cancelled=False,
+        pull_request=None,
+        variables={"GITHUB_RUN_ID": "1", "GITHUB_REF_NAME": "7"},
+    ),
+    Earlier(
+        name="same number in another repository",
+        cancelled=False,
+        variables={"GITHUB_RUN_ID": "1", "GITHUB_REPOSITORY": "acme/other"},
+    ),
+    Earlier(name="another step of the same build", cancelled=False, variables={"GITHUB_ACTION": "__run_2"}),
+    Earlier(name="another leg of the same build", cancelled=False, variables={"INPUT_INSTANCE": "1"}),
+]
+
+
+@pytest.mark.parametrize("earlier", EARLIER, ids=lambda earlier: earlier.name)
+def test_supersede__cancels_what_earlier_builds_of_the_same_subject_left(servers: Bench, earlier: Earlier) -> None:
+    ours = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    before = ours.attempt(1, **earlier.variables)
+    if earlier.pull_request:
+        before.pull_request(earlier.pull_request)
+    else:
+        before.environ |= {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": ""}
+    # Without the number dbt Cloud's own smart cancellation stays out of it.
+    assert before.given(pull_request="none").run(wait="false") == ExitCode.OK
+
+    assert ours.given(pull_request="none").run(supersede="true", **ENDS) == ExitCode.TIMED_OUT
+
+    assert [run.cancelled_by_api for run in ours.runs] == [earlier.cancelled, False]
+    assert ("takes its place" in ours.log) is earlier.cancelled
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "Scheduled",
+        "GitHub Actions: Deploy (pull_request), pull request 7, by octocat",
+        "[dra 00000000.00000000.00000000.1.000000]",
+        "[dra nonsense]",
+        "",
+    ],
+)
+def test_supersede__never_touches_runs_of_others(servers: Bench, cause: str) -> None:
+    ours = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    from_outside(servers, ours.job_id, cause or "x", github_pull_request_id=7, git_sha=ours.sha)
+
+    ours.run(supersede="true", **ENDS)
+
+    assert [run.cancelled_by_api for run in ours.runs] == [False, False]
+
+
+def test_supersede__never_touches_a_run_that_quotes_a_marker(servers: Bench) -> None:
+    """A person who pastes the cause of one of our runs puts words around it, or after it."""
+    ours = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    before = ours.attempt(1, GITHUB_RUN_ID="1").pull_request(7)
+    before.given(pull_request="none").run(wait="false")
+    from_outside(servers, ours.job_id, f"again: {before.runs[0].cause} (by hand)")
+
+    ours.given(pull_request="none").run(supersede="true", **ENDS)
+
+    assert [run.cancelled_by_api for run in ours.runs] == [True, False, False]
+
+
+def test_supersede__leaves_a_newer_build_alone(servers: Bench) -> None:
+    """Two builds at once: only the older run goes, whoever looks first."""
+    older = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    newer = older.attempt(1, GITHUB_RUN_ID="9").pull_request(7)
+
+    def overtake() -> None:
+        newer.bench.clock.on_sleep = lambda _seconds: None
+        newer.given(pull_request="none").run(wait="false")
+
+    # The newer build starts its run while the older one waits for a lost answer.
+    servers.cloud.faults.add(kind="lose", method="POST", path="/run/$")
+    older.after_sleeping(0.5, overtake)
+    older.given(pull_request="none").run(supersede="true", **ENDS)
+
+    assert [run.cancelled_by_api for run in older.runs] == [False, False]
+
+
+@pytest.mark.parametrize("state", [{"hold": True}, {}], ids=["queued", "running"])
+def test_supersede__cancels_queued_and_running_ones(servers: Bench, state: dict[str, bool]) -> None:
+    ours = servers.rig(ENDLESS).pull_request(7)
+    servers.cloud.hold = state.get("hold", False)
+    ours.attempt(1, GITHUB_RUN_ID="1").pull_request(7).run(wait="false")
+    servers.cloud.hold = False
+
+    ours.run(supersede="true", **ENDS)
+
+    assert ours.runs[0].cancelled_by_api
+    assert not ours.runs[1].cancelled_by_api
+
+
+@pytest.mark.parametrize("path", ["/runs/$", "/cancel/$"])
+@pytest.mark.parametrize("code", [403, 429, 500])
+def test_supersede__not_being_able_to_is_told_and_no_more(servers: Bench, path: str, code: int) -> None:
+    ours = servers.rig(lambda trigger: GREEN if trigger["git_sha"] else ENDLESS, **PARALLEL)
+    ours.attempt(1, GITHUB_RUN_ID="1").run(wait="false", run_on="job")
+    servers.cloud.faults.add(kind="status", code=code, path=path)
+
+    assert ours.run(supersede="true") == ExitCode.OK
+
+    assert "Runs of earlier builds could not be cancelled" in ours.log
+
+
+def test_supersede__off_cancels_nothing(servers: Bench) -> None:
+    ours = servers.rig(ENDLESS, **PARALLEL)
+    ours.attempt(1, GITHUB_RUN_ID="1").run(wait="false")
+
+    ours.run(**ENDS)
+
+    assert [run.cancelled_by_api for run in ours.runs] == [False, False]
+
+
+def test_smart_cancellation__is_told_as_such(servers: Bench) -> None:
+    """Dbt Cloud itself cancels the older run when a newer commit of the pull request comes."""
+    older = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    newer = older.attempt(1, GITHUB_RUN_ID="9").pull_request(7, sha="9" * 40)
+
+    def push() -> None:
+        older.bench.clock.on_sleep = lambda _seconds: None
+        newer.run(wait="false")
+
+    older.after_sleeping(30, push)
+
+    assert older.run() == ExitCode.FAILED
+
+    assert older.outputs["status"] == "cancelled"
+    assert f"Run {older.runs[1].id} of a newer commit has taken its place" in older.log
+    assert older.states[-1] == "error"
+
+
+def test_cancelled_by_a_person__is_not_told_as_superseded(rig: Make) -> None:
+    step = rig(ENDLESS)
+    step.after_sleeping(30, lambda: step.bench.cloud.finish(step.runs[0].id, 30, "Cancelled by user."))
+
+    assert step.run() == ExitCode.FAILED
+
+    assert "taken its place" not in step.log
+    assert "Cancelled by user." in step.log
+
+
+def test_queue__is_shown_with_the_run_that_blocks_and_for_how_long(servers: Bench) -> None:
+    step = servers.rig(lambda trigger: lasting(100) if "outside" in trigger["cause"] else GREEN)
+    from_outside(servers, step.job_id, "from outside")
+
+    assert step.run() == ExitCode.OK
+
+    behind = [line for line in step.log.splitlines() if f"behind run {step.runs[0].id}" in line]
+    assert behind
+    assert len({line.split("Queued")[0] for line in behind}) == len(behind) >= 2

@@ -1,0 +1,175 @@
+"""manifest.json read while it streams by: every section, every kind of name, any pieces, little memory."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbt_action import manifest
+from dbt_action.manifest import NO_MANIFEST, Place
+from tests.support.results import a_manifest, defined, manifest_document, pieces
+
+Json = Any
+SECTIONS: dict[str, dict[str, Json]] = {
+    "nodes": {
+        "model.shop.orders": defined("models/orders.sql", "seed.shop.raw", "source.shop.raw.orders"),
+        "model.shop.orders.v2": defined("models/orders_v2.sql"),
+        "model.shop.orders.v2.1": defined("models/orders_v2.1.sql"),
+        "model.other.orders": defined("models/orders.sql", package="other"),
+        "seed.shop.raw": defined("seeds/raw.csv"),
+        "snapshot.shop.history": defined("snapshots/history.yml", "model.shop.orders"),
+        "test.shop.unique_orders_id.0123456789": defined("models\\marts\\orders.yml", "model.shop.orders"),
+        "operation.shop.shop-on-run-end-0": defined("./dbt_project.yml"),
+        "analysis.shop.look": defined("analyses/look.sql"),
+    },
+    "sources": {"source.shop.raw.orders": defined("models/sources.yml")},
+    "macros": {"macro.shop.cents": defined("macros/cents.sql")},
+    "exposures": {"exposure.shop.dashboard": defined("models/exposures.yml", "model.shop.orders")},
+    "saved_queries": {"saved_query.shop.sales": defined("models/sales.yml")},
+    "functions": {"function.shop.cents": defined("functions/cents.sql")},
+    "unit_tests": {"unit_test.shop.orders.counts": defined("models/orders.yml", "model.shop.orders")},
+    "disabled": {"model.shop.old": [defined("models/old.sql")]},
+}
+DOCUMENT = manifest_document(SECTIONS)
+WANTED = [name for section in SECTIONS.values() for name in section]
+
+
+@pytest.mark.parametrize(
+    "unique_id, file",
+    [
+        ("model.shop.orders", "models/orders.sql"),
+        ("model.shop.orders.v2", "models/orders_v2.sql"),
+        ("model.shop.orders.v2.1", "models/orders_v2.1.sql"),
+        ("seed.shop.raw", "seeds/raw.csv"),
+        ("snapshot.shop.history", "snapshots/history.yml"),
+        ("test.shop.unique_orders_id.0123456789", "models/marts/orders.yml"),
+        ("analysis.shop.look", "analyses/look.sql"),
+        ("source.shop.raw.orders", "models/sources.yml"),
+        ("exposure.shop.dashboard", "models/exposures.yml"),
+        ("saved_query.shop.sales", "models/sales.yml"),
+        ("function.shop.cents", "functions/cents.sql"),
+        ("unit_test.shop.orders.counts", "models/orders.yml"),
+        # Not in the repository: dbt deps has fetched it.
+        ("model.other.orders", ""),
+        ("model.shop.unknown", ""),
+        ("orders", ""),
+        ("", ""),
+    ],
+)
+def test_file__of_every_section(unique_id: str, file: str) -> None:
+    assert file == manifest.read([DOCUMENT], [*WANTED, unique_id]).file(unique_id)
+
+
+def test_operation__is_in_the_project_file() -> None:
+    """Hooks are in `./dbt_project.yml`, as dbt writes it; a path in an annotation has no `./`."""
+    found = manifest.read([DOCUMENT], WANTED)
+
+    assert "dbt_project.yml" == found.file("operation.shop.shop-on-run-end-0")
+
+
+def test_place__has_package_and_needs() -> None:
+    found = manifest.read([DOCUMENT], ["model.shop.orders", "model.other.orders"])
+
+    assert "shop" == found.project
+    assert {
+        "model.shop.orders": Place("shop", "models/orders.sql", ("seed.shop.raw", "source.shop.raw.orders")),
+        "model.other.orders": Place("other", "models/orders.sql"),
+    } == dict(found.places)
+
+
+def test_nobody_wanted__only_the_project_is_known() -> None:
+    assert a_manifest() == manifest.read([DOCUMENT], [])
+
+
+def test_metadata_at_the_end__is_read_too() -> None:
+    """Nobody promises an order of keys."""
+    reordered = json.dumps(dict(reversed(json.loads(DOCUMENT).items()))).encode()
+
+    assert manifest.read([DOCUMENT], WANTED) == manifest.read([reordered], WANTED)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"nodes": null, "metadata": null}',
+        b'{"nodes": [], "metadata": []}',
+        b'{"nodes": {"model.shop.orders": null}}',
+        b'{"nodes": {"model.shop.orders": []}}',
+        b'{"nodes": {"model.shop.orders": {"package_name": 3, "original_file_path": null, "depends_on": null}}}',
+        b'{"nodes": {"model.shop.orders": {"package_name": "shop"}}}',
+    ],
+)
+def test_other_forms__know_no_places(content: bytes) -> None:
+    assert NO_MANIFEST == manifest.read([content], ["model.shop.orders"])
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", DOCUMENT[:-1], DOCUMENT[: len(DOCUMENT) // 2], b"\xff"])
+def test_damaged__is_told(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"manifest\.json"):
+        manifest.read([content], WANTED)
+
+
+@pytest.mark.parametrize("number", ["12345678901234567890", "-1e400", "1.5", "9" * 400])
+def test_numbers_of_any_size__are_no_damage(number: str) -> None:
+    """`meta` holds whatever people write."""
+    section = {"model.shop.orders": defined("models/orders.sql", meta={"id": 7777777})}
+    content = manifest_document({"nodes": section}).replace(b"7777777", number.encode())
+
+    assert "models/orders.sql" == manifest.read([content], ["model.shop.orders"]).file("model.shop.orders")
+
+
+@given(st.lists(st.integers(min_value=0), max_size=20))
+def test_pieces__do_not_matter(cuts: list[int]) -> None:
+    assert manifest.read([DOCUMENT], WANTED) == manifest.read(pieces(DOCUMENT, cuts), WANTED)
+
+
+def test_byte_by_byte() -> None:
+    assert manifest.read([DOCUMENT], WANTED) == manifest.read((bytes([byte]) for byte in DOCUMENT), WANTED)
+
+
+@given(st.dictionaries(st.text(max_size=12), st.text(min_size=1, max_size=12), max_size=5))
+def test_any_names__are_found_or_not_but_never_mixed_up(names: dict[str, str]) -> None:
+    """Keys may hold dots, quotes, anything; each leads to its own file or to none."""
+    section = {f"model.{name}": defined(path) for name, path in names.items()}
+
+    found = manifest.read([manifest_document({"nodes": section})], section)
+
+    assert {uid: node["original_file_path"].replace("\\", "/") for uid, node in section.items()} == {
+        uid: found.file(uid) for uid in section
+    }
+
+
+def _large(size: int) -> Iterator[bytes]:
+    yield b'{"metadata": {"project_name": "shop"}, "nodes": {'
+    sent, number = 0, 0
+    code = "select column_1, column_2 from orders where amount > 7 -- " * 400
+    while sent < size:
+        node = defined(f"models/m{number}.sql", f"model.shop.m{number - 1}", raw_code=code, compiled_code=code)
+        part = f'{"," if number else ""}"model.shop.m{number}": {json.dumps(node)}'.encode()
+        sent += len(part)
+        number += 1
+        yield part
+    yield b"}}"
+
+
+def test_memory__of_a_large_manifest_is_small() -> None:
+    """50 MB go through; what stays is what was asked for."""
+    wanted = [f"model.shop.m{number}" for number in range(0, 900, 3)]
+    tracemalloc.start()
+    try:
+        found = manifest.read(_large(50_000_000), wanted)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert 250 < len(found.places)
+    assert peak < 5_000_000
