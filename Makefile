@@ -45,7 +45,7 @@ demo: $(READY)
 	@$(RUN) -m demo $(if $(KEEP),--keep) $(SCENARIO)
 
 test: $(READY)
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(RUN) -m ruff check .
