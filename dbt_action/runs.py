@@ -94,7 +94,6 @@ class Run:
     # Of the trigger, which answers hold only when asked for.
     cause: str
     pull_request: int | None
-    requested_sha: str
     # The failed run that this one takes up again.
     retrying: int | None
     can_retry: bool
@@ -157,7 +156,6 @@ def read_run(data: object) -> Run:
         queued=_seconds(_text(fields, "queued_duration")),
         cause=_text(trigger, "cause"),
         pull_request=_pull_request(trigger),
-        requested_sha=_text(trigger, "git_sha"),
         retrying=_number(fields, "retrying_run_id"),
         can_retry=fields.get("can_retry") is True,
         retry_refusal=_text(fields, "retry_not_supported_reason"),

@@ -44,9 +44,11 @@ def defuse(line: str) -> str:
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret replaced by `***`."""
-    # The longest first: one may begin like another.
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
+    # The longest first: one may begin like another. And again: what is left may look like one.
+    wanted = sorted((secret for secret in secrets if secret.strip("*")), key=len, reverse=True)
+    while any(secret in text for secret in wanted):
+        for secret in wanted:
+            text = text.replace(secret, "***")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What every test gets: an environment without the CI that runs the tests; no doubles of anything."""
+"""What every test gets: an environment without its CI, and how hypothesis works; no doubles of anything."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The gate tries the same examples each time; `pytest --hypothesis-profile=explore` looks for new ones.
+_HOUSE = settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("house", _HOUSE, derandomize=True)
+settings.register_profile("explore", _HOUSE, max_examples=2000)
+settings.load_profile("house")
 
 CI_PREFIXES = (
     "ACTIONS_",

@@ -1,4 +1,4 @@
-"""How hypothesis works here, and real dbt runs that several modules share: each scenario is run once."""
+"""Real dbt runs that several modules share: each scenario is run once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from hypothesis import HealthCheck, settings
 
 from emulator import Emulator
 from emulator.records import Step
@@ -18,11 +17,6 @@ from emulator.records import Step
 from tests.corridor.conftest import build, corridor
 
 __all__ = ["build", "corridor"]
-
-settings.register_profile(
-    "unit", max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("unit")
 
 SCENARIOS = {"green": ["dbt build", "dbt docs generate"], "failing-test": None, "failing-model": None}
 
