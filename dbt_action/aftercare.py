@@ -48,8 +48,9 @@ def tidy(publisher: Publisher, kept: State, *, clock: Clock, timeouts: Timeouts)
     finally:
         session.close()
     run = watchers[-1].run
-    outcome = Outcome.INTERRUPTED if aftermath or not run.final else report.judge(run)
-    facts = Facts(outcome=outcome, seconds=clock.now() - began, run=run, aftermath=aftermath)
+    verdict = report.judge(run) if run.final else Outcome.INTERRUPTED
+    outcome = Outcome.INTERRUPTED if aftermath and verdict is Outcome.CANCELLED else verdict
+    facts = Facts(outcome=outcome, seconds=run.duration or clock.now() - began, run=run, aftermath=aftermath)
     publisher.verdict(facts, closed=True)
     publisher.post_verdict()
     publisher.details(facts)
@@ -78,7 +79,8 @@ def _ours(newest: tuple[Run, ...], kept: State) -> set[int]:
     for run in sorted(newest, key=lambda run: run.id):
         found = marker.find(run.cause)
         marked = found is not None and str(found) == kept.marker
-        if marked or run.id == kept.run_id or run.retrying in ids:
+        # A retry is ours only when we were asking for one: people press that button too.
+        if marked or run.id == kept.run_id or (kept.in_flight and run.retrying in ids):
             ids.add(run.id)
     return ids
 

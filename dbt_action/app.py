@@ -72,7 +72,7 @@ def run(
         here = ci.detect(environ, out)
         try:
             with interrupts.exposed():
-                return _guarded(environ, here, tell)
+                return _guarded(environ, here, tell, clock)
         except ConfigError as error:
             problems = "".join(f"\n- {problem}" for problem in error.problems)
             here.error(f"Nothing was sent to dbt Cloud.{problems}", title="The inputs cannot be used")
@@ -100,7 +100,7 @@ def clean_up(
         return aftercare.tidy(publisher, kept, clock=clock, timeouts=timeouts)
 
     try:
-        return _guarded(environ, here, tidy)
+        return _guarded(environ, here, tidy, clock)
     except ConfigError:
         if strict:
             raise
@@ -108,7 +108,7 @@ def clean_up(
         return ExitCode.OK
 
 
-def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher], ExitCode]) -> ExitCode:
+def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher], ExitCode], clock: Clock) -> ExitCode:
     """Mask, read, and call `body`; whatever is not expected becomes a report that can be pasted."""
     secret = config.secrets(environ)
     here.mask(secret)
@@ -121,7 +121,7 @@ def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher]
             secrets_hint=context.secrets_hint,
         )
         request = trigger.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)
-        return body(Publisher(environ, here, context, settings, request))
+        return body(Publisher(environ, here, context, settings, request, clock=clock))
     except ConfigError:
         raise
     except Exception:  # noqa: BLE001 - the last resort

@@ -43,6 +43,8 @@ class Beginner:
         """`remember` is told the run that a request is about to take up, None for a new one. Nothing is sent here."""
         self.cloud, self.request = cloud, request
         self.clock, self.deadline, self.tell, self.remember = clock, deadline, tell, remember
+        # dbt Cloud has given a usable answer before.
+        self.known = True
         # More than one trigger was sent, so a twin of the run may turn up late.
         self.doubt = False
         # Finds the run of a request whose fate is unknown. Whoever takes the run over sets it back.
@@ -86,21 +88,31 @@ class Beginner:
         if not self.doubt:
             return
         try:
-            for twin in self.ours():
-                if twin.id != run.id and not twin.final and twin.retrying is None:
-                    self.tell(f"dbt Cloud has started run {twin.id} for the same trigger; cancelling that one.")
-                    self.cloud.cancel(twin.id)
+            ours = self.ours()
         except CloudError as error:
             self.tell(f"No look for a second run of the same trigger was possible: {error.message}")
+            return
+        for twin in ours:
+            if twin.id != run.id and not twin.final and twin.retrying is None:
+                self.tell(f"dbt Cloud has started run {twin.id} for the same trigger; cancelling that one.")
+                self._cancel(twin)
+
+    def _cancel(self, run: Run) -> None:
+        try:
+            self.cloud.cancel(run.id)
+        except CloudError as error:
+            self.tell(f"Run {run.id} could not be cancelled: {error.explanation}")
 
     def supersede(self, run: Run) -> None:
         """Cancel what earlier builds have left going for the same pull request or branch."""
         try:
-            for old in superseded(self.cloud.newest(self.request.job_id, only=GOING), run, self.request.marker):
-                self.tell(f"Cancelling run {old.id}, which an earlier build started: this one takes its place.")
-                self.cloud.cancel(old.id)
+            going = self.cloud.newest(self.request.job_id, only=GOING)
         except CloudError as error:
-            self.tell(f"Runs of earlier builds could not be cancelled: {error.explanation}")
+            self.tell(f"No look for runs of earlier builds was possible: {error.explanation}")
+            return
+        for old in superseded(going, run, self.request.marker):
+            self.tell(f"Cancelling run {old.id}, which an earlier build started: this one takes its place.")
+            self._cancel(old)
 
     def superseded_by(self, run: Run) -> str:
         """A sentence on the newer run that has taken the place of `run`, "" when there is none."""
@@ -143,6 +155,7 @@ class Beginner:
             clock=self.clock,
             deadline=self.deadline,
             tell=self.tell,
+            known=self.known,
         )
         if isinstance(started, start.GiveUp):
             self.in_flight = find if started.doubt else None
@@ -188,13 +201,10 @@ def superseded(runs: tuple[Run, ...], run: Run, ours: marker.Marker) -> tuple[Ru
 
 def superseding(runs: tuple[Run, ...], run: Run, ours: marker.Marker, pull_request: int | None) -> Run | None:
     """The newer run of the same pull request or branch that took the place of `run`."""
-    newer = (
-        other
-        for other in sorted(runs, key=lambda other: other.id)
-        if other.id > run.id
-        and (
-            (pull_request is not None and other.pull_request == pull_request)
-            or ((found := marker.find(other.cause)) is not None and ours.other_build(found))
-        )
-    )
-    return next(newer, None)
+    for other in sorted(runs, key=lambda other: other.id):
+        found = marker.find(other.cause)
+        foreign = found is None and pull_request is not None and other.pull_request == pull_request
+        same_commit = bool(other.git_sha) and other.git_sha == run.git_sha
+        if other.id > run.id and not same_commit and (foreign or (found is not None and ours.other_build(found))):
+            return other
+    return None

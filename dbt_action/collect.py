@@ -43,28 +43,43 @@ class Collector:
     def __init__(self, cloud: DbtCloud, run: Run, config: Config, *, here: ci.Ci, clock: Clock) -> None:
         """Nothing is sent here."""
         self._cloud, self._run, self._config, self._ci, self._clock = cloud, run, config, here, clock
-        self._steps = [step for step in run.steps if step.status in _DONE and _command(step) in _WITH_RESULTS]
+        self._steps = _with_results(run)
         self._late = clock.now() + LATE
         self._failures = 0
         # The nodes whose places somebody will look for, and the places as soon as they are known.
         self._looked_for: list[str] = []
         self._manifest: manifest_.Manifest | None = None
 
-    def results(self) -> results_.Results:
-        """The results of every dbt step; the API's default is the last step's alone, often that of the docs."""
-        found = []
+    def results(self, *, retries: Iterable[Run] = ()) -> results_.Results:
+        """The results of every dbt step; the API's default is the last step's alone, often that of the docs.
+
+        `retries` are the failed runs that this one has taken up again: its own results hold only what it ran.
+        """
+        taken_up = tuple(retries) or tuple(self._taken_up())
+        found = [nodes for run in taken_up for nodes in self._results_at_once(run)]
         for step in self._steps:
             patience = self._left() if _has_run(step) else 0.0
             # A step that ended before dbt ran anything has none; the step's log tells the rest.
             with suppress(CloudError):
-                found.append(self._patiently(partial(self._results_of, step.index), patience))
+                found.append(self._patiently(partial(self._results_of, self._run.id, step.index), patience))
         merged = results_.merge(found)
         everything = bool(self._config.results_path or self._config.junit_path)
         self._looked_for = _worth_a_place(merged, everything=everything)
         return merged
 
-    def _results_of(self, step: int) -> tuple[results_.Node, ...]:
-        with self._cloud.artifact(self._run.id, RUN_RESULTS, step=step) as chunks:
+    def _taken_up(self) -> Iterator[Run]:
+        """The run of an earlier attempt of the workflow that this one retries."""
+        if self._run.retrying is not None:
+            with suppress(CloudError):
+                yield self._cloud.get_run(self._run.retrying)
+
+    def _results_at_once(self, run: Run) -> Iterator[tuple[results_.Node, ...]]:
+        for step in _with_results(run):
+            with suppress(CloudError):
+                yield self._results_of(run.id, step.index)
+
+    def _results_of(self, run_id: int, step: int) -> tuple[results_.Node, ...]:
+        with self._cloud.artifact(run_id, RUN_RESULTS, step=step) as chunks:
             return _understood(RUN_RESULTS, lambda: results_.read(chunks, step=step))
 
     def manifest(self) -> manifest_.Manifest:
@@ -197,6 +212,10 @@ class Collector:
 
     def _left(self) -> float:
         return max(0.0, self._late - self._clock.now())
+
+
+def _with_results(run: Run) -> list[RunStep]:
+    return [step for step in run.steps if step.status in _DONE and _command(step) in _WITH_RESULTS]
 
 
 def _command(step: RunStep) -> str:

@@ -272,6 +272,7 @@ _PARSERS: dict[inputs.Kind, Callable[[str], Any]] = {
     inputs.Kind.JOB_URL: parsers.job_page,
     inputs.Kind.ID: parsers.integer,
     inputs.Kind.COUNT: parsers.integer,
+    inputs.Kind.SECONDS: parsers.seconds,
     inputs.Kind.BOOLEAN: parsers.boolean,
     inputs.Kind.COMMIT: parsers.commit,
     inputs.Kind.BRANCH: parsers.branch,

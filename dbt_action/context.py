@@ -40,6 +40,8 @@ class CiContext:
     file_url: str = ""
     # Everybody may read the repository and its builds.
     public: bool = True
+    # What is built, where branch and pull request do not say it: a merge group, a fork's branch.
+    subject: str = ""
     build_id: str = ""
     attempt: int = 1
     job: str = ""

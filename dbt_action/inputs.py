@@ -131,8 +131,8 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="timeout-seconds-override",
-        kind=Kind.COUNT,
-        help="dbt Cloud's own time limit for this run, in seconds.",
+        kind=Kind.SECONDS,
+        help="dbt Cloud's own time limit for this run, in seconds; 0 is none.",
         aliases=("timeout_seconds_override",),
     ),
     Input(

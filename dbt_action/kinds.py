@@ -16,6 +16,7 @@ class Kind(Enum):
     JOB_URL = "URL of a job's page"
     ID = "integer"
     COUNT = "positive integer"
+    SECONDS = "seconds"
     BOOLEAN = "true or false"
     CHOICE = "choice"
     COMMIT = "commit hash"

@@ -43,7 +43,8 @@ class Marker:
 def make(config: Config, context: CiContext, *, nonce: str) -> Marker:
     """The marker of this attempt of this step."""
     job = (config.dbt_url, config.account_id, config.job_id, context.repository)
-    subject = context.pull_request.number if context.pull_request else context.branch or context.tag or context.sha
+    pull_request = context.pull_request and context.pull_request.number
+    subject = pull_request or context.subject or context.branch or context.tag or context.sha
     # What a run is asked to do belongs to the step: the legs of a matrix often differ in nothing else.
     asked = (config.branch, config.git_sha, config.overrides, config.status_context)
     return Marker(

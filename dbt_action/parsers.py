@@ -68,6 +68,14 @@ def integer(raw: str) -> int:
     return int(raw)
 
 
+def seconds(raw: str) -> int:
+    """Whole seconds, 0 allowed."""
+    if not re.fullmatch("[0-9]{1,9}", raw):
+        message = "must be a whole number of seconds."
+        raise ValueError(message)
+    return int(raw)
+
+
 def retries(raw: str) -> int:
     """A number of retries."""
     if not re.fullmatch("[0-9]{1,2}", raw) or int(raw) > MAX_RETRIES:

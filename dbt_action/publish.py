@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from dbt_action import ci, collect, export, hosts, junit, notes, report, steplog, summary, text, trigger
+from dbt_action.clock import Clock
 from dbt_action.config import Config
 from dbt_action.context import CiContext
 from dbt_action.errors import CloudError
@@ -30,10 +31,12 @@ class Publisher:
         context: CiContext,
         config: Config,
         request: trigger.RunRequest,
+        *,
+        clock: Clock,
     ) -> None:
         """Nothing is sent here."""
         self.ci, self.context, self.config, self.request = here, context, config, request
-        self._environ = environ
+        self._environ, self._clock = environ, clock
         self._sha = trigger.status_sha(config, context)
         self._job_name = ""
         # Folder of the dbt project in the repository.
@@ -59,18 +62,18 @@ class Publisher:
         self.ci.info(f"Run {run.id}: {run.url}")
         self.catch_up(Untold(state=CommitState.PENDING.value, description="Started", url=run.url))
 
-    def verdict(self, facts: Facts, *, closed: bool, in_flight: bool = False) -> None:
+    def verdict(self, facts: Facts, *, closed: bool) -> None:
         """Outputs and saved state of the end, as soon as it is known; the details may take their time.
 
-        `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process; `in_flight`: a run
-        may turn up that is not known here.
+        `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process.
         """
         facts = self._without_secrets(facts)
         self._outputs(facts)
         description = report.build(facts, self.subject).description
         url = facts.run.url if facts.run else ""
         self._untold = Untold(state=facts.outcome.state.value, description=description, url=url)
-        self._close = partial(self.save, facts.run, in_flight=in_flight, run_closed=closed and not in_flight)
+        closed = closed and not facts.doubt
+        self._close = partial(self.save, facts.run, in_flight=facts.doubt, run_closed=closed)
         self._close(untold=self._untold)
 
     def post_verdict(self) -> None:
@@ -98,6 +101,7 @@ class Publisher:
     def details(self, facts: Facts) -> None:
         """Everything for the person who reads this build: files, summary, logs, annotations, headline."""
         facts = self._without_secrets(facts)
+        told = report.build(facts, self.subject)
         results_path = self._write(self.config.results_path, lambda: export.render(facts, self.subject))
         junit_path = self._write(
             self.config.junit_path, lambda: junit.render(facts.results, facts.manifest, name=self.subject.job_name)
@@ -105,7 +109,6 @@ class Publisher:
         self._outputs(replace(facts, results_path=results_path, junit_path=junit_path))
         if self.config.summary:
             self.ci.summary(summary.page(facts, self.subject, with_sql=self._with_sql()))
-        told = report.build(facts, self.subject)
         if told.reason and self.config.log == "failed" and facts.run:
             for excerpt in steplog.at_the_end(facts.run):
                 self.ci.foreign(excerpt.title, excerpt.body)
@@ -191,7 +194,12 @@ class Publisher:
 
     def connect(self) -> hosts.Host:
         """The host; only when needed, which is after the trigger, because its library takes time to import."""
-        self._host = self._host or self._connect()
+        if self._host is None:
+            try:
+                self._host = self._connect()
+            except Exception as error:  # noqa: BLE001 - an address that cannot be used, for one
+                self.ci.warning(f"Nothing can be posted to the host of the repository ({error!r}).")
+                self._host = hosts.NoHost()
         return self._host
 
     @property
@@ -199,7 +207,8 @@ class Publisher:
         return self.ci.log.safe(self.config.status_context or f"dbt Cloud / {self.subject.job_name}")
 
     def _connect(self) -> hosts.Host:
-        if not self.config.commit_status and self.config.comment == "never":
+        comments = self.config.comment != "never" and self.context.pull_request is not None
+        if not self.config.commit_status and not comments:
             return hosts.NoHost()
         return hosts.connect(
             self._environ,
@@ -210,6 +219,7 @@ class Publisher:
                 warn=self.ci.warning,
                 timeout=self._timeout,
                 waits=self.config.wait,
+                clock=self._clock,
             ),
             token=self.config.host_token(self.context.host),
             info=self.ci.info,

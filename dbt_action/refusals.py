@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from dbt_action.errors import (
@@ -107,9 +108,15 @@ def _words(parsed: Mapping[str, Any] | None, body: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds; the second name is documented for another part of dbt Cloud's API. A date is not expected."""
+    """Seconds; the second name is documented for another part of dbt Cloud's API. Proxies send dates, too."""
     for name in ("Retry-After", "x-rate-limit-retry-after-seconds"):
         value = headers.get(name, "").strip()
         if value.isascii() and value.isdigit():
             return float(value[:9])
+        try:
+            then, now = (parsedate_to_datetime(date) for date in (value, headers.get("Date", "")))
+            return max(0.0, (then - now).total_seconds())
+        except (TypeError, ValueError):
+            # No date, or one with a time zone and one without.
+            continue
     return None

@@ -14,8 +14,6 @@ from dbt_action.runs import Run, RunStatus, RunStep
 
 # GitHub's limit; a longer description is refused.
 MAX_DESCRIPTION = 140
-# GitHub's runner cuts annotations here.
-MAX_ANNOTATION = 4096
 _NODES_TOLD = 10
 _MESSAGE_LINES = 3
 # Step "Clone Git Repository" of a commit that is not there (documented, two wordings).
@@ -106,6 +104,8 @@ class Facts:
     error: CloudError | None = None
     # What became of the run after a time-out or an interrupt: "It was cancelled."
     aftermath: str = ""
+    # A run may exist that is not known here.
+    doubt: bool = False
     # Failed runs that were retried before this one.
     retries: tuple[Run, ...] = ()
     # The job's usual duration, in seconds.
@@ -155,7 +155,8 @@ def build(facts: Facts, subject: Subject) -> Report:
     if facts.outcome is Outcome.STARTED:
         headline = f"{number} of {subject.job_name} has been started; this build does not wait for it."
     elif facts.outcome is Outcome.NOT_STARTED:
-        headline = f"No run of {subject.job_name} was started."
+        known = "It is not known whether a run" if facts.doubt else "No run"
+        headline = f"{known} of {subject.job_name} was started."
     return Report(
         outcome=facts.outcome,
         headline=headline,
@@ -168,7 +169,8 @@ def _description(facts: Facts, counts: str, took: str) -> str:
     if facts.outcome is Outcome.STARTED:
         return "Started; nobody waits for the result"
     if facts.error and not facts.run:
-        return text.cut(f"Not started: {text.one_line(facts.error.message)}", MAX_DESCRIPTION)
+        known = "Perhaps not started" if facts.doubt else "Not started"
+        return text.cut(f"{known}: {text.one_line(facts.error.message)}", MAX_DESCRIPTION)
     known = counts if facts.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else ""
     return text.cut(f"{known or facts.outcome.words.capitalize()} · {took}", MAX_DESCRIPTION)
 
@@ -218,9 +220,10 @@ def _beginning(message: str) -> str:
 
 
 def _telling_step(run: Run | None) -> RunStep | None:
-    """The failed step that says most: the last one that is a dbt command with a log, else the last one."""
+    """The failed step that says most: one with a log, and not the freshness of sources, which fails no run."""
     failed = run.failed_steps if run else ()
-    return next((step for step in reversed(failed) if step.logs), failed[-1] if failed else None)
+    telling = [step for step in failed if step.logs and not step.command.startswith("dbt source")]
+    return next(iter([*reversed(telling), *reversed(failed)]), None)
 
 
 def _tail(log: str, lines: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -167,7 +168,12 @@ def read_runs(data: object) -> tuple[Run, ...]:
     if not isinstance(data, list):
         message = "dbt Cloud's answer is not a list of runs."
         raise Malformed(message)
-    return tuple(read_run(item) for item in data)
+    found = []
+    for item in data:
+        # One that cannot be read must not hide the others.
+        with suppress(Malformed):
+            found.append(read_run(item))
+    return tuple(found)
 
 
 def read_project_folder(data: object) -> str:

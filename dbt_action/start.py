@@ -27,6 +27,8 @@ TRIGGER_PATIENCE = 20.0
 RATE_LIMIT_PATIENCE = 2 * retry.COOL_DOWN
 # A run may be going unseen: worth more patience than before the first trigger.
 LOOK_PATIENCE = 10 * 60.0
+# Unless nothing of dbt Cloud has been seen so far: then this is more likely not the right host at all.
+STRANGER_PATIENCE = 60.0
 
 
 class Do(Enum):
@@ -45,6 +47,8 @@ class State:
     failures: int = 0
     waited: float = 0.0
     doubt: CloudError | None = None
+    # For looks that fail, in seconds.
+    patience: float = LOOK_PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ def advance(
         return _after_trigger(replace(state, triggers=state.triggers + 1), answer, jitter)
     if answer is None:
         return _after_vain_look(replace(state, looks=state.looks + 1, failures=0, waited=0.0))
-    return _again(state, Do.LOOK, answer, LOOK_PATIENCE, jitter)
+    return _again(state, Do.LOOK, answer, state.patience, jitter)
 
 
 def _after_trigger(state: State, error: CloudError, jitter: retry.Jitter) -> tuple[State, Next | GiveUp]:
@@ -132,13 +136,15 @@ def exactly_once(
     clock: Clock,
     deadline: float,
     tell: Callable[[str], None],
+    known: bool = True,
     jitter: retry.Jitter = random.random,
 ) -> Started | GiveUp:
     """Start a run with `send`, whatever happens to the answers; `find` looks whether it is there.
 
-    Both raise CloudError. Past `deadline` (on `clock`) nothing is sent or looked for any more.
+    `known`: dbt Cloud has answered before, so it is worth more patience. Both callables raise CloudError. Past
+    `deadline` (on `clock`) nothing is sent or looked for any more.
     """
-    state, decision = State(), FIRST
+    state, decision = State(patience=LOOK_PATIENCE if known else STRANGER_PATIENCE), FIRST
     if clock.now() >= deadline:
         message = "The time (`timeout-minutes`) was over before a run could be started."
         return GiveUp(error=Unavailable(message), doubt=False)

@@ -12,6 +12,8 @@ from dbt_action.text import plain
 # GitHub shows the last few thousand lines of a step's log.
 MAX_LINES = 2_000
 _TAIL_LINES = 10
+# As much of a log's end is as good as unique.
+_REMEMBERED = 500
 # `12 of 27 OK created sql view model …`, of dbt Core; a line with START tells of a beginning, not of an end, and a
 # batch of a node (`Batch 2 of 3 OK …`) is no node.
 _NODE_LINE = re.compile(r"^(?:\d\d:\d\d:\d\d\s+)?(\d{1,7}) of (\d{1,7}) (?!START\b)[A-Z][A-Z-]*\b", re.MULTILINE)
@@ -41,18 +43,31 @@ class Follower:
 
     def __init__(self) -> None:
         """Nothing has been seen."""
-        self._seen: dict[int, int] = {}
+        # How much of each step's log has been seen, and the end of that.
+        self._seen: dict[int, tuple[int, str]] = {}
 
     def news(self, run: Run) -> Iterator[Excerpt]:
         """The whole lines that each step's log has got since the last call."""
         for step in run.steps:
-            seen = self._seen.get(step.index, 0)
             running = step.status in (RunStatus.STARTING, RunStatus.RUNNING) and not run.final
             end = step.logs.rfind("\n") + 1 if running else len(step.logs)
-            # A log that got shorter is another one: only its end was sent.
-            if end > seen:
-                self._seen[step.index] = end
-                yield Excerpt(f"Step {step.index}: {step.name}", step.logs[seen:end].strip("\n"), goes_on=running)
+            start = _after(step.logs[:end], *self._seen.get(step.index, (0, "")))
+            if end > start:
+                self._seen[step.index] = end, step.logs[max(0, end - _REMEMBERED) : end]
+                yield Excerpt(f"Step {step.index}: {step.name}", step.logs[start:end].strip("\n"), goes_on=running)
+
+
+def _after(log: str, position: int, seen: str) -> int:
+    """Where the news begin in `log`, of which `seen` once ended at `position`.
+
+    dbt Cloud may send the end of a long log only, a window that moves; then the position tells nothing.
+    """
+    if position <= len(log) and log[:position].endswith(seen):
+        return position
+    found = log.rfind(seen)
+    if found >= 0:
+        return found + len(seen)
+    return len(log) if seen.endswith(log) else 0
 
 
 def at_the_end(run: Run) -> Iterator[Excerpt]:

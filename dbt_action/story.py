@@ -87,7 +87,7 @@ class Story:
             return self._not_started(error)
         if not self.config.wait:
             return self._end(Outcome.STARTED)
-        self._usual = watcher.usual = self._usual_duration()
+        self._usual = watcher.learn_usual(self.config.job_id)
         policy = monitor.Policy(
             interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual
         )
@@ -119,6 +119,7 @@ class Story:
             if not error.transient or isinstance(error, WebPage):
                 raise
             self.ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
+            self.beginner.known = False
             return
         self.publisher.name_job(job.name)
         version = self.request.git_sha or self.request.git_branch or "what the job is set to"
@@ -144,19 +145,16 @@ class Story:
         self.watcher = Watcher(self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow)
         self.watcher.usual = self._usual
         self.beginner.in_flight = None
+        if self.interrupts.heeded:
+            # It is going to be cancelled at once.
+            self.publisher.save(run, in_flight=False)
+            return self.watcher
         with self.interrupts.shielded():
             # An import that is torn apart leaves a library that cannot be imported again.
             self.publisher.connect()
         self.interrupts.check()
         self.publisher.started(run, seconds=self._age)
         return self.watcher
-
-    def _usual_duration(self) -> float | None:
-        """For the rhythm of the looks and for people: not worth a second try."""
-        try:
-            return self.cloud.usual_duration(self.config.job_id)
-        except CloudError:
-            return None
 
     def _retry(self, run: Run) -> Watcher | None:
         """A retry of a failed run from its point of failure, as often as `retry-failed` allows."""
@@ -178,17 +176,18 @@ class Story:
     # Endings.
 
     def _not_started(self, error: CloudError) -> ExitCode:
-        if self.beginner.in_flight:
-            self.ci.warning(f"A run may exist all the same: look for {self.request.marker} in the job's run history.")
-        return self._end(Outcome.NOT_STARTED, error=error)
+        doubt = self.beginner.in_flight is not None
+        aftermath = f"A run may exist all the same: look for {self.request.marker} in the job's runs." if doubt else ""
+        return self._end(Outcome.NOT_STARTED, error=error, aftermath=aftermath)
 
     def _finished(self, run: Run) -> ExitCode:
         """The run is over: the verdict, then what it left behind."""
         outcome = report.judge(run)
         aftermath = self.beginner.superseded_by(run) if outcome is Outcome.CANCELLED else ""
+        seconds = self._age
         collector = Collector(self.cloud, run, self.config, here=self.ci, clock=self.clock)
-        results = collector.results()
-        self._verdict(self._facts(outcome, results=results, aftermath=aftermath))
+        results = collector.results(retries=self.retries)
+        self._verdict(self._facts(outcome, results=results, aftermath=aftermath, seconds=seconds))
         folder = collector.save()
         manifest = collector.manifest()
         if manifest.places and self.config.project_directory is None:
@@ -229,6 +228,10 @@ class Story:
             aftermath = "The dbt Cloud run has been left going (`on-cancel: leave`)."
             return self._end(Outcome.INTERRUPTED, aftermath=aftermath)
         aftermath = self.watcher.cancel(max(0.0, deadline - self.clock.now()))
+        if self.watcher.run.final and report.judge(self.watcher.run) is not Outcome.CANCELLED:
+            # It ended before the request to cancel came.
+            self._end(report.judge(self.watcher.run), aftermath=aftermath)
+            return ExitCode.INTERRUPTED
         return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=self.watcher.run.final)
 
     def _crashed(self) -> None:
@@ -256,17 +259,19 @@ class Story:
 
     def _facts(self, outcome: Outcome, **more: Any) -> Facts:  # noqa: ANN401 - of Facts
         run = self.watcher.run if self.watcher else None
-        return Facts(
-            outcome=outcome, seconds=self._age, run=run, retries=tuple(self.retries), usual=self._usual, **more
-        )
+        known = {"seconds": self._age, "retries": tuple(self.retries), "usual": self._usual, **more}
+        return Facts(outcome=outcome, run=run, doubt=self.beginner.in_flight is not None, **known)
 
     def _verdict(self, facts: Facts, *, closed: bool = True) -> None:
         """What other people wait for."""
-        if facts.run:
+        if self.interrupts.heeded and self.beginner.doubt:
+            # There is no time to look for a twin; the clean-up has it.
+            closed = False
+        elif facts.run:
             self.beginner.settle(facts.run)
         with self.interrupts.shielded():
             self._told = facts
-            self.publisher.verdict(facts, closed=closed, in_flight=self.beginner.in_flight is not None)
+            self.publisher.verdict(facts, closed=closed)
         self.interrupts.check()
         self.publisher.post_verdict()
 
@@ -276,15 +281,15 @@ class Story:
             message = "no verdict yet"
             raise RuntimeError(message)
         self._told = replace(self._told, **more)
-        if comment:
-            self.publisher.comment(self._told)
-        with self.interrupts.shielded():
-            try:
+        try:
+            if comment:
+                self.publisher.comment(self._told)
+            with self.interrupts.shielded():
                 self.publisher.details(self._told)
-            except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
-                self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
-            # Nothing is left that a signal could stop.
-            self.interrupts.heeded = True
+        except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
+            self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
+        # Nothing is left that a signal could stop.
+        self.interrupts.heeded = True
         outcome = self._told.outcome
         forgiven = not self.config.fail_on_error and outcome in _FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code

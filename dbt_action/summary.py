@@ -47,7 +47,8 @@ def brief(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
         "Commit": text.link(subject.sha[:7], subject.commit_url) if subject.sha else "",
         "Branch": text.markdown(subject.branch),
         "Duration": _duration(facts),
-        "Retry of": ", ".join(text.link(str(other.id), other.url) for other in facts.retries),
+        "Retry of": ", ".join(text.link(str(other.id), other.url) for other in facts.retries)
+        or (str(run.retrying) if run and run.retrying else ""),
         "Nodes": text.markdown(facts.results.in_words()),
     }
     # The first row is the head of the table: an empty head would be shown as a bar.

@@ -87,7 +87,9 @@ def status_sha(config: Config, context: CiContext) -> str:
 
     In pull requests always the head: a status on the test merge commit changes what GitHub evaluates.
     """
-    return context.sha if context.pull_request else config.git_sha or context.sha
+    if context.pull_request and context.sha:
+        return context.sha
+    return config.git_sha or context.sha
 
 
 def _version(config: Config, context: CiContext) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from dbt_action import ci, monitor, report, retry, text
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
@@ -49,6 +51,12 @@ class Watcher:
             return error
         return self.run
 
+    def learn_usual(self, job_id: int) -> float | None:
+        """The job's usual duration, for the rhythm of the looks and for people: not worth a second try."""
+        with suppress(CloudError):
+            self.usual = self.cloud.usual_duration(job_id)
+        return self.usual
+
     def watch(self, policy: monitor.Policy) -> monitor.Watched:
         """Look until the end."""
         return monitor.watch(
@@ -68,12 +76,19 @@ class Watcher:
                 also=(NotFound,),
             )
         except CloudError as error:
+            self.look()
+            if self.run.final:
+                # It has ended before the request came.
+                return self._became()
             return f"It could NOT be cancelled and may still be going: {error.explanation}"
         while not self.run.final and self._clock.now() < deadline:
             self._clock.sleep(CANCEL_LOOKS)
             self.look()
         if not self.run.final:
             return "dbt Cloud has been asked to cancel it."
+        return self._became()
+
+    def _became(self) -> str:
         return "It was cancelled." if report.judge(self.run) is Outcome.CANCELLED else "It ended on its own."
 
     def say(self, line: str) -> None:
@@ -88,11 +103,14 @@ class Watcher:
         now = self._clock.now()
         if isinstance(look, CloudError):
             line, more = f"No news, asking again: {look.message}", ""
+            # The words differ in numbers that nobody needs each time.
+            news = type(look).__name__
         else:
-            line, more = report.progress(look), self._share(look)
+            news = line = report.progress(look)
+            more = self._share(look)
             self._wonder(look)
-        if line != self._told or now - self._told_at >= HEARTBEAT:
-            self._told, self._told_at = line, now
+        if news != self._told or now - self._told_at >= HEARTBEAT:
+            self._told, self._told_at = news, now
             self.say(line + more)
 
     def _share(self, run: Run) -> str:

@@ -57,7 +57,7 @@ def readme_inputs() -> str:
 def readme_aliases() -> str:
     rows = ["| Input | Also as input | Also as environment variable |", "| --- | --- | --- |"]
     for row in inputs.INPUTS:
-        variables = (row.variable, *row.environment)
+        variables = tuple(name for name in row.lookups() if not name.startswith("INPUT_"))
         rows.append(f"| `{row.name}` | {_codes(row.aliases)} | {_codes(variables)} |")
     return "\n".join(rows)
 

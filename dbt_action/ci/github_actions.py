@@ -160,6 +160,7 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
         branch=branch.removeprefix("refs/heads/"),
         tag=ref_name if tagged else "",
         pull_request=pull_request,
+        subject=_subject(name, environ, event, repository),
         build_url=f"{build_url}/attempts/{attempt}" if build_url and attempt.isdigit() else build_url,
         build_id=run_id,
         attempt=int(attempt) if attempt.isdigit() else 1,
@@ -199,6 +200,15 @@ def _pull_request(event: Mapping[str, Any], repository: str) -> PullRequest | No
                 base_branch=_text(first, "pull.base.ref"),
             )
     return None
+
+
+def _subject(name: str, environ: Mapping[str, str], event: Mapping[str, Any], repository: str) -> str:
+    """What the branch alone does not tell: merge groups share their base, and forks call their branches `main` too."""
+    if name == "merge_group":
+        return environ.get("GITHUB_REF", "")
+    head = _text(event, "workflow_run.head_repository.full_name")
+    foreign = bool(head) and head.casefold() != repository.casefold()
+    return f"{head}:{_text(event, 'workflow_run.head_branch')}" if foreign else ""
 
 
 def _secrets_withheld(

@@ -118,7 +118,9 @@ def test_never_accepted__gives_up_and_says_that_a_run_may_exist(corridor: Corrid
     assert ["error"] == corridor.states
     assert "error" == corridor.outputs["status"]
     marker = corridor.triggers[0].json["cause"].rsplit("[", 1)[1]
-    assert any(marker in told for told in corridor.told("warning"))
+    assert any(marker in told for told in corridor.told("error"))
+    assert "It is not known whether a run" in corridor.log
+    assert "Perhaps not started" in str(corridor.statuses[-1].description)
 
 
 def test_every_trigger_of_a_step_carries_the_same_marker(corridor: Corridor) -> None:

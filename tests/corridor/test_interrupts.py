@@ -264,7 +264,8 @@ def test_run_ends_on_its_own_meanwhile(build: Build, monkeypatch: pytest.MonkeyP
 
     assert ExitCode.INTERRUPTED == trap.corridor.run()
     assert Status.SUCCESS == trap.corridor.cloud.runs[0].status
-    assert "ended on its own" in trap.corridor.log
+    assert "success" == trap.corridor.statuses[-1].state
+    assert "success" == trap.corridor.outputs["status"]
 
 
 class Wire:

@@ -124,3 +124,18 @@ def test_at_the_end__is_bounded() -> None:
 
     assert 5_000 > sum(body.count("\n") for _, body in told)
     assert "of 100000 lines" in told[0][0]
+
+
+def test_follower__of_a_log_of_which_only_the_end_is_sent_loses_no_line() -> None:
+    """`truncated_debug_logs` is a window that moves: the last 1,000 lines."""
+    follower, lines = Follower(), [f"line {number}" for number in range(2500)]
+    told: list[str] = []
+    for end in (300, 900, 1600, 2400, 2500):
+        log = "\n".join(lines[max(0, end - 1000) : end]) + "\n"
+        told += [
+            line
+            for part in follower.news(a_run(run_steps=[a_step(status=3, logs=log)]))
+            for line in part.body.split("\n")
+        ]
+
+    assert lines == told

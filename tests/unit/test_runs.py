@@ -264,10 +264,15 @@ def test_job__that_is_none(data: object) -> None:
         runs.read_job(data)
 
 
-@pytest.mark.parametrize("data", [None, {}, "x", [None], [{}], [RECORDED, {"id": 1}]], ids=lambda data: repr(data)[:20])
+@pytest.mark.parametrize("data", [None, {}, "x"], ids=repr)
 def test_runs__that_are_none(data: object) -> None:
     with pytest.raises(Malformed):
         runs.read_runs(data)
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"id": 1}, {"id": 1, "status": None}], ids=repr)
+def test_runs__one_that_cannot_be_read_does_not_hide_the_others(odd: object) -> None:
+    assert [RECORDED["id"]] == [run.id for run in runs.read_runs([odd, RECORDED, odd])]
 
 
 @pytest.mark.parametrize(
