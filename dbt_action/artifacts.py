@@ -1,4 +1,4 @@
-"""Which artifacts are wanted and where each may be written; fetching them is `app`'s work."""
+"""Which artifacts are wanted and where each may be written; fetching them is `collect`'s work."""
 
 from __future__ import annotations
 

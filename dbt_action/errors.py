@@ -1,4 +1,4 @@
-"""The exception tree and the exit codes; which answer becomes which error is decided in `session`.
+"""The exception tree and the exit codes; which answer becomes which error is decided in `session` and `refusals`.
 
 ActionError
 ├── ConfigError            the inputs; every problem at once

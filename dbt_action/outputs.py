@@ -1,4 +1,4 @@
-"""The one table of outputs; `story` sets them."""
+"""The one table of outputs; `publish` sets them."""
 
 from __future__ import annotations
 

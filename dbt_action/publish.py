@@ -102,11 +102,15 @@ class Publisher:
         """Everything for the person who reads this build: files, summary, logs, annotations, headline."""
         facts = self._without_secrets(facts)
         told = report.build(facts, self.subject)
-        results_path = self._write(self.config.results_path, lambda: export.render(facts, self.subject))
-        junit_path = self._write(
-            self.config.junit_path, lambda: junit.render(facts.results, facts.manifest, name=self.subject.job_name)
-        )
-        self._outputs(replace(facts, results_path=results_path, junit_path=junit_path))
+        if facts.outcome is not Outcome.STARTED:
+            # A run that nobody waits for has no results.
+            name = self.subject.job_name
+            results_path = self._write(self.config.results_path, lambda: export.render(facts, self.subject))
+            junit_path = self._write(
+                self.config.junit_path, lambda: junit.render(facts.results, facts.manifest, name=name)
+            )
+            facts = replace(facts, results_path=results_path, junit_path=junit_path)
+        self._outputs(facts)
         if self.config.summary:
             self.ci.summary(summary.page(facts, self.subject, with_sql=self._with_sql()))
         if told.reason and self.config.log == "failed" and facts.run:

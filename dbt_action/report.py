@@ -1,4 +1,4 @@
-"""Run and Results become an Outcome and a Report: what is told, to whom and how; publishing it is `app`'s work."""
+"""Run and Results become an Outcome and a Report: what is told, to whom and how; publishing it is `publish`'s work."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Outcome(Enum):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The process's exit code; `fail-on-error: false` is applied by `app`."""
+        """The process's exit code; `fail-on-error: false` is applied by `story`."""
         return self.value.exit_code
 
     @property

@@ -1,4 +1,4 @@
-"""A run that is started exactly once, as a state machine: what to do after each answer; it sends nothing itself.
+"""A run that is started exactly once, as a state machine: what to do after each answer; what is sent is given to it.
 
 Neither a trigger nor a retry can be repeated blindly: an answer that is lost on its way says nothing about
 the run. So the run is looked for first, and the request is sent again only when there is none.

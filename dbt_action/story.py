@@ -86,6 +86,8 @@ class Story:
         except CloudError as error:
             return self._not_started(error)
         if not self.config.wait:
+            if self.config.retry_failed or self.config.artifacts:
+                self.ci.warning("`retry-failed` and `artifacts` mean nothing with `wait: false`: nobody sees the end.")
             return self._end(Outcome.STARTED)
         self._usual = watcher.learn_usual(self.config.job_id)
         policy = monitor.Policy(
@@ -249,8 +251,6 @@ class Story:
                     return True
             self.clock.sleep(CANCEL_LOOKS)
         return False
-
-    # Telling.
 
     def _end(self, outcome: Outcome, *, closed: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
         """Tell the end. `closed`: no run is left that somebody would have to look after."""
