@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -10,22 +11,7 @@ from dbt_action.context import CiContext
 from dbt_action.hosts.place import TIMEOUT, Place
 from dbt_action.report import CommitState
 
-__all__ = ["TIMEOUT", "TOKENS", "Host", "NoHost", "Place", "connect"]
-
-# The variable of each host's token, for the one line that tells how to get a status. Which host a build has is
-# known from its context, and is another question than where it runs.
-TOKENS = {
-    "github": "GITHUB_TOKEN",
-    "gitlab": "GITLAB_TOKEN",
-    "azure": "SYSTEM_ACCESSTOKEN",
-    "bitbucket": "BITBUCKET_ACCESS_TOKEN",
-}
-_HOW = {
-    "github": "a token with the permission Commit statuses (write)",
-    "gitlab": "a project access token with scope `api` and role Developer",
-    "azure": "map it in the step, `env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`",
-    "bitbucket": "a repository access token, in a secured variable",
-}
+__all__ = ["KNOWN", "TIMEOUT", "TOKENS", "Host", "Kind", "NoHost", "Place", "connect"]
 
 
 class Host(Protocol):
@@ -59,22 +45,19 @@ def connect(
     environ: Mapping[str, str], context: CiContext, place: Place, *, token: str, info: Callable[[str], None]
 ) -> Host:
     """The host of this build's repository; `info` is told when there is none for want of a token."""
-    if context.host not in TOKENS or not context.repository:
+    kind = KNOWN.get(context.host)
+    if kind is None or not context.repository:
         return NoHost()
     on_github_actions = context.platform == "GitHub Actions"
     if place.sha and token:
-        return (
-            _github(environ, context, place, token)
-            if context.host == "github"
-            else _rest(environ, context, place, token)
-        )
+        return kind.open(environ, context, place, token)
     if not place.sha:
         known = f"the event `{context.event}` does not tell a commit" if context.event else "no commit is known"
         place.warn(f"No commit status: {known}. Give `git-sha`.")
     elif on_github_actions:
         place.warn("No commit status: `github-token` is empty. Leave the input out, or give a token.")
     else:
-        info(f"No commit status: `{TOKENS[context.host]}` is not set ({_HOW[context.host]}).")
+        info(f"No commit status: `{kind.token}` is not set ({kind.how}).")
     return NoHost()
 
 
@@ -91,13 +74,21 @@ def _github(environ: Mapping[str, str], context: CiContext, place: Place, token:
     )
 
 
-def _rest(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
-    from dbt_action.hosts import azure_repos, bitbucket, gitlab  # noqa: PLC0415 - one of them, and late
+def _gitlab(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    from dbt_action.hosts import gitlab  # noqa: PLC0415 - only the one that is needed, and late
 
-    if context.host == "gitlab":
-        return gitlab.GitLab(gitlab.read_address(environ, context, place.sha), token, place)
-    if context.host == "azure":
-        return azure_repos.AzureRepos(azure_repos.read_address(environ, context, place.sha), token, place)
+    return gitlab.GitLab(gitlab.read_address(environ, context, place.sha), token, place)
+
+
+def _azure(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    from dbt_action.hosts import azure_repos  # noqa: PLC0415 - as above
+
+    return azure_repos.AzureRepos(azure_repos.read_address(environ, context, place.sha), token, place)
+
+
+def _bitbucket(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    from dbt_action.hosts import bitbucket  # noqa: PLC0415 - as above
+
     return bitbucket.Bitbucket(bitbucket.read_address(environ, context, place.sha), token, place)
 
 
@@ -109,3 +100,25 @@ def _github_api(environ: Mapping[str, str], context: CiContext) -> str:
         return told or "https://api.github.com"
     # Tenants of ghe.com have a subdomain for it, servers of their own a path.
     return f"https://api.{server}" if server.endswith(".ghe.com") else f"https://{server}/api/v3"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of host: the variable of its token, how one gets the token, and how it is reached with it."""
+
+    token: str
+    how: str
+    open: Callable[[Mapping[str, str], CiContext, Place, str], Host]
+
+
+# By `CiContext.host`. Which host a build has is another question than where it runs. A token goes to its own kind of
+# host only, so there is no "everything else" here.
+KNOWN: Mapping[str, Kind] = {
+    "github": Kind("GITHUB_TOKEN", "a token with the permission Commit statuses (write)", _github),
+    "gitlab": Kind("GITLAB_TOKEN", "a project access token with scope `api` and role Developer", _gitlab),
+    "azure": Kind(
+        "SYSTEM_ACCESSTOKEN", "map it in the step, `env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`", _azure
+    ),
+    "bitbucket": Kind("BITBUCKET_ACCESS_TOKEN", "a repository access token, in a secured variable", _bitbucket),
+}
+TOKENS: Mapping[str, str] = {key: kind.token for key, kind in KNOWN.items()}

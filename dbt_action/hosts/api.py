@@ -11,20 +11,28 @@ import requests
 from dbt_action import __version__, text
 from dbt_action.clock import Clock
 
-# What a host answers when it is only busy; everything else it says of a 4xx will be the same next time.
-_BUSY = frozenset({409, 429, 500, 502, 503, 504})
+# Answers that say for sure that nothing was done, and that it may be tried again.
+_REFUSED_FOR_NOW = frozenset({409, 429})
+# With them and everything of the server's or a proxy's own (5xx, also 520 and the like) another try may help;
+# everything else of a 4xx will be the same next time.
+_PASSING = _REFUSED_FOR_NOW | {408}
 _TRIES = 3
 _PAUSE = 0.5
-_REDIRECT, _FAILED = 300, 400
+_SIGN_IN, _REDIRECT, _FAILED, _BROKEN = 203, 300, 400, 500
 
 
 class HostError(Exception):
     """No usable answer: `status` 0 is no answer at all; `passing` says whether another try may help."""
 
-    def __init__(self, status: int, message: str, *, passing: bool) -> None:
-        """`message` is the host's own, on one line."""
+    def __init__(self, status: int, message: str, *, passing: bool, slow: bool = False) -> None:
+        """`message` is the host's own, on one line; `slow`: waiting for it has taken all the time there is."""
         super().__init__(message)
-        self.status, self.message, self.passing = status, message, passing
+        self.status, self.message, self.passing, self.slow = status, message, passing, slow
+
+    @property
+    def ambiguous(self) -> bool:
+        """Perhaps what was asked for has been done, and only its answer is lost."""
+        return self.passing and self.status not in _REFUSED_FOR_NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +73,22 @@ class Api:
         return self._persist("GET", url, None, query)
 
     def send(self, method: str, url: str, body: Mapping[str, Any], **query: str | int) -> Answer:
-        """Write something. Raises HostError."""
+        """Write what may be written twice. Raises HostError."""
         return self._persist(method, url, body, query)
 
-    def _persist(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
+    def add(self, url: str, body: Mapping[str, Any], **query: str | int) -> Answer:
+        """Write what must not be there twice. Raises HostError, which may be ambiguous."""
+        return self._persist("POST", url, body, query, once=True)
+
+    def _persist(
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, str | int],
+        *,
+        once: bool = False,
+    ) -> Answer:
         """A busy host is asked again, as long as the whole stays within the time of one slow answer."""
         deadline = self._clock.now() + self._timeout
         tries = 1
@@ -76,7 +96,8 @@ class Api:
             try:
                 return self._once(method, url, body, query)
             except HostError as error:
-                if error.status not in _BUSY or tries == _TRIES or self._clock.now() + _PAUSE > deadline:
+                again = error.passing and not error.slow and not (once and error.ambiguous)
+                if not again or tries == _TRIES or self._clock.now() + _PAUSE > deadline:
                     raise
             tries += 1
             self._clock.sleep(_PAUSE)
@@ -94,17 +115,21 @@ class Api:
                 allow_redirects=False,
             )
         except requests.exceptions.RequestException as error:
-            raise HostError(0, type(error).__name__, passing=True) from None
+            slow = isinstance(error, requests.exceptions.Timeout)
+            raise HostError(0, type(error).__name__, passing=True, slow=slow) from None
         status = response.status_code
         if status >= _FAILED:
-            raise HostError(status, _message(response), passing=status in _BUSY)
+            raise HostError(status, _message(response), passing=status in _PASSING or status >= _BROKEN)
         if status >= _REDIRECT:
             raise HostError(status, "a redirect instead of an answer", passing=False)
+        if status == _SIGN_IN:
+            # So Azure answers a bad token, if not by a redirect to that page.
+            raise HostError(status, "a page to sign in instead of an answer", passing=False)
         try:
             return Answer(response.json() if response.content else None, response.headers)
         except ValueError:
-            # Azure answers a bad token with a page to sign in, as 203 or as a redirect.
-            raise HostError(status, "a page instead of an answer", passing=False) from None
+            # Of a proxy, for one.
+            raise HostError(status, "a page instead of an answer", passing=True) from None
 
 
 class _Authorization(requests.auth.AuthBase):

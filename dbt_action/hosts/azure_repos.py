@@ -7,7 +7,7 @@ https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -67,11 +67,8 @@ class AzureRepos(RestHost):
     title = "Azure Repos"
     longest = 150_000
     hints: ClassVar[Mapping[int, str]] = {
-        **dict.fromkeys(
-            (203, 302, 401),
-            "`SYSTEM_ACCESSTOKEN` is wrong or has ended with the job. Map it in the step: "
-            "`env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`.",
-        ),
+        401: "`SYSTEM_ACCESSTOKEN` is wrong or has ended with the job. Map it in the step: "
+        "`env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`.",
         403: _PERMISSION,
         404: "The build's identity may not see the repository, or the commit is not in it.",
     }
@@ -82,28 +79,30 @@ class AzureRepos(RestHost):
         self._address = address
         self._iteration: int | None = None
 
-    def post_status(self, state: CommitState, description: str, url: str) -> None:
-        """Branch policies look at the pull request only, people at both. Every post adds; the newest one counts."""
-        genre, _, name = self.place.name.rpartition("/")
-        body: dict[str, Any] = {
+    def posts(self, state: CommitState, description: str, url: str) -> Sequence[tuple[str, Callable[[], None]]]:
+        """Branch policies look at the pull request only, people at both; the permissions are different ones."""
+        body = self._body(state, description, url)
+        on_commit = ("commit", lambda: self._post_on_commit(body))
+        if not self._address.pull_request:
+            return [on_commit]
+        return [("pull request", lambda: self._post_on_pull_request(body)), on_commit]
+
+    def _body(self, state: CommitState, description: str, url: str) -> Mapping[str, Any]:
+        genre, name = names(self.place.name)
+        return {
             "state": _STATES[state],
             "description": text.cut(description, MAX_DESCRIPTION),
-            "context": {"name": name.strip(), "genre": genre.strip() or GENRE},
+            "context": {"name": name, "genre": genre},
+            **({"targetUrl": url} if url else {}),
         }
-        if url:
-            body["targetUrl"] = url
-        refused = None
-        if self._address.pull_request:
-            try:
-                self._send("POST", f"{self._pull_request}/statuses", {**body, **self._of_iteration()})
-            except HostError as error:
-                if not error.status:
-                    raise
-                # The permissions are different ones.
-                refused = error
+
+    # Every post adds a status; the newest one counts.
+
+    def _post_on_commit(self, body: Mapping[str, Any]) -> None:
         self._send("POST", f"{self._address.repository}/commits/{self._address.sha}/statuses", body)
-        if refused:
-            raise refused
+
+    def _post_on_pull_request(self, body: Mapping[str, Any]) -> None:
+        self._send("POST", f"{self._pull_request}/statuses", {**body, **self._of_iteration()})
 
     @property
     def _pull_request(self) -> str:
@@ -115,13 +114,15 @@ class AzureRepos(RestHost):
     def _of_iteration(self) -> Mapping[str, int]:
         """Policies that are reset by new commits see only statuses of an iteration; ours is that of our commit."""
         if self._iteration is None:
-            self._iteration = 0
             try:
                 answer = self.api.get(f"{self._pull_request}/iterations", **{"api-version": API_VERSION})
                 iterations = answer.listed("value")
-            except HostError:
+            except HostError as error:
+                if error.passing:
+                    raise
                 # A status of the whole pull request is better than none.
-                return {}
+                iterations = []
+            self._iteration = 0
             for iteration in iterations:
                 source = iteration.get("sourceRefCommit")
                 if isinstance(source, Mapping) and source.get("commitId") == self._address.sha:
@@ -140,8 +141,15 @@ class AzureRepos(RestHost):
     def create(self, body: str) -> None:
         """A closed thread: an open one could block the pull request."""
         comment = {"parentCommentId": 0, "content": body, "commentType": _COMMENT_OF_TEXT}
-        self._send("POST", f"{self._pull_request}/threads", {"comments": [comment], "status": "closed"})
+        thread = {"comments": [comment], "status": "closed"}
+        self.api.add(f"{self._pull_request}/threads", thread, **{"api-version": API_VERSION})
 
     def edit(self, comment: Comment, body: str) -> None:
         """The comment, changed in place."""
         self._send("PATCH", comment.url, {"content": body})
+
+
+def names(name: str) -> tuple[str, str]:
+    """Genre and name: what is before the first slash and what is after it, since names of jobs have slashes too."""
+    genre, slash, rest = (part.strip() for part in name.partition("/"))
+    return (genre or GENRE, rest) if slash and rest else (GENRE, genre or GENRE)

@@ -121,7 +121,7 @@ class Bitbucket(RestHost):
 
     def create(self, body: str) -> None:
         """A comment of its own."""
-        self.api.send("POST", self._comments, {"content": {"raw": body}})
+        self.api.add(self._comments, {"content": {"raw": body}})
 
     def edit(self, comment: Comment, body: str) -> None:
         """The comment, changed in place."""

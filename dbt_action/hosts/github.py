@@ -18,7 +18,6 @@ _FORBIDDEN, _UNAUTHORIZED, _NOT_FOUND, _UNPROCESSABLE, _TOO_MANY = 403, 401, 404
 _READ_ONLY = (
     "The token may not write statuses. Give the job this:\n"
     "    permissions:\n"
-    "      contents: read\n"
     "      statuses: write\n"
     "In pull requests from forks and by Dependabot the token is read-only whatever the workflow says."
 )
@@ -29,10 +28,7 @@ _HINTS = {
     _TOO_MANY: "GitHub limits the requests of this token for now.",
 }
 _READ_ONLY_COMMENT = (
-    "The token may not write comments. Give the job this:\n"
-    "    permissions:\n"
-    "      contents: read\n"
-    "      pull-requests: write"
+    "The token may not write comments. Give the job this:\n    permissions:\n      pull-requests: write"
 )
 # A token of the user's own, where GitHub does not run the build.
 _ELSEWHERE = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -102,21 +102,26 @@ class GitLab(RestHost):
         if url and len(url) <= MAX_TEXT:
             body["target_url"] = url
         try:
-            self._post({**body, **({"pipeline_id": self._address.pipeline} if self._address.pipeline else self._ref)})
+            self._post(body)
         except HostError as error:
             if error.status == _NOT_FOUND and self._address.pipeline:
-                # Not the pipeline of this commit, as far as GitLab can tell: it will find one of its own.
-                self._post({**body, **self._ref})
+                # Not the pipeline of this commit, as far as GitLab can tell: it will find one of its own. It is that
+                # of the head then; a merge commit that GitLab has made up belongs to no branch.
+                self._address = replace(self._address, sha=self.place.sha, pipeline="")
+                self.post_status(state, description, url)
             elif not (error.status == _BAD_REQUEST and _REPEATED.search(error.message)):
                 raise
         self._posted = word
 
     @property
-    def _ref(self) -> dict[str, str]:
+    def _where(self) -> dict[str, str]:
+        if self._address.pipeline:
+            return {"pipeline_id": self._address.pipeline}
         return {"ref": self._address.ref} if self._address.ref and len(self._address.ref) <= MAX_TEXT else {}
 
     def _post(self, body: Mapping[str, Any]) -> None:
-        self.api.send("POST", f"projects/{self._address.project}/statuses/{self._address.sha}", body)
+        path = f"projects/{self._address.project}/statuses/{self._address.sha}"
+        self.api.send("POST", path, {**body, **self._where})
 
     @property
     def _notes(self) -> str:
@@ -133,7 +138,7 @@ class GitLab(RestHost):
 
     def create(self, body: str) -> None:
         """A note of its own."""
-        self.api.send("POST", self._notes, {"body": body})
+        self.api.add(self._notes, {"body": body})
 
     def edit(self, comment: Comment, body: str) -> None:
         """The note, changed in place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +13,14 @@ from dbt_action.report import CommitState
 
 # Seconds for finding our comment among all others; nobody waits longer for a comment.
 COMMENT_PATIENCE = 30.0
+# Seconds before looking whether a comment is there whose answer was lost, and before asking about a refusal.
+_PAUSE = 0.5
 _UNREACHABLE = "It cannot be reached from here at the moment."
+_NOT_UNDERSTOOD = "Its answer is none that is known here."
+_TOO_MANY = "It limits the requests of this token for now."
+# A page to sign in and the way to one: the token is not taken.
+_SIGN_IN, _UNAUTHORIZED, _LIMITED = frozenset({203, 302, 303}), 401, 429
+_STATUS = "The commit status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,53 +45,99 @@ class RestHost:
         self.api, self.place = api, place
         self._warned: set[str] = set()
         self._hopeless: set[str] = set()
+        # It has been accepted before, or perhaps: its answer was lost.
+        self._accepted: set[str] = set()
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Post a status. False: another try may help."""
-        return self._attempt("The commit status", lambda: self.post_status(state, description, url))
+        # Every part, whatever came of the others.
+        done = [self._attempt(_STATUS, part, work) for part, work in self.posts(state, description, url)]
+        return all(done)
 
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """Change the one comment with `marker`, which people do not see, or write it."""
         first_line = self.hidden(marker)
         page = text.cut(f"{first_line}\n\n{self.dialect(body)}", self.longest)
-        self._attempt("The comment", lambda: self._write(page, first_line, only_change=only_change))
+        what = "The comment"
+        self._attempt(what, what, lambda: self._write(page, first_line, only_change=only_change))
 
     def _write(self, page: str, first_line: str, *, only_change: bool) -> None:
+        found = self._find(first_line)
+        if found:
+            self.edit(found, page)
+            return
+        if only_change:
+            return
+        try:
+            self.create(page)
+        except HostError as error:
+            if not error.ambiguous:
+                raise
+            self.place.clock.sleep(_PAUSE)
+            if not self._find(first_line):
+                self.create(page)
+
+    def _find(self, first_line: str) -> Comment | None:
         deadline = self.place.clock.now() + COMMENT_PATIENCE
         for found in self.comments():
             # At the beginning only: people quote, and a quotation begins with something else.
             if found.body.lstrip().startswith(first_line):
-                self.edit(found, page)
-                return
+                return found
             if self.place.clock.now() > deadline:
                 raise HostError(0, "ours was not found among the others in time", passing=True)
-        if not only_change:
-            self.create(page)
+        return None
 
-    def _attempt(self, what: str, work: Callable[[], None]) -> bool:
-        if what in self._hopeless:
+    def _attempt(self, what: str, part: str, work: Callable[[], None]) -> bool:
+        """Do one part of something; trouble with `what` is told once, and each part is given up by itself."""
+        if part in self._hopeless:
             return True
+        try:
+            self._insist(part, work)
+        except HostError as error:
+            hopeless = not error.passing and part not in self._accepted
+            if hopeless:
+                self._hopeless.add(part)
+            if error.ambiguous:
+                self._accepted.add(part)
+            self._complain(what, f"{error.status or ''} {error.message}".strip(), self._hint(error.status))
+            return hopeless
+        except Exception as error:  # noqa: BLE001 - an answer of another shape must not end the step
+            self._complain(what, type(error).__name__, _NOT_UNDERSTOOD)
+            return False
+        self._accepted.add(part)
+        return True
+
+    def _insist(self, part: str, work: Callable[[], None]) -> None:
+        """What was allowed before will be allowed again, so a refusal is asked about once more."""
         try:
             work()
         except HostError as error:
-            if not error.passing:
-                self._hopeless.add(what)
-            self._complain(what, error)
-            return not error.passing
-        return True
+            if error.passing or part not in self._accepted:
+                raise
+            self.place.clock.sleep(_PAUSE)
+            work()
 
-    def _complain(self, what: str, error: HostError) -> None:
-        if what in self._warned:
-            return
-        self._warned.add(what)
-        hint = self.hints.get(error.status, f"{self.title} has a problem of its own." if error.status else _UNREACHABLE)
-        reason = f"{error.status or ''} {error.message}".strip()
-        self.place.warn(f"{what} could not be posted to {self.title} ({reason}). {hint} The dbt Cloud run goes on.")
+    def _hint(self, status: int) -> str:
+        if not status:
+            return _UNREACHABLE
+        if status == _LIMITED:
+            return _TOO_MANY
+        status = _UNAUTHORIZED if status in _SIGN_IN else status
+        return self.hints.get(status, f"{self.title} has a problem of its own.")
+
+    def _complain(self, what: str, reason: str, hint: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            self.place.warn(f"{what} could not be posted to {self.title} ({reason}). {hint} The dbt Cloud run goes on.")
 
     # What each host does in its own way. All of them raise HostError.
 
+    def posts(self, state: CommitState, description: str, url: str) -> Sequence[tuple[str, Callable[[], None]]]:
+        """What a status consists of: the name of each part, and how it is sent. Most hosts have one part."""
+        return [(_STATUS, lambda: self.post_status(state, description, url))]
+
     def post_status(self, state: CommitState, description: str, url: str) -> None:
-        """Send one status."""
+        """Send the status of the commit."""
         raise NotImplementedError
 
     def comments(self) -> Iterator[Comment]:
@@ -92,7 +145,7 @@ class RestHost:
         raise NotImplementedError
 
     def create(self, body: str) -> None:
-        """Write a comment."""
+        """Write a comment; not twice."""
         raise NotImplementedError
 
     def edit(self, comment: Comment, body: str) -> None:

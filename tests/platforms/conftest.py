@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from dbt_action import app
-from dbt_action.clock import SystemClock
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
 from dbt_action.session import Timeouts
@@ -87,8 +86,6 @@ def serve(servers: ExitStack) -> Serve:
 def build(servers: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Build]:
     """`build(script)`: a build in a working directory of its own, with such a dbt Cloud."""
     monkeypatch.chdir(tmp_path)
-    # The pauses of the hosts, which are half a second long.
-    monkeypatch.setattr(SystemClock, "sleep", lambda _self, _seconds: None)
 
     def made(script: Any = GREEN, **habits: Any) -> Build:  # noqa: ANN401
         clock = FakeClock()

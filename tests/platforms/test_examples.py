@@ -76,6 +76,66 @@ def test_example__speaks_of_variables_that_exist(path: Path) -> None:
     assert found - VARIABLES - OUTPUTS - OWN == set()
 
 
+def jobs_of_ours(path: Path) -> list[dict[str, Any]]:
+    """The jobs or steps that run dbt-cloud-run."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.parent.name == "gitlab":
+        return [document["dbt-cloud"]]
+    if path.parent.name == "azure":
+        return [document["jobs"][-1]]
+    events = [steps for trigger in document["pipelines"].values() for steps in trigger.values()]
+    return [steps[-1]["step"] for steps in events]
+
+
+LIMITS = {"gitlab": ("timeout", "2h"), "azure": ("timeoutInMinutes", "120"), "bitbucket": ("max-time", 120)}
+
+
+@pytest.mark.parametrize("path", [param for param in ALL if not re.search("/(template|with-component)", str(param.id))])
+def test_example__has_a_limit_of_time_that_leaves_us_time_to_cancel(path: Path) -> None:
+    name, limit = LIMITS[path.parent.name]
+
+    assert [job[name] for job in jobs_of_ours(path)] == [limit]
+    assert [int(value) for value in re.findall(r"DBT_TIMEOUT_MINUTES\W+(\d+)", path.read_text(encoding="utf-8"))] in (
+        [110],
+        # In the template.
+        [] if "template" in path.name else [110],
+    )
+
+
+@pytest.mark.parametrize("path", [param for param in ALL if "/template" not in str(param.id)])
+def test_example__marks_what_is_made_up(path: Path) -> None:
+    made_up = re.compile(
+        r"(cloud\.getdbt\.com|account-?_?id\b.*\d|job-?_?id\b.*\d|component: |endpoint: )", re.IGNORECASE
+    )
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
+    found = [line for line in lines if made_up.search(line)]
+
+    assert len(found) >= 3
+    assert [line for line in found if not line.endswith("  # yours")] == []
+
+
+def test_component__only_merge_requests_are_interruptible() -> None:
+    """A newer push must not cancel a deployment from the default branch."""
+    jobs = yaml.safe_load(COMPONENT.read_text(encoding="utf-8").split("\n---\n")[1])
+    interruptible = {name for name, job in jobs.items() if "interruptible" in job}
+
+    assert interruptible == {".dbt-cloud-run-merge-request"}
+
+
+def test_gitlab__only_merge_requests_are_interruptible() -> None:
+    for path in files("gitlab"):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "dbt-cloud" in document:
+            assert document["dbt-cloud"].get("interruptible", False) is ("merge-request" in path.name)
+
+
+def test_archives_and_components__are_those_of_one_tag() -> None:
+    for path in (*(path for name in SCHEMAS for path in files(name)), COMPONENT, ROOT / "docs" / "platforms.md"):
+        text = path.read_text(encoding="utf-8")
+        assert set(re.findall(r"refs/tags/(\w+)", text)) <= {"v1"}
+        assert set(re.findall(r"dbt-cloud-run@(\w+)", text)) <= {"v1"}
+
+
 @pytest.mark.parametrize("path", [param for param in ALL if "with-lint" in str(param.id)])
 def test_example__lints_before_it_runs(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -136,7 +196,8 @@ def test_azure__with_template_gives_parameters_that_the_template_has() -> None:
     template = yaml.safe_load((EXAMPLES / "azure" / "template.yml").read_text(encoding="utf-8"))
     user = yaml.safe_load((EXAMPLES / "azure" / "with-template.yml").read_text(encoding="utf-8"))
     known = {entry["name"]: entry for entry in template["parameters"]}
-    (step,) = user["steps"]
+    (job,) = user["jobs"]
+    (step,) = job["steps"]
 
     assert (ROOT / step["template"].partition("@")[0]).exists()
     assert set(step["parameters"]) <= set(known)
@@ -183,7 +244,11 @@ def test_pipe__its_defaults_are_those_of_the_inputs() -> None:
 def test_pipe__the_example_gives_variables_that_it_knows() -> None:
     user = yaml.safe_load((EXAMPLES / "bitbucket" / "with-pipe.yml").read_text(encoding="utf-8"))
     (step,) = user["pipelines"]["pull-requests"]["**"]
-    (call,) = step["step"]["script"]
+    completed, call = step["step"]["script"]
 
+    # The image of the pipe has no git, and the commit of a pull request is an abbreviated one.
+    assert completed == 'export DBT_GIT_SHA=$(git rev-parse "$BITBUCKET_COMMIT^{commit}")'
+    assert call["variables"]["DBT_GIT_SHA"] == "$DBT_GIT_SHA"
+    assert call["variables"]["DBT_JUNIT_PATH"].startswith("test-results/")
     assert call["pipe"] == f"docker://{PIPE['image']}"
     assert set(call["variables"]) <= {entry["name"] for entry in PIPE["variables"]}

@@ -25,8 +25,20 @@ from tests.support.scripts import GREEN
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = Path(__file__).parent / "guide"
 NAME = f"dbt Cloud / {JOB_NAME}"
+ARCHIVE = "https://github.com/org/dbt-cloud-run-action/archive/refs/tags/v1.tar.gz"
 # What the user keeps in the platform's store of variables.
 SECRETS = {"DBT_API_KEY": CLOUD_TOKEN}
+
+# What installs things or is old: each takes the one call that the blocks make of it, and uvx has a Python of its own.
+COMMANDS = {
+    "pip": '[ "$*" = "install --quiet uv" ]',
+    "python": '[ "$*" = "-m pip install requests" ]',
+    "pipx": '[ "$1 $2 $3 $4" = "run --spec uv uvx" ] && shift 3 && exec "$@"',
+    "uvx": (
+        f'[ "$*" = "--python 3.13 --from {ARCHIVE} dbt-cloud-run" ] && '
+        f'exec "{sys.executable}" "{ROOT / "entrypoint.py"}"'
+    ),
+}
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the guide's scripts are for bash")
 
@@ -36,10 +48,11 @@ class Pipe:
 
     def __init__(self, cloud: Emulator, folder: Path) -> None:
         self.cloud, self.folder = cloud, folder
-        command = folder / "bin" / "dbt-cloud-run"
-        command.parent.mkdir()
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "entrypoint.py"}" "$@"\n')
-        command.chmod(command.stat().st_mode | stat.S_IXUSR)
+        (folder / "bin").mkdir()
+        for name, lines in COMMANDS.items():
+            command = folder / "bin" / name
+            command.write_text(f"#!/bin/sh\n{lines}\n")
+            command.chmod(command.stat().st_mode | stat.S_IXUSR)
         self.work = folder / "work"
         self.work.mkdir()
 
@@ -124,14 +137,15 @@ def test_guide__gitlab(pipe: Pipe, serve: Serve, gitlab_push: dict[str, str]) ->
     assert pipe.body.get("git_branch", "") == gitlab_push.get("CI_COMMIT_BRANCH", "")
 
 
-def azure(pipe: Pipe, environ: Mapping[str, str], more: Mapping[str, str]) -> None:
-    """Run the block for Azure; `more` are what the agent knows besides the environment."""
+def azure(pipe: Pipe, environ: Mapping[str, str], more: Mapping[str, str], *mapped: str) -> None:
+    """Run the block for Azure; `more` are what the agent knows besides the environment, `mapped` more of the step."""
     block = pipe.adjust("azure")
-    (step,) = block["steps"]
+    _, install, step = block["steps"]
     known = {**SECRETS, **more}
+    step["env"] |= {name: f"$({name})" for name in mapped}
     variables = {name: str(value) for name, value in block["variables"].items()}
     variables |= {name: macros(value, known) for name, value in step["env"].items()}
-    # What stays of an unknown macro is a command to bash, which is not found: an empty value.
+    pipe.run(install["script"], environ)
     pipe.run(macros(step["script"], known), {**environ, **variables})
 
 
@@ -153,7 +167,7 @@ def test_guide__azure_pipelines_for_a_github_repository(
     host = serve(GitHub(token="ghp-token", repository="octocat/ci-detector"))
     temp = {"AGENT_TEMPDIRECTORY": str(pipe.work)}
     known = {"GITHUB_TOKEN": "ghp-token", "System.AccessToken": "azure-token"}
-    azure(pipe, {**environ, **temp, "GITHUB_API_URL": host.url}, known)
+    azure(pipe, {**environ, **temp, "GITHUB_API_URL": host.url}, known, "GITHUB_TOKEN")
 
     assert [(one.sha, one.context, one.state) for one in host.statuses] == [
         (sha, NAME, "pending"),
@@ -228,3 +242,23 @@ def test_guide__the_names_of_its_script_are_all_there(block: str) -> None:
 
     assert all(name in text for name in names)
     assert "run_and_monitor" not in text
+
+
+OLD = {
+    "github": 'python-version: "3.9"',
+    "gitlab": "image: python:3.9",
+    "azure": "versionSpec: '3.7'",
+    "bitbucket": "image: python:3.11.1",
+}
+
+
+@pytest.mark.parametrize("block", OLD)
+def test_guide__keeps_its_old_pythons_and_our_page_has_its_line(block: str) -> None:
+    text = (GUIDE / f"{block}.yml").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    lines = {line.strip().removeprefix("- ").removeprefix("run: ") for line in text.splitlines() if ARCHIVE in line}
+
+    assert OLD[block] in text
+    (line,) = lines
+    assert f"\n{line}\n" in page
+    assert ("SYSTEM_ACCESSTOKEN: $(System.AccessToken)\n" in text) is (block == "azure")

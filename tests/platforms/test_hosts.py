@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from dbt_action import ci, hosts
+from dbt_action import ci, elsewhere, hosts, trigger
+from dbt_action.context import CiContext
 from dbt_action.errors import ExitCode
+from dbt_action.hosts.azure_repos import names
 from dbt_action.hosts.bitbucket import key
 from dbt_action.report import CommitState
 from emulator import GitHub, Script
@@ -224,6 +226,133 @@ def test_trouble__a_busy_host_is_asked_again(case: Case) -> None:
     assert case.states()[-1:] == told(case, "success")[-1:]
 
 
+PASSING: list[dict[str, Any]] = [
+    *({"kind": "status", "code": code} for code in (408, 409, 429, 500, 501, 502, 503, 507, 520, 522, 525)),
+    {"kind": "html", "code": 200},
+    {"kind": "html", "code": 502},
+    {"kind": "html", "code": 520, "do": True},
+    {"kind": "reset"},
+    {"kind": "lose"},
+    {"kind": "truncate"},
+]
+LASTING: list[dict[str, Any]] = [
+    *({"kind": "status", "code": code} for code in (400, 401, 403, 404, 422)),
+    {"kind": "status", "code": 302, "headers": {"Location": "https://elsewhere.example/"}},
+    {"kind": "html", "code": 203},
+    {"kind": "status", "code": 203, "body": {}},
+]
+
+
+def called(fault: Mapping[str, Any]) -> str:
+    return "-".join(str(fault[name]) for name in ("kind", "code") if name in fault)
+
+
+def shown(case: Case) -> list[str]:
+    """What people see at the end."""
+    if isinstance(case.host, GitLab):
+        return [case.host.newest(env.HEAD, NAME).status]
+    if isinstance(case.host, Bitbucket):
+        return [status.state for status in case.host.statuses.values()]
+    on_both = (case.host.newest(pull_request=12), case.host.newest(commit=env.HEAD))
+    return [place["dbt Cloud", JOB_NAME].state for place in on_both]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=called)
+def test_trouble__an_unlucky_first_post_does_not_cost_the_end(
+    build: MakeBuild, case: Case, fault: dict[str, Any]
+) -> None:
+    # As many as one post tries.
+    case.host.faults.add(method="POST", path="status", times=3, **fault)
+    step = build().on(case.environ)
+
+    assert step.run() is ExitCode.OK
+    assert shown(case) == told(case, "success")
+    assert step.log.count("could not be posted") <= 1
+
+
+@pytest.mark.parametrize("fault", [*PASSING, *LASTING], ids=called)
+def test_trouble__one_unlucky_last_answer_does_not_leave_it_running(
+    build: MakeBuild, case: Case, fault: dict[str, Any]
+) -> None:
+    posts = len(told(case, "running"))
+    case.host.faults.add(method="POST", path="status", after=posts, times=1, **fault)
+    step = build().on(case.environ)
+
+    assert step.run() is ExitCode.OK
+    assert shown(case) == told(case, "success")
+    assert step.log.count("could not be posted") <= 1
+
+
+@pytest.mark.parametrize("fault", LASTING[-3:], ids=called)
+def test_trouble__a_page_to_sign_in_is_about_the_token(case: Case, fault: dict[str, Any]) -> None:
+    case.host.faults.add(times=None, **fault)
+    warnings: list[str] = []
+
+    assert connected(case.environ, warnings).set_status(CommitState.SUCCESS, "Fine", "") is True
+    assert len(warnings) == 1
+    assert f"`{case.token}` is wrong" in warnings[0]
+
+
+@pytest.mark.parametrize("body", [[], "words", 7], ids=["list", "words", "number"])
+def test_trouble__answers_of_another_shape_are_one_warning(case: Case, body: object) -> None:
+    case.host.faults.add(kind="status", code=200, body=body, times=None)
+    warnings: list[str] = []
+    host = connected(case.environ, warnings)
+    host.set_status(CommitState.SUCCESS, "Fine", "")
+    host.set_status(CommitState.SUCCESS, "Fine", "")
+    host.comment("red", "marker")
+    host.comment("red", "marker")
+
+    # One of statuses and one of comments at the most.
+    assert len(warnings) == len({warning.partition(" could not")[0] for warning in warnings}) <= 2
+
+
+def test_trouble__what_nobody_has_thought_of_is_one_warning(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401
+        raise AttributeError("list has no get, and a secret")
+
+    warnings: list[str] = []
+    host = connected(case.environ, warnings)
+    monkeypatch.setattr("requests.request", stumble)
+
+    assert host.set_status(CommitState.PENDING, "Started", "") is False
+    assert host.set_status(CommitState.SUCCESS, "Fine", "") is False
+    assert len(warnings) == 1
+    assert "(AttributeError)" in warnings[0]
+    monkeypatch.undo()
+    assert host.set_status(CommitState.SUCCESS, "Fine", "https://x.example/1") is True
+    assert shown(case) == told(case, "success")
+
+
+# Which host.
+
+
+def test_known__each_has_its_token_its_field_and_its_class() -> None:
+    assert set(hosts.KNOWN) == set(trigger.PULL_REQUEST_FIELDS) - {"non-native"} == set(hosts.TOKENS)
+    secret = {row.variable for row in elsewhere.INPUTS if row.secret} | {"GITHUB_TOKEN"}
+    assert set(hosts.TOKENS.values()) <= secret
+
+    place = hosts.Place(sha=env.HEAD, name=NAME, warn=lambda _words: None)
+    made = {
+        key: hosts.connect({}, CiContext(platform="x", host=key, repository="a/b"), place, token="t", info=print)
+        for key in hosts.KNOWN
+    }
+    assert {key: type(host).__name__ for key, host in made.items()} == {
+        "github": "GitHub",
+        "gitlab": "GitLab",
+        "azure": "AzureRepos",
+        "bitbucket": "Bitbucket",
+    }
+
+
+@pytest.mark.parametrize("host", ["", "gitea", "Bitbucket"])
+def test_known__an_unknown_host_gets_no_token(host: str) -> None:
+    place = hosts.Place(sha=env.HEAD, name=NAME, warn=lambda _words: None)
+    context = CiContext(platform="x", host=host, repository="a/b")
+
+    assert isinstance(hosts.connect({}, context, place, token="t", info=print), hosts.NoHost)
+
+
 # Comments.
 
 
@@ -299,6 +428,38 @@ def test_comment__trouble_is_one_warning(case: Case) -> None:
     assert "The comment could not be posted" in warnings[0]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "html", "code": 502, "do": True}, {"kind": "lose"}, {"kind": "truncate"}],
+    ids=called,
+)
+def test_comment__whose_answer_is_lost_is_not_written_twice(case: Case, fault: dict[str, Any]) -> None:
+    case.host.faults.add(method="POST", times=1, **fault)
+    warnings: list[str] = []
+    connected(case.environ, warnings).comment("red", "marker")
+
+    assert len(comments(case)) == 1
+    assert warnings == []
+
+
+@pytest.mark.parametrize("code", [409, 429, 502, 503])
+def test_comment__that_was_not_written_is_written(case: Case, code: int) -> None:
+    case.host.faults.add(kind="status", code=code, method="POST", times=1)
+    warnings: list[str] = []
+    connected(case.environ, warnings).comment("red", "marker")
+
+    assert len(comments(case)) == 1
+    assert warnings == []
+
+
+def test_comment__is_asked_for_again_after_an_answer_that_says_nothing(case: Case) -> None:
+    case.host.faults.add(kind="status", code=502, method="POST", times=None)
+    connected(case.environ, []).comment("red", "marker")
+
+    # Not a post without a look before it.
+    assert [asked.method for asked in case.host.requests] == ["GET", "POST", "GET", "POST"]
+
+
 def test_comment__of_a_run(build: MakeBuild, case: Case) -> None:
     assert build(RED).on(case.environ, DBT_COMMENT="on-failure").run() is ExitCode.FAILED
     (comment,) = comments(case)
@@ -340,6 +501,18 @@ def test_gitlab__a_pipeline_that_does_not_fit_is_left_out(build: MakeBuild, serv
     assert step.run() is ExitCode.OK
     assert (host.newest(env.PUSHED, NAME).pipeline, host.newest(env.PUSHED, NAME).status) == (1, "success")
     assert "could not be posted" not in step.log
+
+
+def test_gitlab__outside_of_its_pipeline_the_status_is_on_the_head(build: MakeBuild, serve: Serve) -> None:
+    host = serve(GitLab(pipelines=(Pipeline(78, env.HEAD, "feature/x"),)))
+    step = build().on(env.GITLAB_MERGED_RESULT, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
+
+    assert step.run() is ExitCode.OK
+    assert [(one.pipeline, one.sha, one.ref, one.status) for one in host.statuses] == [
+        (78, env.HEAD, "feature/x", "success")
+    ]
+    # No pipeline was opened for the merge commit, which is on no branch.
+    assert len(host.pipelines) == 1
 
 
 def test_gitlab__a_status_that_is_there_already_is_no_trouble() -> None:
@@ -417,10 +590,38 @@ def test_azure__a_missing_permission_is_told_with_who_needs_it(build: MakeBuild)
 
     assert step.run() is ExitCode.OK
     assert step.log.count("TF401027") == 1
-    # The commit has its status all the same; only the first of the two, since what is refused is not tried again.
-    assert [(status.commit, status.state) for status in case.host.statuses] == [(env.HEAD, "pending")]
+    # The commit has its statuses all the same; the pull request is asked once, since it is refused for good.
+    assert [(one.commit, one.state) for one in case.host.statuses] == [(env.HEAD, "pending"), (env.HEAD, "succeeded")]
+    assert len([asked for asked in case.host.requests if asked.path.endswith("/pullRequests/12/statuses")]) == 1
     assert "Build Service" in step.log
     case.host.stop()
+
+
+def test_azure__a_hiccup_of_the_iterations_is_not_for_ever() -> None:
+    case = azure()
+    case.host.faults.add(kind="reset", path="/iterations", times=3)
+    host = connected(case.environ, [])
+
+    assert host.set_status(CommitState.PENDING, "Started", "") is False
+    assert host.set_status(CommitState.SUCCESS, "Fine", "") is True
+    assert case.host.newest(pull_request=12)["dbt Cloud", JOB_NAME].iteration == 2
+    case.host.stop()
+
+
+@pytest.mark.parametrize(
+    "name,expected",
+    [
+        ("dbt Cloud / Production", ("dbt Cloud", "Production")),
+        ("dbt Cloud / a/b / c", ("dbt Cloud", "a/b / c")),
+        ("dbt", ("dbt Cloud", "dbt")),
+        ("dbt / ", ("dbt Cloud", "dbt")),
+        (" / dbt", ("dbt Cloud", "dbt")),
+        ("/", ("dbt Cloud", "dbt Cloud")),
+        ("", ("dbt Cloud", "dbt Cloud")),
+    ],
+)
+def test_azure__genre_and_name(name: str, expected: tuple[str, str]) -> None:
+    assert names(name) == expected
 
 
 def test_azure__a_comment_is_a_closed_thread() -> None:
