@@ -125,14 +125,16 @@ class Collector:
             have = text.plural(len(names), "artifact")
             self._ci.warning(f"No artifact of the run matches {pattern!r}. It has {have}.")
         folder = Path(config.artifacts_path)
-        sizes = [
-            size
+        sizes = {
+            as_name: size
             for name, as_name, step in self._wanted(names)
             if (size := self._save(name, folder, as_name, step=step)) is not None
-        ]
+        }
         if not sizes:
             return ""
-        self._ci.info(f"Saved {text.plural(len(sizes), 'artifact')} ({text.size(sum(sizes))}) in {folder}")
+        each = ", ".join(f"{as_name} {text.size(size)}" for as_name, size in sizes.items())
+        total = f"{text.plural(len(sizes), 'artifact')} ({text.size(sum(sizes.values()))})"
+        self._ci.info(f"Saved {total} in {folder}: {text.cut(each, 300)}")
         return str(folder)
 
     def _wanted(self, names: Iterable[str]) -> Iterator[tuple[str, str, int | None]]:
