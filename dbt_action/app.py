@@ -47,8 +47,7 @@ def cancel(environ: Mapping[str, str]) -> int:
     try:
         return int(clean_up(environ, out=out, clock=SystemClock(), strict=True))
     except ConfigError as error:
-        problems = "".join(f"\n- {problem}" for problem in error.problems)
-        here.error(f"A dbt Cloud run may still be going.{problems}", title="The inputs cannot be used to cancel it")
+        here.error(f"A dbt Cloud run may still be going.{error.listed}", title="The inputs cannot be used to cancel it")
         return int(ExitCode.CONFIG)
 
 
@@ -74,8 +73,7 @@ def run(
             with interrupts.exposed():
                 return _guarded(environ, here, tell, clock)
         except ConfigError as error:
-            problems = "".join(f"\n- {problem}" for problem in error.problems)
-            here.error(f"Nothing was sent to dbt Cloud.{problems}", title="The inputs cannot be used")
+            here.error(f"Nothing was sent to dbt Cloud.{error.listed}", title="The inputs cannot be used")
             return ExitCode.CONFIG
         except Interrupted:
             here.error("Nothing was sent to dbt Cloud.", title="Interrupted")

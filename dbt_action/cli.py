@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from dbt_action import __version__, app, elsewhere, inputs
+from dbt_action import __version__, app, config
 from dbt_action.kinds import Input, Kind
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, dic
         names = ", ".join(word.partition("=")[0] for word in unknown if word.startswith("-"))
         parser.error(f"unknown: {names}" if names else "only one command, `run` or `cancel`, is possible.")
     overlaid = dict(environ)
-    for row in _rows():
+    for row in config.ROWS:
         value = getattr(given, _attribute(row))
         if value is None:
             continue
@@ -85,10 +85,6 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, dic
             overlaid.pop(name, None)
         overlaid[row.variable] = value
     return given.command, overlaid
-
-
-def _rows() -> tuple[Input, ...]:
-    return (*inputs.INPUTS, *elsewhere.INPUTS)
 
 
 def _attribute(row: Input) -> str:
@@ -122,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _grouped() -> list[tuple[str, list[Input]]]:
-    rows = {row.name: row for row in _rows()}
+    rows = {row.name: row for row in config.ROWS}
     groups = [(title, [rows.pop(name) for name in names if name in rows]) for title, names in _GROUPS]
     overrides = [rows.pop(name) for name in list(rows) if name.endswith(_OVERRIDES)]
     groups.insert(2, ("otherwise than the job", overrides))

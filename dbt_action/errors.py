@@ -46,6 +46,11 @@ class ConfigError(ActionError):
         super().__init__("\n".join(problems))
         self.problems = problems
 
+    @property
+    def listed(self) -> str:
+        """Each problem on a line of its own, to follow a sentence."""
+        return "".join(f"\n- {problem}" for problem in self.problems)
+
 
 class CloudError(ActionError):
     """A call to dbt Cloud without a usable answer.

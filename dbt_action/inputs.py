@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dbt_action.kinds import Input, Kind
 
-__all__ = ["GUIDE_BRANCH", "GUIDE_JOB_ID", "INPUTS", "Input", "Kind"]
+__all__ = ["GUIDE_JOB_ID", "INPUTS", "Input", "Kind"]
 
-# The names by which a pipeline of dbt's own guide is recognised: only its script reads them.
+# The name by which a pipeline of dbt's own guide is recognised: only its script reads it.
 GUIDE_JOB_ID = "DBT_PR_JOB_ID"
-GUIDE_BRANCH = "DBT_JOB_BRANCH"
 
 INPUTS: tuple[Input, ...] = (
     Input(
@@ -71,7 +70,7 @@ INPUTS: tuple[Input, ...] = (
         kind=Kind.BRANCH,
         help="Branch or tag to run; wins over `run-on`.",
         aliases=("git_branch",),
-        environment=(GUIDE_BRANCH,),
+        environment=("DBT_JOB_BRANCH",),
     ),
     Input(
         name="git-sha",

@@ -46,9 +46,9 @@ _VERDICTS = {
     "reused": Verdict.SKIPPED,
 }
 # For people the good news comes first; what is most of it frames the rest.
-_IN_WORDS = (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.SKIPPED, Verdict.OTHER)
+ORDER = (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.SKIPPED, Verdict.OTHER)
 # Each has an output of its own.
-COUNTED = (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.SKIPPED)
+COUNTED = ORDER[:-1]
 # Of these the compiled SQL is worth the memory.
 _WITH_SQL = frozenset({Verdict.FAILED, Verdict.WARNED})
 
@@ -108,7 +108,7 @@ class Results:
     def in_words(self) -> str:
         """`24 passed, 1 failed`; "" when nothing is known."""
         counts = self.counts
-        return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in _IN_WORDS if counts[verdict])
+        return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in ORDER if counts[verdict])
 
 
 NO_RESULTS = Results()

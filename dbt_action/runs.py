@@ -35,12 +35,15 @@ _IN_WORDS: dict[int, str] = {status: status.name.capitalize() for status in RunS
 _COMMAND = re.compile("`([^`]+)`")
 
 
-_PULL_REQUESTS = (
-    "github_pull_request_id",
-    "gitlab_merge_request_id",
-    "azure_pull_request_id",
-    "non_native_pull_request_id",
-)
+# The field for a pull request's number, by the host of the repository (documented: OpenAPI, CI jobs page).
+# Bitbucket has no native connection; a connection by deploy key has to be told with `pull-request-field`.
+PULL_REQUEST_FIELDS = {
+    "github": "github_pull_request_id",
+    "gitlab": "gitlab_merge_request_id",
+    "azure": "azure_pull_request_id",
+    "bitbucket": "non_native_pull_request_id",
+    "non-native": "non_native_pull_request_id",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +232,9 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 def _pull_request(trigger: Mapping[str, Any]) -> int | None:
     """One field for each way in which dbt Cloud is connected to a repository."""
-    return next((number for name in _PULL_REQUESTS if (number := _number(trigger, name)) is not None), None)
+    return next(
+        (number for name in PULL_REQUEST_FIELDS.values() if (number := _number(trigger, name)) is not None), None
+    )
 
 
 def _number(fields: Mapping[str, Any], name: str) -> int | None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from dbt_action import notes, text, timeline
 from dbt_action.report import ICONS, Facts, Subject, reasons
-from dbt_action.results import Node, Verdict
+from dbt_action.results import ORDER, Node, Verdict
 from dbt_action.runs import RunStep
 
 MAX_FAILED = 20
@@ -19,7 +19,6 @@ MAX_SLOWEST = 10
 MAX_STEPS = 30
 MAX_MESSAGE = 2_000
 MAX_SQL = 8_000
-_COLUMNS = (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.SKIPPED, Verdict.OTHER)
 
 
 def page(facts: Facts, subject: Subject, *, with_sql: bool) -> str:
@@ -75,7 +74,7 @@ def _duration(facts: Facts) -> str:
 def _counts(facts: Facts) -> str:
     kinds = list(dict.fromkeys(node.kind for node in facts.results.nodes))
     counts = Counter((node.kind, node.verdict) for node in facts.results.nodes)
-    columns = [verdict for verdict in _COLUMNS if any(counts[kind, verdict] for kind in kinds)]
+    columns = [verdict for verdict in ORDER if any(counts[kind, verdict] for kind in kinds)]
     head = f"| | {' | '.join(verdict.value for verdict in columns)} |"
     rows = [
         f"| {text.markdown(kind)} | {' | '.join(str(counts[kind, verdict] or '') for verdict in columns)} |"

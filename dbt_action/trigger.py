@@ -12,17 +12,8 @@ from dbt_action.config import Config, Overrides
 from dbt_action.context import CiContext
 from dbt_action.errors import ConfigError
 from dbt_action.marker import Marker
+from dbt_action.runs import PULL_REQUEST_FIELDS
 from dbt_action.text import cut, one_line, redact
-
-# The field for a pull request's number, by the host of the repository (documented: OpenAPI, CI jobs page).
-# Bitbucket has no native connection; a connection by deploy key has to be told with `pull-request-field`.
-PULL_REQUEST_FIELDS = {
-    "github": "github_pull_request_id",
-    "gitlab": "gitlab_merge_request_id",
-    "azure": "azure_pull_request_id",
-    "bitbucket": "non_native_pull_request_id",
-    "non-native": "non_native_pull_request_id",
-}
 
 # Longest `cause` that is known to be kept (reported: the limit of Airflow's dbt provider).
 MAX_CAUSE = 255

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dbt_action import ci, elsewhere, hosts, trigger
+from dbt_action import ci, elsewhere, hosts, runs
 from dbt_action.context import CiContext
 from dbt_action.errors import ExitCode
 from dbt_action.hosts.azure_repos import names
@@ -328,7 +328,7 @@ def test_trouble__what_nobody_has_thought_of_is_one_warning(case: Case, monkeypa
 
 
 def test_known__each_has_its_token_its_field_and_its_class() -> None:
-    assert set(hosts.KNOWN) == set(trigger.PULL_REQUEST_FIELDS) - {"non-native"} == set(hosts.TOKENS)
+    assert set(hosts.KNOWN) == set(runs.PULL_REQUEST_FIELDS) - {"non-native"} == set(hosts.TOKENS)
     secret = {row.variable for row in elsewhere.INPUTS if row.secret} | {"GITHUB_TOKEN"}
     assert set(hosts.TOKENS.values()) <= secret
 
