@@ -14,13 +14,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TextIO
 
-from dbt_action import __version__, aftercare, ci, config, marker, trigger
+from dbt_action import __version__, aftercare, ci, config, hosts, inputs, marker, trigger
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.errors import ConfigError, ExitCode
 from dbt_action.interrupts import Interrupted, Interrupts
 from dbt_action.publish import Publisher
 from dbt_action.session import TIMEOUTS, Timeouts
 from dbt_action.story import Story
+
+# Everything that can be given, wherever this runs.
+ROWS = (*inputs.INPUTS, *ci.INPUTS, *hosts.INPUTS)
 
 TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
@@ -108,16 +111,18 @@ def clean_up(
 
 def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher], ExitCode], clock: Clock) -> ExitCode:
     """Mask, read, and call `body`; whatever is not expected becomes a report that can be pasted."""
-    secret = config.secrets(environ)
+    secret = config.secrets(environ, ROWS)
     here.mask(secret)
     try:
         context = here.context()
         settings = config.read(
             environ,
+            ROWS,
             ci_job=context.job,
             secrets_withheld=context.secrets_withheld,
             secrets_hint=context.secrets_hint,
         )
+        context = trigger.told(settings, context)
         request = trigger.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)
         return body(Publisher(environ, here, context, settings, request, clock=clock))
     except ConfigError:

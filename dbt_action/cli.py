@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from dbt_action import __version__, app, config
+from dbt_action import __version__, app
 from dbt_action.kinds import Input, Kind
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ exit codes:
 example:
   DBT_TOKEN=... dbt-cloud-run --job-url https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3 --run-on job"""
 
+_HOST_TOKENS = tuple(row.name for row in app.ROWS if row.kind is Kind.TOKEN and row.name != "dbt-token")
 # What belongs together in the help; whatever is in no group comes last.
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the job", ("job-url", "dbt-url", "dbt-token", "account-id", "job-id", "project-id", "cause")),
@@ -42,15 +43,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("waiting", ("wait", "poll-interval", "timeout-minutes", "on-cancel", "on-timeout", "fail-on-error")),
     ("again", ("on-rerun", "retry-failed", "supersede", "instance")),
     ("this place", ("ci", "state-file", "output-file", "summary-file")),
-    (
-        "the commit",
-        (
-            "commit-status",
-            "status-context",
-            "comment",
-            *(f"{host}-token" for host in ("github", "gitlab", "azure", "bitbucket")),
-        ),
-    ),
+    ("the commit", ("commit-status", "status-context", "comment", "code-host", "repository", *_HOST_TOKENS)),
 )
 _OVERRIDES = "-override"
 
@@ -76,7 +69,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, dic
         names = ", ".join(word.partition("=")[0] for word in unknown if word.startswith("-"))
         parser.error(f"unknown: {names}" if names else "only one command, `run` or `cancel`, is possible.")
     overlaid = dict(environ)
-    for row in config.ROWS:
+    for row in app.ROWS:
         value = getattr(given, _attribute(row))
         if value is None:
             continue
@@ -118,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _grouped() -> list[tuple[str, list[Input]]]:
-    rows = {row.name: row for row in config.ROWS}
+    rows = {row.name: row for row in app.ROWS}
     groups = [(title, [rows.pop(name) for name in names if name in rows]) for title, names in _GROUPS]
     overrides = [rows.pop(name) for name in list(rows) if name.endswith(_OVERRIDES)]
     groups.insert(2, ("otherwise than the job", overrides))

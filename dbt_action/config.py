@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dbt_action import elsewhere, errors, inputs, parsers, text
+from dbt_action import errors, inputs, parsers, text
 
-# Everything that can be given, wherever this runs.
-ROWS = (*inputs.INPUTS, *elsewhere.INPUTS)
+Rows = Sequence[inputs.Input]
 
 # dbt Cloud's own integration posts its status under this name.
 NATIVE_CONTEXT = "dbt cloud"
@@ -56,10 +55,11 @@ class Config:
     on_cancel: str = "cancel"
     on_timeout: str = "cancel"
     fail_on_error: bool = True
-    github_token: str = field(default="", repr=False)
-    gitlab_token: str = field(default="", repr=False)
-    azure_token: str = field(default="", repr=False)
-    bitbucket_token: str = field(default="", repr=False)
+    # "" is what the build's own variables say.
+    code_host: str = ""
+    repository: str = ""
+    # Of the hosts, by the name of the input; "" is not given.
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     commit_status: bool = True
     status_context: str = ""
     artifacts: tuple[str, ...] = ()
@@ -79,34 +79,31 @@ class Config:
     supersede: bool = False
     instance: str = ""
 
-    def host_token(self, host: str) -> str:
-        """The token for a host of code, by its key."""
-        tokens = {
-            "github": self.github_token,
-            "gitlab": self.gitlab_token,
-            "azure": self.azure_token,
-            "bitbucket": self.bitbucket_token,
-        }
-        return tokens.get(host, "")
 
-
-def secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
+def secrets(environ: Mapping[str, str], rows: Rows) -> tuple[str, ...]:
     """Every secret value in `environ`, under whatever name; to be masked before anything is printed."""
-    names = (name for row in ROWS if row.secret for name in row.lookups())
+    names = (name for row in rows if row.secret for name in row.lookups())
     values = [value for name in names if (value := environ.get(name, "").strip()) and not _MACRO.fullmatch(value)]
     # `user:secret` is for basic authentication; the secret is one on its own too.
     parts = [secret for value in values if (secret := value.partition(":")[2])]
     return tuple(dict.fromkeys([*values, *parts]))
 
 
-def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str = "", secrets_hint: str = "") -> Config:
-    """The configuration in `environ`.
+def read(
+    environ: Mapping[str, str],
+    rows: Rows = inputs.INPUTS,
+    *,
+    ci_job: str = "",
+    secrets_withheld: str = "",
+    secrets_hint: str = "",
+) -> Config:
+    """The configuration in `environ`, as far as `rows` know it.
 
     `ci_job` is the name of the CI's job, which a status must not share; `secrets_withheld` explains a
     missing token, `secrets_hint` how the CI is given one. Raises ConfigError with all problems.
     """
-    reader = _Reader(environ)
-    given = {row.name: reader.value(row) for row in ROWS}
+    reader = _Reader(environ, rows)
+    given = {row.name: reader.value(row) for row in rows}
     _apply_job_url(reader, given)
     _check_required(reader, given, _missing_token(secrets_withheld, secrets_hint))
     if given["branch"] and given["git-sha"]:
@@ -146,10 +143,9 @@ def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str 
         on_cancel=given["on-cancel"],
         on_timeout=given["on-timeout"],
         fail_on_error=given["fail-on-error"],
-        github_token=given["github-token"] or "",
-        gitlab_token=given["gitlab-token"] or "",
-        azure_token=given["azure-token"] or "",
-        bitbucket_token=given["bitbucket-token"] or "",
+        code_host=given.get("code-host") or "",
+        repository=given.get("repository") or "",
+        tokens={row.name: given[row.name] or "" for row in rows if row.secret and row.name != "dbt-token"},
         commit_status=given["commit-status"],
         status_context=given["status-context"] or "",
         artifacts=tuple(dict.fromkeys(patterns)),
@@ -177,10 +173,10 @@ def read(environ: Mapping[str, str], *, ci_job: str = "", secrets_withheld: str 
 class _Reader:
     """Looks inputs up, parses them, and collects what is wrong."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], rows: Rows) -> None:
         self.problems: list[str] = []
         self._found: dict[str, tuple[str, str]] = {}
-        for row in ROWS:
+        for row in rows:
             for variable in row.lookups():
                 value = environ.get(variable, "").strip()
                 if value and not _MACRO.fullmatch(value):

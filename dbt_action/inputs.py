@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dbt_action.kinds import Input, Kind
 
-__all__ = ["GUIDE_JOB_ID", "INPUTS", "Input", "Kind"]
+__all__ = ["GITHUB_TOKEN", "GUIDE_JOB_ID", "INPUTS", "Input", "Kind"]
 
 # The name by which a pipeline of dbt's own guide is recognised: only its script reads it.
 GUIDE_JOB_ID = "DBT_PR_JOB_ID"
+
+# For the host of that name; the others' are with their hosts, since the action has no use for them.
+GITHUB_TOKEN = Input(
+    name="github-token",
+    kind=Kind.TOKEN,
+    help="Token for the commit status; the job needs `permissions: statuses: write`.",
+    default="${{ github.token }}",
+    secret=True,
+    known_as="GITHUB_TOKEN",
+)
 
 INPUTS: tuple[Input, ...] = (
     Input(
@@ -176,14 +186,7 @@ INPUTS: tuple[Input, ...] = (
         default="true",
         aliases=("failure_on_error",),
     ),
-    Input(
-        name="github-token",
-        kind=Kind.TOKEN,
-        help="Token for the commit status; the job needs `permissions: statuses: write`.",
-        default="${{ github.token }}",
-        secret=True,
-        known_as="GITHUB_TOKEN",
-    ),
+    GITHUB_TOKEN,
     Input(name="commit-status", kind=Kind.BOOLEAN, help="Post a commit status that links to the run.", default="true"),
     Input(
         name="status-context",

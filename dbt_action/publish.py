@@ -225,6 +225,6 @@ class Publisher:
                 waits=self.config.wait,
                 clock=self._clock,
             ),
-            token=self.config.host_token(self.context.host),
+            tokens=self.config.tokens,
             info=self.ci.info,
         )

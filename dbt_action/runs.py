@@ -35,14 +35,14 @@ _IN_WORDS: dict[int, str] = {status: status.name.capitalize() for status in RunS
 _COMMAND = re.compile("`([^`]+)`")
 
 
-# The field for a pull request's number, by the host of the repository (documented: OpenAPI, CI jobs page).
-# Bitbucket has no native connection; a connection by deploy key has to be told with `pull-request-field`.
+NON_NATIVE = "non-native"
+# The field for a pull request's number, by the host of the repository (documented: OpenAPI, CI jobs page). Other hosts
+# have no native connection; a connection by deploy key has to be told with `pull-request-field`.
 PULL_REQUEST_FIELDS = {
     "github": "github_pull_request_id",
     "gitlab": "gitlab_merge_request_id",
     "azure": "azure_pull_request_id",
-    "bitbucket": "non_native_pull_request_id",
-    "non-native": "non_native_pull_request_id",
+    NON_NATIVE: "non_native_pull_request_id",
 }
 
 

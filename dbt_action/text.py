@@ -73,6 +73,13 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
+def cut_bytes(text: str, size: int) -> str:
+    """At most `size` bytes of UTF-8, with an ellipsis where something is missing."""
+    raw = text.encode("utf-8", "replace")
+    ellipsis = "…"
+    return text if len(raw) <= size else raw[: size - len(ellipsis.encode())].decode("utf-8", "ignore") + ellipsis
+
+
 def markdown(text: str) -> str:
     """`text` as one line of Markdown that shows itself: no markup, no HTML, no mentions."""
     return _escaped(one_line(text))

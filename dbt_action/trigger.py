@@ -9,10 +9,10 @@ from typing import Any
 
 from dbt_action import marker
 from dbt_action.config import Config, Overrides
-from dbt_action.context import CiContext
+from dbt_action.context import CiContext, PullRequest
 from dbt_action.errors import ConfigError
 from dbt_action.marker import Marker
-from dbt_action.runs import PULL_REQUEST_FIELDS
+from dbt_action.runs import NON_NATIVE, PULL_REQUEST_FIELDS
 from dbt_action.text import cut, one_line, redact
 
 # Longest `cause` that is known to be kept (reported: the limit of Airflow's dbt provider).
@@ -68,7 +68,7 @@ def request(config: Config, context: CiContext, *, nonce: str, secrets: Iterable
         git_sha=git_sha,
         git_branch=git_branch,
         pull_request=pull_request or None,
-        pull_request_field=PULL_REQUEST_FIELDS[config.pull_request_field or context.host or "github"],
+        pull_request_field=_field(config, context),
         overrides=_overrides(config, context),
     )
 
@@ -78,9 +78,23 @@ def status_sha(config: Config, context: CiContext) -> str:
 
     In pull requests always the head: a status on the test merge commit changes what GitHub evaluates.
     """
-    if context.pull_request and context.sha:
+    if context.pull_request and context.pull_request.head_sha:
         return context.sha
     return config.git_sha or context.sha
+
+
+def told(config: Config, context: CiContext) -> CiContext:
+    """`context` with what the user says by hand about where the code lives and about the pull request."""
+    pull_request = context.pull_request
+    if config.pull_request and not pull_request:
+        # Its commit is known as little as anything else of it.
+        pull_request = PullRequest(number=config.pull_request)
+    context = replace(context, pull_request=pull_request)
+    host, repository = config.code_host or context.host, config.repository or context.repository
+    if (host, repository) == (context.host, context.repository):
+        return context
+    # The pages are those of another repository, and whether this one is public is not known.
+    return replace(context, host=host, repository=repository, commit_url="", file_url="", public=True)
 
 
 def _version(config: Config, context: CiContext) -> tuple[str, str]:
@@ -105,6 +119,11 @@ def _pull_request(config: Config, context: CiContext) -> int:
     if config.pull_request is not None:
         return config.pull_request
     return context.pull_request.number if context.pull_request else 0
+
+
+def _field(config: Config, context: CiContext) -> str:
+    connection = config.pull_request_field or context.host or "github"
+    return PULL_REQUEST_FIELDS.get(connection, PULL_REQUEST_FIELDS[NON_NATIVE])
 
 
 def _overrides(config: Config, context: CiContext) -> Overrides:

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TextIO
 
-from dbt_action import elsewhere
-from dbt_action.ci.azure_pipelines import AzurePipelines
-from dbt_action.ci.bitbucket_pipelines import BitbucketPipelines
-from dbt_action.ci.github_actions import GitHubActions
-from dbt_action.ci.gitlab_ci import GitLabCi
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
+from dbt_action.kinds import Input, Kind
 
 Ci = Terminal
 
-# The first that recognises its environment; the terminal recognises everything. GitLab comes last of the others:
-# tools that imitate its variables are the most frequent.
-KNOWN: tuple[type[Ci], ...] = (GitHubActions, AzurePipelines, BitbucketPipelines, GitLabCi, Terminal)
+AUTO = "auto"
+
+
+def _modules() -> list[ModuleType]:
+    return [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+
+
+# A module of this package that names its class `CI` is one. The first that recognises its environment is taken; the
+# terminal comes last and recognises everything.
+KNOWN: tuple[type[Ci], ...] = tuple(
+    sorted((module.CI for module in _modules() if hasattr(module, "CI")), key=lambda kind: (kind.turn, kind.key))
+)
+
+_CHOICE = Input(
+    name="ci",
+    kind=Kind.CHOICE,
+    help="Where this runs; `none` is a terminal. To be given only when the detection is wrong.",
+    default=AUTO,
+    choices=(AUTO, *(kind.key for kind in KNOWN)),
+)
+# The rows of the table of inputs that are about where we run; a module may have some of its own.
+INPUTS: tuple[Input, ...] = (_CHOICE, *(row for module in _modules() for row in getattr(module, "INPUTS", ())))
 
 
 def detect(environ: Mapping[str, str], stream: TextIO) -> Ci:
     """The CI that `environ` belongs to, speaking to `stream`; an explicit choice beats detection."""
-    chosen = environ.get(elsewhere.CI, "").strip().casefold()
+    chosen = environ.get(_CHOICE.variable, "").strip().casefold()
     # A choice that does not exist is told by `config`, together with the other problems.
     kind = next((kind for kind in KNOWN if kind.key == chosen), None)
     if kind is None:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from dbt_action import elsewhere, state, text
+from dbt_action import text
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
 from dbt_action.context import CiContext, PullRequest
-from dbt_action.state import State
 
 # An issue on the build's page is for people; the log has the rest.
 MAX_ISSUE = 4096
@@ -36,21 +35,25 @@ class AzurePipelines(Terminal):
 
     key = "azure"
     name = "Azure Pipelines"
+    turn = 1
 
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:
-        """Output variables are set as they change."""
+        """Output variables are set as they change. State and summary are among the agent's temporary files.
+
+        The agent empties that folder before every job, and steps of one job share it; so it suits a step with
+        `condition: canceled()`.
+        """
         super().__init__(environ, log)
         self._told: dict[str, str] = {}
+        folder = Path(environ.get("AGENT_TEMPDIRECTORY") or ".")
+        step = re.sub(r"\W+", "-", environ.get("SYSTEM_TASKINSTANCEID", "")) or "step"
+        self.state_file = str(folder / "dbt-cloud-run.json")
+        self.summary_file = str(folder / f"dbt-cloud-run-{step}.md")
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
         """The agent sets it for every step."""
         return environ.get("TF_BUILD", "").casefold() == "true"
-
-    @property
-    def _folder(self) -> Path:
-        """The agent empties it before every job; steps of one job share it."""
-        return Path(self.environ.get("AGENT_TEMPDIRECTORY") or ".")
 
     def context(self) -> CiContext:
         """The build as its variables tell it."""
@@ -90,27 +93,9 @@ class AzurePipelines(Terminal):
                 self._told[name] = value
                 self.log.command(f"##vso[task.setvariable variable={name};isOutput=true]{_data(value)}")
 
-    def save(self, kept: State) -> None:
-        """Among the agent's temporary files, unless the user has chosen another place."""
-        self._write(self._state_path, kept.to_json() + "\n")
-
-    def saved(self) -> State | None:
-        """For a step with `condition: canceled()`."""
-        try:
-            return state.from_json(self._state_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-
-    @property
-    def _state_path(self) -> Path:
-        return self._path(elsewhere.STATE_FILE, "") or self._folder / "dbt-cloud-run.json"
-
-    def summary(self, markdown: str) -> None:
+    def _show_summary(self, path: Path) -> None:
         """A section on the build's page; the agent reads the file, so its path is that of the agent's machine."""
-        step = re.sub(r"\W+", "-", self.environ.get("SYSTEM_TASKINSTANCEID", "")) or "step"
-        path = self._path(elsewhere.SUMMARY_FILE, "") or self._folder / f"dbt-cloud-run-{step}.md"
-        if self._write(path, text.redact(markdown, self.log.secrets)):
-            self.log.command(f"##vso[task.uploadsummary]{_data(str(path.resolve()))}")
+        self.log.command(f"##vso[task.uploadsummary]{_data(str(path.resolve()))}")
 
 
 def read_context(environ: Mapping[str, str]) -> CiContext:
@@ -201,3 +186,6 @@ def _data(value: str) -> str:
 
 def _property(value: str) -> str:
     return _data(value).replace("]", "%5D").replace(";", "%3B")
+
+
+CI = AzurePipelines

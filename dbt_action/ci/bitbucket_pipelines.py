@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from dbt_action import elsewhere, parsers
+from dbt_action import parsers
 from dbt_action.ci.terminal import Terminal, variable
 from dbt_action.context import CiContext, PullRequest
+from dbt_action.kinds import Input, Kind
 
 _SECRETS_HINT = (
     "Store it as a secured repository variable `DBT_TOKEN` (Repository settings → Pipelines → Repository variables); "
@@ -23,12 +24,21 @@ _ABBREVIATED = re.compile("[0-9a-f]{7,39}")
 # Of one git command, in seconds.
 _GIT_PATIENCE = 5
 
+OUTPUT_VARIABLES = Input(
+    name="output-variables",
+    kind=Kind.PATTERNS,
+    help="On Bitbucket: the outputs that the step declares under `output-variables:`, comma-separated; one that "
+    "is not declared would fail the step.",
+)
+INPUTS = (OUTPUT_VARIABLES,)
+
 
 class BitbucketPipelines(Terminal):
     """A step of a pipeline, or a pipe in it."""
 
     key = "bitbucket"
     name = "Bitbucket Pipelines"
+    turn = 1
     state_file = ".dbt-cloud-run.json"
     summary_file = "dbt-summary.md"
 
@@ -50,7 +60,7 @@ class BitbucketPipelines(Terminal):
         """
         super().output(values)
         path = self.environ.get("BITBUCKET_PIPELINES_VARIABLES_PATH")
-        declared = parsers.patterns(self.environ.get(elsewhere.OUTPUT_VARIABLES, ""))
+        declared = parsers.patterns(self.environ.get(OUTPUT_VARIABLES.variable, ""))
         told = {variable(name): self._value(value) for name, value in values.items()}
         lines = [f"{name}={value}\n" for name, value in told.items() if name in declared]
         if not path or not lines:
@@ -121,3 +131,6 @@ def _expand(commit: str, folder: str) -> str:
         if re.fullmatch("[0-9a-f]{40}", full) and full.startswith(commit):
             return full
     return commit
+
+
+CI = BitbucketPipelines

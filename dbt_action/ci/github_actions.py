@@ -49,6 +49,8 @@ class GitHubActions(Terminal):
 
     key = "github"
     name = "GitHub Actions"
+    # Before the others: its runners are also used inside of them.
+    turn = 0
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -245,3 +247,6 @@ def _assignment(name: str, value: str) -> str:
     """`name` and `value` behind a delimiter that nobody can guess."""
     delimiter = f"ghadelimiter_{random_bytes.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+CI = GitHubActions

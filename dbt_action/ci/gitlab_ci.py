@@ -34,6 +34,8 @@ class GitLabCi(Terminal):
 
     key = "gitlab"
     name = "GitLab CI"
+    # After the others: no variables are imitated as often as these.
+    turn = 2
     # Relative to the working directory: CI_PROJECT_DIR is not where gitlab-ci-local's shell runs.
     state_file = ".dbt-cloud-run.json"
     output_file = "dbt.env"
@@ -165,3 +167,6 @@ _SOURCE_AND_TARGET = {
 def _now() -> int:
     """GitLab shows how long a section took."""
     return int(datetime.now(timezone.utc).timestamp())
+
+
+CI = GitLabCi

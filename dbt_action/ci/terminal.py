@@ -6,13 +6,34 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from dbt_action import elsewhere, state, text
+from dbt_action import state, text
 from dbt_action.ci.log import Log
 from dbt_action.context import CiContext
+from dbt_action.kinds import Input, Kind
 from dbt_action.state import State
 
-# GitLab's limit for a value is that of the whole file, 5 KB; no output of ours is longer than this.
-MAX_OUTPUT = 400
+# Bytes of a value: GitLab takes no dotenv file of more than 5 KB, in which all of ours have to fit.
+MAX_OUTPUT = 255
+
+STATE_FILE = Input(
+    name="state-file",
+    kind=Kind.PATH,
+    help="File that `dbt-cloud-run cancel` finds the run by.",
+    default="(a file of the job on GitLab, Azure and Bitbucket, none in a terminal)",
+)
+OUTPUT_FILE = Input(
+    name="output-file",
+    kind=Kind.PATH,
+    help="File for the outputs, as lines `DBT_RUN_ID=…` (dotenv).",
+    default="(`dbt.env` on GitLab, none elsewhere)",
+)
+SUMMARY_FILE = Input(
+    name="summary-file",
+    kind=Kind.PATH,
+    help="File for the summary, in Markdown.",
+    default="(`dbt-summary.md` on GitLab and Bitbucket, a page of the build on Azure, none in a terminal)",
+)
+INPUTS = (STATE_FILE, OUTPUT_FILE, SUMMARY_FILE)
 
 
 class Terminal:
@@ -21,6 +42,8 @@ class Terminal:
     # The value of `--ci`.
     key = "none"
     name = "a terminal"
+    # CIs with a lower one are asked first whether they recognise the environment.
+    turn = 9
     # Files in the working directory, "" for none. The user's own choice comes first.
     state_file = ""
     output_file = ""
@@ -93,24 +116,24 @@ class Terminal:
 
     def output(self, values: Mapping[str, str]) -> None:
         """Hand values to later steps: a dotenv file that holds the newest value of each."""
-        path = self._path(elsewhere.OUTPUT_FILE, self.output_file)
+        path = self._path(OUTPUT_FILE, self.output_file)
         self._outputs |= {variable(name): self._value(value) for name, value in values.items()}
         if path:
             self._write(path, "".join(f"{name}={value}\n" for name, value in self._outputs.items()))
 
     def _value(self, value: str) -> str:
         """One line without quotes: a dotenv file knows neither line ends nor escapes."""
-        return text.cut(text.one_line(self.log.safe(value)), MAX_OUTPUT)
+        return text.cut_bytes(text.one_line(self.log.safe(value)), MAX_OUTPUT)
 
     def save(self, kept: State) -> None:
         """Keep this for `dbt-cloud-run cancel`, which runs in another process."""
-        path = self._path(elsewhere.STATE_FILE, self.state_file)
+        path = self._path(STATE_FILE, self.state_file)
         if path:
             self._write(path, kept.to_json() + "\n")
 
     def saved(self) -> State | None:
         """The state that the process before this one has kept."""
-        path = self._path(elsewhere.STATE_FILE, self.state_file)
+        path = self._path(STATE_FILE, self.state_file)
         try:
             return state.from_json(path.read_text(encoding="utf-8")) if path else None
         except (OSError, ValueError):
@@ -118,13 +141,16 @@ class Terminal:
 
     def summary(self, markdown: str) -> None:
         """Keep a page of Markdown."""
-        path = self._path(elsewhere.SUMMARY_FILE, self.summary_file)
-        if path:
-            self._write(path, text.redact(markdown, self.log.secrets))
+        path = self._path(SUMMARY_FILE, self.summary_file)
+        if path and self._write(path, text.redact(markdown, self.log.secrets)):
+            self._show_summary(path)
 
-    def _path(self, name: str, default: str) -> Path | None:
-        """The file of variable `name`. Azure leaves `$(Name)` in place when there is no such variable."""
-        chosen = self.environ.get(name, "").strip()
+    def _show_summary(self, path: Path) -> None:
+        """Only some CIs have a place for it."""
+
+    def _path(self, row: Input, default: str) -> Path | None:
+        """The file of an input. Azure leaves `$(Name)` in place when there is no such variable."""
+        chosen = self.environ.get(row.variable, "").strip()
         chosen = default if chosen.startswith("$(") else chosen or default
         return Path(chosen) if chosen else None
 
@@ -159,3 +185,6 @@ def variable(output: str) -> str:
     Never the name of an input: a dotenv file of one job becomes the environment of the next.
     """
     return "DBT_RUN_" + output.upper().replace("-", "_").removeprefix("RUN_")
+
+
+CI = Terminal

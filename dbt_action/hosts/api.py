@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import requests
+import urllib3
 
 from dbt_action import __version__, text
 from dbt_action.clock import Clock
@@ -19,20 +21,20 @@ _PASSING = _REFUSED_FOR_NOW | {408}
 _TRIES = 3
 _PAUSE = 0.5
 _SIGN_IN, _REDIRECT, _FAILED, _BROKEN = 203, 300, 400, 500
+# No page of comments is larger.
+_MAX_BYTES = 64 * 1024 * 1024
+_CHUNK = 256 * 1024
 
 
 class HostError(Exception):
     """No usable answer: `status` 0 is no answer at all; `passing` says whether another try may help."""
 
     def __init__(self, status: int, message: str, *, passing: bool, slow: bool = False) -> None:
-        """`message` is the host's own, on one line; `slow`: waiting for it has taken all the time there is."""
+        """`message` is the host's own, on one line; `slow`: there is no time left for another try, or will not be."""
         super().__init__(message)
         self.status, self.message, self.passing, self.slow = status, message, passing, slow
-
-    @property
-    def ambiguous(self) -> bool:
-        """Perhaps what was asked for has been done, and only its answer is lost."""
-        return self.passing and self.status not in _REFUSED_FOR_NOW
+        # Perhaps what was asked for has been done, now or by an earlier try, and only the answer is lost.
+        self.ambiguous = passing and status not in _REFUSED_FOR_NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +53,12 @@ class Answer:
 
 
 class Api:
-    """The API of one host with one token."""
+    """The API of one host with one token: how often it is asked. `Http` asks; PyGithub has a class of its own."""
 
-    def __init__(
-        self,
-        root: str,
-        headers: Mapping[str, str],
-        *,
-        timeout: float,
-        clock: Clock,
-        basic: tuple[str, str] | None = None,
-    ) -> None:
-        """`timeout` is in seconds, for connecting and again for each wait for the server."""
+    def __init__(self, root: str, *, timeout: float, clock: Clock) -> None:
+        """`root` is the address of the API. `timeout` is in seconds, for connecting and again for an answer."""
         self.root = root.rstrip("/")
-        self._headers = {"User-Agent": f"dbt-cloud-run-action/{__version__}", "Accept": "application/json", **headers}
-        self._auth = _Authorization(self._headers, basic)
-        self._timeout, self._clock = timeout, clock
+        self.timeout, self.clock = timeout, clock
 
     def get(self, url: str, **query: str | int) -> Answer:
         """One look. Raises HostError."""
@@ -90,46 +82,87 @@ class Api:
         once: bool = False,
     ) -> Answer:
         """A busy host is asked again, as long as the whole stays within the time of one slow answer."""
-        deadline = self._clock.now() + self._timeout
-        tries = 1
+        deadline = self.clock.now() + self.timeout
+        tries, doubt = 1, False
         while True:
             try:
-                return self._once(method, url, body, query)
+                return self.ask(method, url, body, query)
             except HostError as error:
-                again = error.passing and not error.slow and not (once and error.ambiguous)
-                if not again or tries == _TRIES or self._clock.now() + _PAUSE > deadline:
+                doubt = error.ambiguous = error.ambiguous or doubt
+                again = error.passing and not error.slow and not (once and doubt)
+                if not again or tries == _TRIES or self.clock.now() + _PAUSE > deadline:
                     raise
             tries += 1
-            self._clock.sleep(_PAUSE)
+            self.clock.sleep(_PAUSE)
 
-    def _once(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
+    def ask(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
+        """One request, to `url` below the root or in full. Raises HostError."""
+        raise NotImplementedError
+
+
+class Http(Api):
+    """By plain HTTP."""
+
+    def __init__(
+        self,
+        root: str,
+        headers: Mapping[str, str],
+        *,
+        timeout: float,
+        clock: Clock,
+        basic: tuple[str, str] | None = None,
+    ) -> None:
+        """Nothing is sent here."""
+        super().__init__(root, timeout=timeout, clock=clock)
+        headers = {"User-Agent": f"dbt-cloud-run-action/{__version__}", "Accept": "application/json", **headers}
+        self._auth = _Authorization(headers, basic)
+
+    def ask(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
+        """One request, no redirects. Raises HostError."""
         address = url if url.startswith(f"{self.root}/") else f"{self.root}/{url.lstrip('/')}"
         try:
-            response = requests.request(
+            with requests.request(
                 method,
                 address,
                 json=body,
                 params=query,
                 auth=self._auth,
-                timeout=(self._timeout, self._timeout),
+                timeout=(self.timeout, self.timeout),
                 allow_redirects=False,
-            )
-        except requests.exceptions.RequestException as error:
-            slow = isinstance(error, requests.exceptions.Timeout)
+                stream=True,
+            ) as response:
+                return self._answer(response.status_code, response.headers, self._read(response))
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            slow = isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError)
             raise HostError(0, type(error).__name__, passing=True, slow=slow) from None
-        status = response.status_code
+
+    def _read(self, response: requests.Response) -> bytes:
+        """The body, bounded in size and in time however slowly it drips."""
+        deadline = self.clock.now() + self.timeout
+        body = b""
+        # `read1` hands on what is there; anything else waits until a whole chunk has come.
+        while part := response.raw.read1(_CHUNK, decode_content=True):
+            body += part
+            if len(body) > _MAX_BYTES or self.clock.now() > deadline:
+                raise HostError(response.status_code, "an endless answer", passing=True, slow=True)
+        return body
+
+    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        try:
+            read = json.loads(body) if body else None
+        except (ValueError, RecursionError):
+            read = None
+            # A page, of a proxy for one.
+            if status < _REDIRECT and status != _SIGN_IN:
+                raise HostError(status, "a page instead of an answer", passing=True) from None
         if status >= _FAILED:
-            raise HostError(status, _message(response), passing=status in _PASSING or status >= _BROKEN)
+            raise HostError(status, _words(read), passing=status in _PASSING or status >= _BROKEN)
         if status >= _REDIRECT:
             raise HostError(status, "a redirect instead of an answer", passing=False)
         if status == _SIGN_IN:
             # So Azure answers a bad token, if not by a redirect to that page.
             raise HostError(status, "a page to sign in instead of an answer", passing=False)
-        try:
-            return Answer(response.json() if response.content else None, response.headers)
-        except ValueError:
-            # Of a proxy, for one.
-            raise HostError(status, "a page instead of an answer", passing=True) from None
+        return Answer(read, headers)
 
 
 class _Authorization(requests.auth.AuthBase):
@@ -144,12 +177,8 @@ class _Authorization(requests.auth.AuthBase):
         return self._basic(request) if self._basic else request
 
 
-def _message(response: requests.Response) -> str:
+def _words(body: object) -> str:
     """The words of a refusal: GitLab and Azure say `message`, Bitbucket `error.message`."""
-    try:
-        body = response.json()
-    except ValueError:
-        return ""
     if not isinstance(body, Mapping):
         return ""
     error = body.get("error")

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.context import CiContext
-from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import Place
+from dbt_action.hosts.api import HostError, Http
+from dbt_action.hosts.place import Host, Kind, Place, UnknownPlaceError, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.report import CommitState
 
@@ -37,12 +37,20 @@ class Address:
 
 
 def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Address:
-    """Where a status of `sha` goes; on-premises the collection is in the address too."""
+    """Where a status of `sha` goes; on-premises the collection is in the address too. Raises UnknownPlaceError."""
     collection = environ.get("SYSTEM_COLLECTIONURI") or environ.get("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "")
-    project = environ.get("SYSTEM_TEAMPROJECT") or environ.get("SYSTEM_TEAMPROJECTID", "")
+    # Given by hand the project may be in front; one that is in no address has no slash in its name.
+    project, _, repository = context.repository.rpartition("/")
+    project = project or environ.get("SYSTEM_TEAMPROJECT") or environ.get("SYSTEM_TEAMPROJECTID", "")
+    if context.repository == environ.get("BUILD_REPOSITORY_NAME"):
+        repository = environ.get("BUILD_REPOSITORY_ID") or repository
+    for name, value in (("SYSTEM_COLLECTIONURI", collection), ("SYSTEM_TEAMPROJECT", project)):
+        if not value:
+            message = f"`{name}` is not set, so it is not known where Azure Repos is. {_BY_HAND}"
+            raise UnknownPlaceError(message)
     return Address(
         api_url=f"{collection.rstrip('/')}/{quote(project, safe='')}/_apis/git/repositories",
-        repository=quote(environ.get("BUILD_REPOSITORY_ID") or context.repository, safe=""),
+        repository=quote(repository, safe=""),
         sha=sha,
         pull_request=context.pull_request.number if context.pull_request else 0,
     )
@@ -55,6 +63,10 @@ _STATES = {
     CommitState.ERROR: "error",
     CommitState.CANCELLED: "error",
 }
+_BY_HAND = (
+    "Outside Azure Pipelines give `SYSTEM_COLLECTIONURI`, such as https://dev.azure.com/acme/, and the repository as "
+    "`project/name`."
+)
 _PERMISSION = (
     "The build's identity (`<project> Build Service (<organization>)`) needs the permission Contribute to pull "
     "requests, and Contribute for commits (Project settings → Repositories → Security)."
@@ -75,7 +87,7 @@ class AzureRepos(RestHost):
 
     def __init__(self, address: Address, token: str, place: Place) -> None:
         """Basic authentication does for the build's own token and for personal ones."""
-        super().__init__(Api(address.api_url, {}, timeout=place.timeout, clock=place.clock, basic=("", token)), place)
+        super().__init__(Http(address.api_url, {}, timeout=place.timeout, clock=place.clock, basic=("", token)), place)
         self._address = address
         self._iteration: int | None = None
 
@@ -153,3 +165,19 @@ def names(name: str) -> tuple[str, str]:
     """Genre and name: what is before the first slash and what is after it, since names of jobs have slashes too."""
     genre, slash, rest = (part.strip() for part in name.partition("/"))
     return (genre or GENRE, rest) if slash and rest else (GENRE, genre or GENRE)
+
+
+def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    return AzureRepos(read_address(environ, context, place.sha), token, place)
+
+
+KIND = Kind(
+    key="azure",
+    token=token_input(
+        "azure",
+        "SYSTEM_ACCESSTOKEN",
+        "For statuses and comments in Azure Repos: map `$(System.AccessToken)` to the variable.",
+    ),
+    how="map it in the step, `env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`",
+    open=_open,
+)

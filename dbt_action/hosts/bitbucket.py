@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.context import CiContext
-from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import Place
+from dbt_action.hosts.api import HostError, Http
+from dbt_action.hosts.place import Host, Kind, Place, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.report import CommitState
 
@@ -80,7 +80,7 @@ class Bitbucket(RestHost):
         user, colon, secret = token.partition(":")
         basic = (user, secret) if colon else None
         headers = {} if colon else {"Authorization": f"Bearer {token}"}
-        super().__init__(Api(address.api_url, headers, timeout=place.timeout, clock=place.clock, basic=basic), place)
+        super().__init__(Http(address.api_url, headers, timeout=place.timeout, clock=place.clock, basic=basic), place)
         self._address = address
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
@@ -146,3 +146,20 @@ def key(name: str) -> str:
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
     return f"{word[: MAX_KEY - _DIGEST - 1]}-{digest}"
+
+
+def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    return Bitbucket(read_address(environ, context, place.sha), token, place)
+
+
+KIND = Kind(
+    key="bitbucket",
+    token=token_input(
+        "bitbucket",
+        "BITBUCKET_ACCESS_TOKEN",
+        "For statuses and comments on Bitbucket Cloud: a repository access token, or `e-mail:API token`.",
+        also=("BITBUCKET_REPO_ACCESS_TOKEN",),
+    ),
+    how="a repository access token, in a secured variable",
+    open=_open,
+)

@@ -1,4 +1,4 @@
-"""Commit statuses and comments on GitHub, through PyGithub, in bounded time; what they say is `report`'s work.
+"""Commit statuses and comments on GitHub; what they say is `report`'s work, and PyGithub sends them.
 
 https://docs.github.com/rest/commits/statuses
 https://docs.github.com/rest/issues/comments
@@ -6,27 +6,25 @@ https://docs.github.com/rest/issues/comments
 
 from __future__ import annotations
 
-import github
-from github.IssueComment import IssueComment
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+from urllib.parse import urlsplit
 
-from dbt_action import text
-from dbt_action.hosts.place import Place
+from dbt_action import inputs, text
+from dbt_action.context import CiContext
+from dbt_action.hosts.api import Api, HostError
+from dbt_action.hosts.place import Host, Kind, Place
+from dbt_action.hosts.rest import COMMENT, Comment, RestHost
 from dbt_action.report import MAX_DESCRIPTION, CommitState
 
-_FORBIDDEN, _UNAUTHORIZED, _NOT_FOUND, _UNPROCESSABLE, _TOO_MANY = 403, 401, 404, 422, 429
-
+_CREATED, _FORBIDDEN = 201, 403
+_PAGE = 100
 _READ_ONLY = (
     "The token may not write statuses. Give the job this:\n"
     "    permissions:\n"
     "      statuses: write\n"
     "In pull requests from forks and by Dependabot the token is read-only whatever the workflow says."
 )
-_HINTS = {
-    _UNAUTHORIZED: "The token is wrong or expired. Leave `github-token` out to use the workflow's own.",
-    _NOT_FOUND: "The token may not see the repository, or the repository is not on this server.",
-    _UNPROCESSABLE: "The commit is not in this repository, or the commit has too many statuses.",
-    _TOO_MANY: "GitHub limits the requests of this token for now.",
-}
 _READ_ONLY_COMMENT = (
     "The token may not write comments. Give the job this:\n    permissions:\n      pull-requests: write"
 )
@@ -35,10 +33,6 @@ _ELSEWHERE = (
     "`GITHUB_TOKEN` may not do that. Give it the permissions Commit statuses (write) and, for comments, Pull requests "
     "(write), or `repo` for a classic token."
 )
-MAX_COMMENT = 65_536
-_PAGE = 100
-# Seconds for finding our comment among all others.
-COMMENT_PATIENCE = 30.0
 # A status cannot be "cancelled".
 _STATES = {
     CommitState.PENDING: "pending",
@@ -47,143 +41,92 @@ _STATES = {
     CommitState.ERROR: "error",
     CommitState.CANCELLED: "error",
 }
-# Asking again later in the same build cannot help.
-_HOPELESS = frozenset({_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE})
 
 
-class GitHub:
+class GitHub(RestHost):
     """The status named `name` of one commit."""
 
-    def __init__(
-        self,
-        *,
-        api_url: str,
-        token: str,
-        repository: str,
-        place: Place,
-        pull_request: int = 0,
-        own_token: bool = False,
-    ) -> None:
-        """Nothing is sent here.
+    title = "GitHub"
+    longest = 65_536
+    hints: ClassVar[Mapping[int, str]] = {
+        401: "The token is wrong or expired. Leave `github-token` out to use the workflow's own.",
+        403: _ELSEWHERE,
+        404: "The token may not see the repository, or the repository is not on this server.",
+        422: "The commit is not in this repository, or the commit has too many statuses.",
+    }
 
-        `api_url` may have a path, as on GitHub Enterprise Server (`/api/v3`). `own_token`: the user has made the
-        token, no workflow has.
-        """
-        # Left to itself PyGithub asks for the repository and the commit first, and sleeps up to an hour when
-        # GitHub asks for patience.
-        client = github.Github(
-            base_url=api_url,
-            auth=github.Auth.Token(token),
-            lazy=True,
-            retry=None,
-            timeout=place.timeout,
-            seconds_between_requests=0,
-            seconds_between_writes=0,
-            user_agent="dbt-cloud-run-action",
-            per_page=_PAGE,
-        )
-        self._repository = client.get_repo(repository)
-        self._requester = client.requester
-        self._statuses = f"/repos/{repository}/statuses/{place.sha}"
-        self._pull_request = pull_request
-        self._name = place.name
-        self._clock = place.clock
-        self._forbidden = (_ELSEWHERE, _ELSEWHERE) if own_token else (_READ_ONLY, _READ_ONLY_COMMENT)
-        self._warn = place.warn
-        self._warned = False
-        self._hopeless = False
-        # A status has been accepted, or perhaps: its answer was lost.
-        self._accepted = False
+    def __init__(self, api: Api, place: Place, *, repository: str, pull_request: int, own_token: bool) -> None:
+        """`own_token`: the user has made the token, no workflow has."""
+        super().__init__(api, place)
+        self._repository = f"repos/{repository}"
+        self._comments = f"{self._repository}/issues/{pull_request}/comments"
+        self._own_token = own_token
 
-    def set_status(self, state: CommitState, description: str, url: str) -> bool:
-        """One request. The first failure is one warning; what cannot get better is not tried again."""
-        if self._hopeless:
-            return True
+    def hint(self, what: str, status: int) -> str:
+        """The token of a workflow is given its permissions there, one for each kind of thing."""
+        if status == _FORBIDDEN and not self._own_token:
+            return _READ_ONLY_COMMENT if what == COMMENT else _READ_ONLY
+        return super().hint(what, status)
+
+    def post_status(self, state: CommitState, description: str, url: str) -> None:
+        """Every post adds a status; the newest one counts."""
         status = {
             "state": _STATES[state],
             "description": text.cut(description, MAX_DESCRIPTION),
-            "context": self._name,
+            "context": self.place.name,
             **({"target_url": url} if url else {}),
         }
-        try:
-            _, answer = self._requester.requestJsonAndCheck("POST", self._statuses, input=status)
-        except github.GithubException as error:
-            # What was allowed before will be allowed again.
-            self._hopeless = error.status in _HOPELESS and not self._accepted and not _asks_for_patience(error)
-            self._accepted = self._accepted or error.status not in _HOPELESS
-            self._complain(f"{error.status} {_message(error)}", _hint(error, self._forbidden[0]))
-            return self._hopeless
-        except Exception as error:  # noqa: BLE001 - requests' exceptions, and whatever PyGithub stumbles over
-            self._accepted = True
-            self._complain(type(error).__name__, "GitHub cannot be reached from here at the moment.")
-            return False
-        if not isinstance(answer, dict) or answer.get("state") != status["state"]:
+        answer = self.api.send("POST", f"{self._repository}/statuses/{self.place.sha}", status).json
+        if not isinstance(answer, Mapping) or answer.get("state") != status["state"]:
             # A proxy's page, for one.
-            self._complain("an answer that is not GitHub's", "Something between here and GitHub answers in its place.")
-            return False
-        self._accepted = True
-        return True
+            raise HostError(_CREATED, "an answer that is not GitHub's", passing=True)
 
-    def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
-        """Change the one comment with `marker`, which people do not see, or write it. Trouble is one warning."""
-        first_line = f"<!-- {marker} -->"
-        page = text.cut(f"{first_line}\n\n{body}", MAX_COMMENT)
-        try:
-            found = self._find_comment(first_line)
-            if found is not None:
-                found.edit(page)
-            elif not only_change:
-                self._repository.get_issue(self._pull_request).create_comment(page)
-        except github.GithubException as error:
-            self._complain_of_comment(f"{error.status} {_message(error)}", _hint(error, self._forbidden[1]))
-        except Exception as error:  # noqa: BLE001 - requests' exceptions, and whatever PyGithub stumbles over
-            self._complain_of_comment(type(error).__name__, "GitHub cannot be reached from here at the moment.")
-
-    def _find_comment(self, first_line: str) -> IssueComment | None:
-        """All pages, one after the other. Raises what PyGithub raises, and TimeoutError."""
-        deadline = self._clock.now() + COMMENT_PATIENCE
-        comments = self._repository.get_issue(self._pull_request).get_comments()
-        number = 0
+    def comments(self) -> Iterator[Comment]:
+        """The comments, the oldest first."""
+        number = 1
         while True:
-            page = comments.get_page(number)
+            page = self.api.get(self._comments, per_page=_PAGE, page=number).listed()
             for comment in page:
-                # At the beginning only: people quote, and a quotation begins with something else.
-                if (comment.body or "").lstrip().startswith(first_line):
-                    return comment
+                yield Comment(str(comment.get("body")), f"{self._repository}/issues/comments/{comment.get('id')}")
             if len(page) < _PAGE:
-                return None
-            if self._clock.now() > deadline:
-                raise TimeoutError
+                return
             number += 1
 
-    def _complain_of_comment(self, what: str, hint: str) -> None:
-        self._warn(f"The comment could not be posted to GitHub ({what}). {hint} The dbt Cloud run goes on.")
+    def create(self, body: str) -> None:
+        """A comment of its own."""
+        self.api.add(self._comments, {"body": body})
 
-    def _complain(self, what: str, hint: str) -> None:
-        if not self._warned:
-            self._warned = True
-            self._warn(f"The commit status could not be posted ({what}). {hint} The dbt Cloud run goes on.")
-
-
-def _message(error: github.GithubException) -> str:
-    data = error.data
-    words = data.get("message") if isinstance(data, dict) else None
-    return text.cut(text.one_line(str(words or "")), 200)
+    def edit(self, comment: Comment, body: str) -> None:
+        """The comment, changed in place."""
+        self.api.send("PATCH", comment.url, {"body": body})
 
 
-def _asks_for_patience(error: github.GithubException) -> bool:
-    """GitHub answers 403 for its rate limits too."""
-    headers = error.headers or {}
-    return (
-        isinstance(error, github.RateLimitExceededException)
-        or "retry-after" in headers
-        or "rate limit" in _message(error).lower()
+def read_api_url(environ: Mapping[str, str], context: CiContext) -> str:
+    """The address that GitHub's own runner or the user says, else that of the server where the repository is."""
+    told = environ.get("GITHUB_API_URL")
+    server = urlsplit(context.commit_url).hostname or "github.com"
+    if told or server == "github.com":
+        return told or "https://api.github.com"
+    # Tenants of ghe.com have a subdomain for it, servers of their own a path.
+    return f"https://api.{server}" if server.endswith(".ghe.com") else f"https://{server}/api/v3"
+
+
+def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    from dbt_action.hosts._pygithub import PyGithub  # noqa: PLC0415 - takes time
+
+    api = PyGithub(read_api_url(environ, context), token, timeout=place.timeout, clock=place.clock)
+    return GitHub(
+        api,
+        place,
+        repository=context.repository,
+        pull_request=context.pull_request.number if context.pull_request else 0,
+        own_token=context.platform != "GitHub Actions",
     )
 
 
-def _hint(error: github.GithubException, forbidden: str) -> str:
-    if _asks_for_patience(error):
-        return _HINTS[_TOO_MANY]
-    if error.status == _FORBIDDEN:
-        return forbidden
-    return _HINTS.get(error.status, "GitHub has a problem of its own.")
+KIND = Kind(
+    key="github",
+    token=inputs.GITHUB_TOKEN,
+    how="a token with the permission Commit statuses (write)",
+    open=_open,
+)

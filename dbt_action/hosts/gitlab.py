@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.context import CiContext
-from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import Place
+from dbt_action.hosts.api import HostError, Http
+from dbt_action.hosts.place import Host, Kind, Place, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.report import CommitState
 
@@ -47,16 +47,17 @@ def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Ad
     A pipeline of a merge request may be about a merge commit (merged results); a status with its `pipeline_id` has
     to name that commit, and would otherwise open a second pipeline.
     """
-    ours = sha == context.sha
+    here = context.repository == environ.get("CI_PROJECT_PATH", "")
+    ours = here and sha == context.sha
     pull_request = context.pull_request
-    project = environ.get("CI_PROJECT_ID") or quote(context.repository, safe="")
+    project = (environ.get("CI_PROJECT_ID") if here else "") or quote(context.repository, safe="")
     return Address(
         api_url=environ.get("CI_API_V4_URL") or "https://gitlab.com/api/v4",
         project=project,
         sha=(environ.get("CI_COMMIT_SHA") or sha) if ours else sha,
         ref=context.branch or context.tag if ours else "",
         pipeline=environ.get("CI_PIPELINE_ID", "") if ours else "",
-        merge_request_project=environ.get("CI_MERGE_REQUEST_PROJECT_ID") or project,
+        merge_request_project=(environ.get("CI_MERGE_REQUEST_PROJECT_ID") if here else "") or project,
         merge_request=pull_request.number if pull_request else 0,
     )
 
@@ -88,7 +89,7 @@ class GitLab(RestHost):
 
     def __init__(self, address: Address, token: str, place: Place) -> None:
         """Nothing is sent here."""
-        api = Api(address.api_url, {"PRIVATE-TOKEN": token}, timeout=place.timeout, clock=place.clock)
+        api = Http(address.api_url, {"PRIVATE-TOKEN": token}, timeout=place.timeout, clock=place.clock)
         super().__init__(api, place)
         self._address = address
         self._posted = ""
@@ -143,3 +144,19 @@ class GitLab(RestHost):
     def edit(self, comment: Comment, body: str) -> None:
         """The note, changed in place."""
         self.api.send("PUT", comment.url, {"body": body})
+
+
+def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    return GitLab(read_address(environ, context, place.sha), token, place)
+
+
+KIND = Kind(
+    key="gitlab",
+    token=token_input(
+        "gitlab",
+        "GITLAB_TOKEN",
+        "For statuses and comments on GitLab: a project access token with scope `api`, role Developer.",
+    ),
+    how="a project access token with scope `api` and role Developer",
+    open=_open,
+)

@@ -1,19 +1,23 @@
-"""What every host is told about a status: the commit, its name, and whom to tell about trouble; no HTTP is here."""
+"""What a host of code is told and what it offers; which hosts there are and their HTTP are in other modules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from dbt_action import kinds
 from dbt_action.clock import Clock, SystemClock
+from dbt_action.context import CiContext
+from dbt_action.report import CommitState
 
-# Seconds for connecting and for reading, so at most ten for a request.
+# Seconds for connecting and for an answer, so at most ten for a request.
 TIMEOUT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The status `name` of commit `sha`. `timeout` is in seconds, for connecting and for each wait for an answer."""
+    """The status `name` of commit `sha`. `timeout` is in seconds, for connecting and again for an answer."""
 
     sha: str
     name: str
@@ -22,3 +26,59 @@ class Place:
     # False when nobody stays to post how it ended.
     waits: bool = True
     clock: Clock = field(default_factory=SystemClock)
+
+
+class Host(Protocol):
+    """Shows the state of a commit, and says more about it on its pull request."""
+
+    def set_status(self, state: CommitState, description: str, url: str) -> bool:
+        """Post a status, in bounded time; trouble is told once and raises nothing. False: try again later."""
+
+    def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
+        """The one comment with `marker` (a short text that the host hides) becomes `body`, Markdown.
+
+        Looked for over all pages, changed in place, written when it is not there, unless `only_change`. Bounded
+        time; trouble is told once and raises nothing.
+        """
+
+
+class NoHost:
+    """Nowhere to post to, or not wanted."""
+
+    def set_status(self, state: CommitState, description: str, url: str) -> bool:
+        """Do nothing."""
+        del state, description, url
+        return True
+
+    def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
+        """Do nothing."""
+        del body, marker, only_change
+
+
+class UnknownPlaceError(Exception):
+    """What the host needs to be found is not known; the text names what to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of host; a module of this package that has such a `KIND` is one."""
+
+    # As in `CiContext.host`.
+    key: str
+    # The input with its token, and how one gets that, as a clause.
+    token: kinds.Input
+    how: str
+    # Sends nothing. Raises UnknownPlaceError.
+    open: Callable[[Mapping[str, str], CiContext, Place, str], Host]
+
+
+def token_input(key: str, variable: str, help_text: str, *, also: tuple[str, ...] = ()) -> kinds.Input:
+    """The row of a host's token in the table of inputs; `also` are other names of its variable."""
+    return kinds.Input(
+        name=f"{key}-token",
+        kind=kinds.Kind.TOKEN,
+        help=help_text,
+        secret=True,
+        environment=also,
+        known_as=variable,
+    )

@@ -1,4 +1,4 @@
-"""What the hosts behind plain HTTP have in common: when to warn, when to give up, and the one comment of ours."""
+"""What all hosts have in common: when to warn, when to give up, and the one comment of ours; no HTTP is here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _NOT_UNDERSTOOD = "Its answer is none that is known here."
 _TOO_MANY = "It limits the requests of this token for now."
 # A page to sign in and the way to one: the token is not taken.
 _SIGN_IN, _UNAUTHORIZED, _LIMITED = frozenset({203, 302, 303}), 401, 429
-_STATUS = "The commit status"
+# Of an answer that says that all is well, and is not the host's.
+_GOOD = range(200, 300)
+STATUS = "The commit status"
+COMMENT = "The comment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,14 @@ class RestHost:
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Post a status. False: another try may help."""
         # Every part, whatever came of the others.
-        done = [self._attempt(_STATUS, part, work) for part, work in self.posts(state, description, url)]
+        done = [self._attempt(STATUS, part, work) for part, work in self.posts(state, description, url)]
         return all(done)
 
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """Change the one comment with `marker`, which people do not see, or write it."""
         first_line = self.hidden(marker)
         page = text.cut(f"{first_line}\n\n{self.dialect(body)}", self.longest)
-        what = "The comment"
-        self._attempt(what, what, lambda: self._write(page, first_line, only_change=only_change))
+        self._attempt(COMMENT, COMMENT, lambda: self._write(page, first_line, only_change=only_change))
 
     def _write(self, page: str, first_line: str, *, only_change: bool) -> None:
         found = self._find(first_line)
@@ -94,12 +96,12 @@ class RestHost:
         try:
             self._insist(part, work)
         except HostError as error:
+            if error.ambiguous:
+                self._accepted.add(part)
             hopeless = not error.passing and part not in self._accepted
             if hopeless:
                 self._hopeless.add(part)
-            if error.ambiguous:
-                self._accepted.add(part)
-            self._complain(what, f"{error.status or ''} {error.message}".strip(), self._hint(error.status))
+            self._complain(what, f"{error.status or ''} {error.message}".strip(), self.hint(what, error.status))
             return hopeless
         except Exception as error:  # noqa: BLE001 - an answer of another shape must not end the step
             self._complain(what, type(error).__name__, _NOT_UNDERSTOOD)
@@ -112,17 +114,21 @@ class RestHost:
         try:
             work()
         except HostError as error:
-            if error.passing or part not in self._accepted:
+            if error.passing or not (error.ambiguous or part in self._accepted):
                 raise
             self.place.clock.sleep(_PAUSE)
             work()
 
-    def _hint(self, status: int) -> str:
+    def hint(self, what: str, status: int) -> str:
+        """What a refusal of STATUS or COMMENT with this code usually means, and what to do."""
+        del what
         if not status:
             return _UNREACHABLE
         if status == _LIMITED:
             return _TOO_MANY
         status = _UNAUTHORIZED if status in _SIGN_IN else status
+        if status in _GOOD:
+            return f"Something between here and {self.title} answers in its place."
         return self.hints.get(status, f"{self.title} has a problem of its own.")
 
     def _complain(self, what: str, reason: str, hint: str) -> None:
@@ -134,7 +140,7 @@ class RestHost:
 
     def posts(self, state: CommitState, description: str, url: str) -> Sequence[tuple[str, Callable[[], None]]]:
         """What a status consists of: the name of each part, and how it is sent. Most hosts have one part."""
-        return [(_STATUS, lambda: self.post_status(state, description, url))]
+        return [(STATUS, lambda: self.post_status(state, description, url))]
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
         """Send the status of the commit."""

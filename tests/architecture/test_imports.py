@@ -175,8 +175,8 @@ def test_time__is_known_to_the_clock_and_the_shell_only() -> None:
 def test_pygithub__is_imported_in_one_module_which_is_imported_only_when_needed() -> None:
     everything = [(name, entry) for name, path in MODULES.items() for entry in imports(path)]
 
-    assert {name for name, entry in everything if room(entry.module) == "github"} == {"hosts.github"}
-    ways_in = [entry.at_top for _, entry in everything if entry.module.startswith("dbt_action.hosts.github")]
+    assert {name for name, entry in everything if room(entry.module) == "github"} == {"hosts._pygithub"}
+    ways_in = [entry.at_top for _, entry in everything if entry.module.startswith("dbt_action.hosts._pygithub")]
     assert ways_in
     assert not any(ways_in)
 

@@ -29,7 +29,8 @@ def comment(host: GitHub, body: str, *, platform: str = "GitHub Actions", only_c
         platform=platform, host="github", repository="acme/shop", sha="a" * 40, pull_request=PullRequest(number=9)
     )
     place = Place(sha="a" * 40, name="dbt Cloud / job", warn=warnings.append, timeout=2, clock=FakeClock())
-    connected = hosts.connect({"GITHUB_API_URL": host.url}, context, place, token="ghp-token", info=warnings.append)
+    tokens = {"github-token": "ghp-token"}
+    connected = hosts.connect({"GITHUB_API_URL": host.url}, context, place, tokens=tokens, info=warnings.append)
     connected.comment(body, "marker", only_change=only_change)
     return warnings
 

@@ -26,7 +26,8 @@ def test_status__that_was_accepted_before_is_posted_once_more_after_one_refusal(
     assert step.run() == ExitCode.OK
     step.clean_up()
 
-    assert step.states == ["pending", "success"]
+    # One whose answer was lost is posted again, which changes nothing.
+    assert step.states == ["pending", *(["pending"] if lost else []), "success"]
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_action import config
+from dbt_action import config, inputs
 from dbt_action.config import Config, Overrides
 from dbt_action.errors import ConfigError
 from dbt_action.inputs import INPUTS
@@ -48,7 +48,7 @@ def test_defaults() -> None:
         "on_cancel": "cancel",
         "on_timeout": "cancel",
         "fail_on_error": True,
-        "github_token": "",
+        "tokens": {"github-token": ""},
         "commit_status": True,
         "status_context": "",
         "artifacts": (),
@@ -60,7 +60,7 @@ def test_defaults() -> None:
 
 FIRST_FIELDS = (
     "dbt_url dbt_token account_id job_id project_id cause run_on branch git_sha pull_request overrides wait "
-    "poll_interval timeout_seconds on_cancel on_timeout fail_on_error github_token commit_status status_context "
+    "poll_interval timeout_seconds on_cancel on_timeout fail_on_error tokens commit_status status_context "
     "artifacts artifacts_path summary annotations"
 ).split()
 
@@ -90,7 +90,7 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("on-cancel", "leave", "on_cancel", "leave"),
     ("on-timeout", "leave", "on_timeout", "leave"),
     ("fail-on-error", "false", "fail_on_error", False),
-    ("github-token", "ghs_x", "github_token", "ghs_x"),
+    ("github-token", "ghs_x", "tokens", {"github-token": "ghs_x"}),
     ("commit-status", "false", "commit_status", False),
     ("status-context", "warehouse", "status_context", "warehouse"),
     ("artifacts", "a.json, b/*\n*.sql", "artifacts", ("a.json", "b/*", "*.sql")),
@@ -416,7 +416,7 @@ def test_any_environment__is_a_config_or_problems_and_keeps_its_secrets(
 
 @given(environs())
 def test_secrets__are_all_found_before_anything_is_read(environ: dict[str, str]) -> None:
-    found = config.secrets(environ)
+    found = config.secrets(environ, inputs.INPUTS)
 
     for name in SECRET_VARIABLES & environ.keys():
         assert environ[name].strip() in found

@@ -33,7 +33,7 @@ class Author:
             {"GITHUB_API_URL": api_url},
             a_context(sha=sha, host="github"),
             place,
-            token=token,
+            tokens={"github-token": token},
             info=self.infos.append,
         )
 
@@ -177,7 +177,8 @@ def test_trouble__is_a_warning_at_most(github: GitHub, fault: dict[str, Any]) ->
     author.post(CommitState.SUCCESS)
 
     assert len(author.warnings) <= 1
-    assert len(github.requests) <= 4
+    # Three for each of the two.
+    assert len(github.requests) <= 6
 
 
 def test_nobody_listens__is_a_warning() -> None:
