@@ -11,11 +11,10 @@ from typing import Any
 import github
 import requests
 
-from dbt_action import text
 from dbt_action.clock import Clock
-from dbt_action.hosts.api import Answer, Api, HostError
+from dbt_action.hosts.api import Answer, Api, HostError, answer
 
-_LIMITED, _BROKEN, _TIMEOUT = 429, 500, 408
+_FORBIDDEN, _LIMITED = 403, 429
 
 
 class PyGithub(Api):
@@ -40,26 +39,14 @@ class PyGithub(Api):
     def ask(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
         """One request. Raises HostError."""
         try:
-            headers, answer = self._requester.requestJsonAndCheck(method, f"/{url}", dict(query), input=body)
-        except github.GithubException as error:
-            raise _refusal(error) from None
-        except requests.exceptions.RequestException as error:
+            status, headers, text = self._requester.requestJson(method, f"/{url}", dict(query), input=body)
+        except (github.GithubException, requests.exceptions.RequestException) as error:
             slow = isinstance(error, requests.exceptions.Timeout)
             raise HostError(0, type(error).__name__, passing=True, slow=slow) from None
-        return Answer(answer, headers)
-
-
-def _refusal(error: github.GithubException) -> HostError:
-    data = error.data
-    words = data.get("message") if isinstance(data, dict) else None
-    message = text.cut(text.one_line(str(words or "")), 200)
-    # GitHub answers 403 for its rate limits too.
-    limited = (
-        isinstance(error, github.RateLimitExceededException)
-        or "retry-after" in (error.headers or {})
-        or "rate limit" in message.lower()
-    )
-    if limited or error.status == _LIMITED:
-        # Asking again at once makes it worse.
-        return HostError(_LIMITED, message, passing=True, slow=True)
-    return HostError(error.status, message, passing=error.status >= _BROKEN or error.status == _TIMEOUT)
+        try:
+            return answer(status, headers, text)
+        except HostError as error:
+            # GitHub says 403 for its rate limits too. Asking again at once makes it worse.
+            if status == _FORBIDDEN and (error.slow or "rate limit" in error.message.lower()):
+                raise HostError(_LIMITED, error.message, passing=True, slow=True) from None
+            raise

@@ -30,7 +30,7 @@ class HostError(Exception):
     """No usable answer: `status` 0 is no answer at all; `passing` says whether another try may help."""
 
     def __init__(self, status: int, message: str, *, passing: bool, slow: bool = False) -> None:
-        """`message` is the host's own, on one line; `slow`: there is no time left for another try, or will not be."""
+        """`message` is the host's own, on one line; `slow`: there is no time for another try soon."""
         super().__init__(message)
         self.status, self.message, self.passing, self.slow = status, message, passing, slow
         # Perhaps what was asked for has been done, now or by an earlier try, and only the answer is lost.
@@ -131,7 +131,7 @@ class Http(Api):
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return self._answer(response.status_code, response.headers, self._read(response))
+                return answer(response.status_code, response.headers, self._read(response))
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             slow = isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError)
             raise HostError(0, type(error).__name__, passing=True, slow=slow) from None
@@ -147,23 +147,6 @@ class Http(Api):
                 raise HostError(response.status_code, "an endless answer", passing=True, slow=True)
         return body
 
-    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        try:
-            read = json.loads(body) if body else None
-        except (ValueError, RecursionError):
-            read = None
-            # A page, of a proxy for one.
-            if status < _REDIRECT and status != _SIGN_IN:
-                raise HostError(status, "a page instead of an answer", passing=True) from None
-        if status >= _FAILED:
-            raise HostError(status, _words(read), passing=status in _PASSING or status >= _BROKEN)
-        if status >= _REDIRECT:
-            raise HostError(status, "a redirect instead of an answer", passing=False)
-        if status == _SIGN_IN:
-            # So Azure answers a bad token, if not by a redirect to that page.
-            raise HostError(status, "a page to sign in instead of an answer", passing=False)
-        return Answer(read, headers)
-
 
 class _Authorization(requests.auth.AuthBase):
     """As an object, so that a ~/.netrc cannot replace the headers."""
@@ -175,6 +158,26 @@ class _Authorization(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers.update(self._headers)
         return self._basic(request) if self._basic else request
+
+
+def answer(status: int, headers: Mapping[str, str], body: bytes | str) -> Answer:
+    """What came, if it is an answer of the API. Raises HostError."""
+    try:
+        read = json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        read = None
+        # A page, of a proxy for one.
+        if status < _REDIRECT and status != _SIGN_IN:
+            raise HostError(status, "a page instead of an answer", passing=True) from None
+    if status >= _FAILED:
+        slow = "retry-after" in {name.lower() for name in headers}
+        raise HostError(status, _words(read), passing=status in _PASSING or status >= _BROKEN, slow=slow)
+    if status >= _REDIRECT:
+        raise HostError(status, "a redirect instead of an answer", passing=False)
+    if status == _SIGN_IN:
+        # So Azure answers a bad token, if not by a redirect to that page.
+        raise HostError(status, "a page to sign in instead of an answer", passing=False)
+    return Answer(read, headers)
 
 
 def _words(body: object) -> str:

@@ -14,25 +14,24 @@ from dbt_action import inputs, text
 from dbt_action.context import CiContext
 from dbt_action.hosts.api import Api, HostError
 from dbt_action.hosts.place import Host, Kind, Place
-from dbt_action.hosts.rest import COMMENT, Comment, RestHost
+from dbt_action.hosts.rest import COMMENT, STATUS, Comment, RestHost
 from dbt_action.report import MAX_DESCRIPTION, CommitState
 
-_CREATED, _FORBIDDEN = 201, 403
+_CREATED = 201
 _PAGE = 100
-_READ_ONLY = (
-    "The token may not write statuses. Give the job this:\n"
+# What is said of the token that a workflow gives; other ones the user has made.
+_WRONG = "The token is wrong or expired. Leave `github-token` out to use the workflow's own."
+_OF_WORKFLOW = {
+    (STATUS, 401): _WRONG,
+    (COMMENT, 401): _WRONG,
+    (STATUS, 403): "The token may not write statuses. Give the job this:\n"
     "    permissions:\n"
     "      statuses: write\n"
-    "In pull requests from forks and by Dependabot the token is read-only whatever the workflow says."
-)
-_READ_ONLY_COMMENT = (
-    "The token may not write comments. Give the job this:\n    permissions:\n      pull-requests: write"
-)
-# A token of the user's own, where GitHub does not run the build.
-_ELSEWHERE = (
-    "`GITHUB_TOKEN` may not do that. Give it the permissions Commit statuses (write) and, for comments, Pull requests "
-    "(write), or `repo` for a classic token."
-)
+    "In pull requests from forks and by Dependabot the token is read-only whatever the workflow says.",
+    (COMMENT, 403): "The token may not write comments. Give the job this:\n"
+    "    permissions:\n"
+    "      pull-requests: write",
+}
 # A status cannot be "cancelled".
 _STATES = {
     CommitState.PENDING: "pending",
@@ -49,8 +48,9 @@ class GitHub(RestHost):
     title = "GitHub"
     longest = 65_536
     hints: ClassVar[Mapping[int, str]] = {
-        401: "The token is wrong or expired. Leave `github-token` out to use the workflow's own.",
-        403: _ELSEWHERE,
+        401: "`GITHUB_TOKEN` is wrong or expired.",
+        403: "`GITHUB_TOKEN` may not do that. Give it the permissions Commit statuses (write) and, for comments, Pull "
+        "requests (write), or `repo` for a classic token.",
         404: "The token may not see the repository, or the repository is not on this server.",
         422: "The commit is not in this repository, or the commit has too many statuses.",
     }
@@ -64,9 +64,8 @@ class GitHub(RestHost):
 
     def hint(self, what: str, status: int) -> str:
         """The token of a workflow is given its permissions there, one for each kind of thing."""
-        if status == _FORBIDDEN and not self._own_token:
-            return _READ_ONLY_COMMENT if what == COMMENT else _READ_ONLY
-        return super().hint(what, status)
+        told = "" if self._own_token else _OF_WORKFLOW.get((what, status), "")
+        return told or super().hint(what, status)
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
         """Every post adds a status; the newest one counts."""
@@ -78,7 +77,7 @@ class GitHub(RestHost):
         }
         answer = self.api.send("POST", f"{self._repository}/statuses/{self.place.sha}", status).json
         if not isinstance(answer, Mapping) or answer.get("state") != status["state"]:
-            # A proxy's page, for one.
+            # Something of a proxy's.
             raise HostError(_CREATED, "an answer that is not GitHub's", passing=True)
 
     def comments(self) -> Iterator[Comment]:

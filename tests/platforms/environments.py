@@ -134,3 +134,14 @@ BITBUCKET_PULL_REQUEST = {
     "BITBUCKET_PR_ID": "2",
     "BITBUCKET_PR_DESTINATION_BRANCH": "main",
 }
+
+# Azure Pipelines building a repository on GitHub.
+AZURE_FOR_GITHUB = {
+    **AZURE_PULL_REQUEST,
+    "BUILD_REPOSITORY_PROVIDER": "GitHub",
+    "BUILD_REPOSITORY_ID": "octo/shop",
+    "BUILD_REPOSITORY_NAME": "octo/shop",
+    "BUILD_REPOSITORY_URI": "https://github.com/octo/shop",
+    "SYSTEM_PULLREQUEST_PULLREQUESTID": "540266026",
+    "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER": "89",
+}

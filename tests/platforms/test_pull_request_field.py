@@ -11,13 +11,6 @@ from tests.platforms import environments as env
 from tests.platforms.conftest import Build
 
 FIELDS = {"github_pull_request_id", "gitlab_merge_request_id", "azure_pull_request_id", "non_native_pull_request_id"}
-GITHUB_IN_AZURE = {
-    **env.AZURE_PULL_REQUEST,
-    "BUILD_REPOSITORY_PROVIDER": "GitHub",
-    "BUILD_REPOSITORY_NAME": "octo/shop",
-    "SYSTEM_PULLREQUEST_PULLREQUESTID": "540266026",
-    "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER": "89",
-}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +19,7 @@ GITHUB_IN_AZURE = {
         pytest.param(env.GITLAB_DETACHED, "gitlab_merge_request_id", 7, id="gitlab"),
         pytest.param(env.GITLAB_EXTERNAL, "github_pull_request_id", 43, id="github repository in gitlab"),
         pytest.param(env.AZURE_PULL_REQUEST, "azure_pull_request_id", 12, id="azure repos"),
-        pytest.param(GITHUB_IN_AZURE, "github_pull_request_id", 89, id="github repository in azure"),
+        pytest.param(env.AZURE_FOR_GITHUB, "github_pull_request_id", 89, id="github repository in azure"),
         pytest.param(env.BITBUCKET_PULL_REQUEST, "non_native_pull_request_id", 2, id="bitbucket"),
     ],
 )

@@ -1,0 +1,86 @@
+"""A host of code with a build that posts to it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dbt_action import ci, hosts
+from dbt_action.report import CommitState
+from tests.platforms import samples
+from tests.support.clock import FakeClock
+from tests.support.corridor import JOB_NAME
+
+NAME = f"dbt Cloud / {JOB_NAME}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A host by its key, a stand-in for it that runs, and the environment of a build."""
+
+    key: str
+    host: Any
+    environ: dict[str, str]
+
+    @property
+    def sample(self) -> samples.HostSample:
+        return samples.of_host(self.key)
+
+    @property
+    def token(self) -> str:
+        """The variable of the token."""
+        return hosts.KNOWN[self.key].token.variable
+
+    @property
+    def posted(self) -> list[str]:
+        return self.sample.posted(self.host)
+
+    @property
+    def shown(self) -> list[str]:
+        return self.sample.shown(self.host)
+
+    @property
+    def comments(self) -> list[str]:
+        return self.sample.comments(self.host)
+
+    def words(self, *states: CommitState) -> list[str]:
+        """Those states in the host's own words, as often as it hears each."""
+        return [self.sample.words[state] for state in states for _ in range(self.sample.parts)]
+
+    def chatter(self, count: int) -> None:
+        """Other people's comments, one of which quotes ours."""
+        words = [f"I say {number}" for number in range(count - 1)]
+        self.sample.chat(self.host, [*words, "> <!-- marker --> [//]: <> (marker)\n\nNo."])
+
+
+MakeCase = Callable[..., Case]
+
+
+@pytest.fixture
+def make_case(servers: ExitStack) -> MakeCase:
+    """`make_case(key, **habits)`: a host with these habits."""
+
+    def made(key: str, **habits: Any) -> Case:  # noqa: ANN401 - of the stand-in
+        sample = samples.of_host(key)
+        host = servers.enter_context(sample.start(**habits))
+        return Case(key, host, dict(sample.environ(host)))
+
+    return made
+
+
+@pytest.fixture(params=samples.HOSTS)
+def case(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
+    return make_case(request.param)
+
+
+def connected(environ: Mapping[str, str], warnings: list[str], **more: Any) -> hosts.Host:  # noqa: ANN401
+    """The host of the build that `environ` describes."""
+    context = ci.detect(environ, io.StringIO()).context()
+    place = hosts.Place(sha=context.sha, name=NAME, warn=warnings.append, clock=FakeClock(), **more)
+    tokens = {kind.token.name: environ.get(kind.token.variable, "") for kind in hosts.KNOWN.values()}
+    return hosts.connect(environ, context, place, tokens=tokens, info=warnings.append)
