@@ -76,7 +76,7 @@ class AzurePipelines(Terminal):
     def _issue(self, kind: str, message: str, title: str, file: str) -> None:
         self.unfold()
         words = "\n".join(text.log_lines(self.log.safe("\n".join(part for part in (title, message) if part))))
-        where = f"sourcepath={_property(self.log.safe(file))};" if file else ""
+        where = f"sourcepath={_property(text.defuse(self.log.safe(file)))};" if file else ""
         self.log.command(f"##vso[task.logissue type={kind};{where}]{_data(text.cut(words, MAX_ISSUE))}")
 
     def _open_fold(self, title: str) -> None:

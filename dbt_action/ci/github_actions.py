@@ -112,7 +112,9 @@ class GitHubActions(Terminal):
         # The runner drops properties without a value.
         facts = {"file": file, "title": title}
         told = ",".join(
-            f"{name}={_property(text.one_line(self.log.safe(value)))}" for name, value in facts.items() if value
+            f"{name}={_property(text.defuse(text.one_line(self.log.safe(value))))}"
+            for name, value in facts.items()
+            if value
         )
         self.log.command(f"::{level}{' ' if told else ''}{told}::{_data(text.cut(words, MAX_ANNOTATION))}")
 

@@ -68,13 +68,14 @@ class AzureDevOps(FakeHost):
         organization: str = "acme",
         project: str = "Data Platform",
         repository: str = "278d5cd2-584d-4b63-824a-2ba458937249",
+        name: str = "shop",
         pull_requests: dict[int, PullRequest] | None = None,
         read_only: bool = False,
         **address: Any,  # noqa: ANN401 - host and port
     ) -> None:
         """Nothing is bound before `start`."""
         self.token, self.read_only = token, read_only
-        self.organization, self.project, self.repository = organization, project, repository
+        self.organization, self.project, self.repository, self.name = organization, project, repository, name
         self.pull_requests = pull_requests or {}
         self.statuses: list[Status] = []
         super().__init__(**address)
@@ -125,8 +126,12 @@ class AzureDevOps(FakeHost):
         if secret != self.token:
             return Response(SIGN_IN, 203, content_type="text/html; charset=utf-8")
         places = request.view_args or {}
-        wanted = {"organization": self.organization, "project": self.project, "repository": self.repository}
-        if any(places.get(name, value) != value for name, value in wanted.items()):
+        known = {
+            "organization": {self.organization},
+            "project": {self.project},
+            "repository": {self.repository, self.name},
+        }
+        if any(name in places and places[name] not in values for name, values in known.items()):
             raise RefusedError(404, self.unknown())
         if request.method != "OPTIONS" and not request.args.get("api-version", request.headers.get("Accept", "")):
             raise RefusedError(400, _problem("VssVersionNotSpecifiedException", "No api-version was supplied."))

@@ -104,7 +104,7 @@ class GitLab(FakeHost):
 
     def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
         """Statuses and notes."""
-        project = "/api/v4/projects/<project>"
+        project = "/api/v4/projects/<path:project>"
         notes = f"{project}/merge_requests/<int:number>/notes"
         return [
             ("POST", f"{project}/statuses/<sha>", self._post_status),

@@ -16,6 +16,8 @@ from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
 from dbt_action.session import Timeouts
 from emulator import Emulator
+from tests.platforms import samples
+from tests.platforms.cases import Case, MakeCase
 from tests.support.clock import FakeClock
 from tests.support.corridor import CLOUD_TOKEN
 from tests.support.scripts import GREEN
@@ -24,6 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT.parent / "shared" / "data" / "ci-environments.json"
 
 Serve = Callable[[Any], Any]
+
+
+class KilledError(BaseException):
+    """The process is gone; nothing may catch this."""
 
 
 class Build:
@@ -51,6 +57,18 @@ class Build:
     def run(self, **variables: str) -> ExitCode:
         environ = {**self.environ, **variables}
         return app.run(environ, out=self.out, clock=self.clock, interrupts=self.interrupts, timeouts=self.timeouts)
+
+    def run_and_be_killed(self) -> None:
+        """Begin, and die as soon as there is a run."""
+
+        def strike(_seconds: float) -> None:
+            if self.cloud.runs:
+                raise KilledError
+
+        self.clock.on_sleep = strike
+        with pytest.raises(KilledError):
+            self.run()
+        self.clock.on_sleep = lambda _seconds: None
 
     def cancel(self) -> ExitCode:
         return app.clean_up(self.environ, out=self.out, clock=self.clock, timeouts=self.timeouts, strict=True)
@@ -93,6 +111,23 @@ def build(servers: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return Build(cloud, clock, tmp_path)
 
     return made
+
+
+@pytest.fixture
+def make_case(servers: ExitStack) -> MakeCase:
+    """`make_case(key, **habits)`: a host with these habits."""
+
+    def made(key: str, **habits: Any) -> Case:  # noqa: ANN401 - of the stand-in
+        sample = samples.of_host(key)
+        host = servers.enter_context(sample.start(**habits))
+        return Case(key, host, dict(sample.environ(host)))
+
+    return made
+
+
+@pytest.fixture(params=samples.HOSTS)
+def case(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
+    return make_case(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from tests.support import runner
+
 MAX_DOTENV_BYTES = 5 * 1024
 MAX_DOTENV_VARIABLES = 20
 _SECTION = re.compile(r"section_(start|end):(\d+):([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?\r\x1b\[0K")
@@ -68,3 +70,10 @@ def dotenv(content: str) -> dict[str, str]:
         found[name] = value
     assert len(found) <= MAX_DOTENV_VARIABLES
     return found
+
+
+def orders(log: str) -> list[str]:
+    """Everything that some CI would obey, whichever: `name`, or `name of what` where that matters."""
+    variables = [f"{one.name} {one.properties.get('variable', '')}".strip() for one in vso(log)]
+    of_github = [command.name for command in runner.commands(log)]
+    return [*variables, *of_github, *(f"section_{kind} {name}" for kind, name in sections(log))]

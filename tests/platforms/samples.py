@@ -80,6 +80,8 @@ class HostSample:
     start: Callable[..., Any]
     # The environment of the build, for a stand-in that has been started.
     environ: Callable[[Any], Mapping[str, str]]
+    # What one has to say in a terminal, beside the token, for the same repository.
+    by_hand: Callable[[Any], Mapping[str, str]]
     words: Mapping[CommitState, str]
     # Every state that was posted, in the host's own words; and those that people see in the end.
     posted: Callable[[Any], list[str]]

@@ -1,8 +1,7 @@
-"""`dbt-cloud-run cancel` after a killed process, on every platform, by the state file; and signals."""
+"""`dbt-cloud-run cancel` after a killed process, as a command; and signals."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -24,75 +23,20 @@ from tests.support.scripts import ENDLESS
 
 ROOT = Path(__file__).resolve().parents[2]
 MakeBuild = Callable[..., Build]
-PLACES = {
-    "gitlab": (env.GITLAB_PUSH, ".dbt-cloud-run.json"),
-    "azure": (env.AZURE_PUSH, "temp/dbt-cloud-run.json"),
-    "bitbucket": (env.BITBUCKET, ".dbt-cloud-run.json"),
-    "terminal": ({"DBT_STATE_FILE": "my.json", "DBT_RUN_ON": "job"}, "my.json"),
-}
 
 
-class KilledError(BaseException):
-    """The process is gone; nothing may catch this."""
-
-
-@pytest.fixture(params=list(PLACES))
-def killed(request: pytest.FixtureRequest, build: MakeBuild, tmp_path: Path) -> tuple[Build, Path]:
+@pytest.fixture
+def killed(build: MakeBuild, tmp_path: Path) -> tuple[Build, Path]:
     """A step that was killed while its run was going."""
-    environ, file = PLACES[request.param]
-    step = build(ENDLESS).on(environ, AGENT_TEMPDIRECTORY=str(tmp_path / "temp"))
-
-    def kill(_seconds: float) -> None:
-        if step.cloud.runs:
-            raise KilledError
-
-    step.clock.on_sleep = kill
-    with pytest.raises(KilledError):
-        step.run()
-    step.clock.on_sleep = lambda _seconds: None
-    return step, tmp_path / file
-
-
-def test_cancel__finds_the_run_by_the_state_file(killed: tuple[Build, Path]) -> None:
-    step, file = killed
-    assert json.loads(file.read_text())["run_id"] == step.cloud.runs[0].id
-
-    assert step.cancel() is ExitCode.OK
-    assert step.cloud.runs[0].cancelled_by_api
-    assert len(step.cloud.runs) == 1
-    assert CLOUD_TOKEN not in file.read_text()
-
-
-def test_cancel__a_second_time_does_nothing(killed: tuple[Build, Path]) -> None:
-    step, _ = killed
-    step.cancel()
-    before = len(step.cloud.requests)
-
-    assert step.cancel() is ExitCode.OK
-    assert len(step.cloud.requests) == before
-
-
-def test_cancel__leaves_a_finished_run_alone(build: MakeBuild) -> None:
-    step = build().on(env.GITLAB_PUSH)
-    step.run()
-    before = len(step.cloud.requests)
-
-    assert step.cancel() is ExitCode.OK
-    assert len(step.cloud.requests) == before
+    step = build(ENDLESS).on(env.GITLAB_PUSH)
+    step.run_and_be_killed()
+    return step, tmp_path / ".dbt-cloud-run.json"
 
 
 def test_cancel__closes_the_status_of_the_killed_step(build: MakeBuild, serve: Serve) -> None:
     host = serve(GitLab(pipelines=(Pipeline(77, env.PUSHED, "main"),)))
     step = build(ENDLESS).on(env.GITLAB_PUSH, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
-
-    def kill(_seconds: float) -> None:
-        if step.cloud.runs:
-            raise KilledError
-
-    step.clock.on_sleep = kill
-    with pytest.raises(KilledError):
-        step.run()
-    step.clock.on_sleep = lambda _seconds: None
+    step.run_and_be_killed()
     assert [status.status for status in host.statuses] == ["running"]
 
     step.cancel()

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from dbt_action import cli, elsewhere, inputs
+from dbt_action import cli
+from dbt_action.app import ROWS
 from dbt_action.config import read
 from dbt_action.errors import ExitCode
 from dbt_action.kinds import Input
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = (*inputs.INPUTS, *elsewhere.INPUTS)
 EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 NEEDED = {"DBT_TOKEN": "dbtc_token", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3"}
 

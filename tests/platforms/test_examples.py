@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dbt_action import elsewhere, inputs, outputs
+from dbt_action import inputs, outputs
+from dbt_action.app import ROWS
 from dbt_action.ci.gitlab_ci import CODE_QUALITY, LINKS, GitLabCi
 from dbt_action.ci.terminal import variable
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 COMPONENT = ROOT / "templates" / "dbt-cloud-run.yml"
 SCHEMAS = {"gitlab": "vendor.gitlab-ci", "azure": "vendor.azure-pipelines", "bitbucket": "vendor.bitbucket-pipelines"}
-VARIABLES = {name for row in (*inputs.INPUTS, *elsewhere.INPUTS) for name in row.lookups()}
+VARIABLES = {name for row in ROWS for name in row.lookups()}
 OUTPUTS = {variable(output.name) for output in outputs.OUTPUTS}
 # Where pip finds the package.
 OWN = {"DBT_CLOUD_RUN"}

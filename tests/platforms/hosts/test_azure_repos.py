@@ -13,8 +13,8 @@ from dbt_action.report import CommitState
 from emulator.hosts import AzureDevOps
 from emulator.hosts.azure_devops import PullRequest, Thread
 from tests.platforms import environments as env
+from tests.platforms.cases import MakeCase, connected
 from tests.platforms.conftest import Build, Serve
-from tests.platforms.hosts.conftest import MakeCase, connected
 from tests.platforms.samples import HostSample
 from tests.support.corridor import JOB_NAME
 
@@ -41,6 +41,7 @@ def chat(host: AzureDevOps, words: list[str]) -> None:
 SAMPLE = HostSample(
     start=start,
     environ=environ,
+    by_hand=lambda host: {"SYSTEM_COLLECTIONURI": host.url, "DBT_REPOSITORY": "Data Platform/shop"},
     words={
         CommitState.PENDING: "pending",
         CommitState.SUCCESS: "succeeded",

@@ -13,8 +13,8 @@ from emulator.hosts import Bitbucket
 from emulator.hosts.bitbucket import Comment
 from emulator.hosts.bitbucket import Status as BuildStatus
 from tests.platforms import environments as env
+from tests.platforms.cases import NAME, MakeCase, connected
 from tests.platforms.conftest import Build
-from tests.platforms.hosts.conftest import NAME, MakeCase, connected
 from tests.platforms.samples import HostSample
 from tests.support.scripts import RED
 
@@ -36,6 +36,7 @@ def chat(host: Bitbucket, words: list[str]) -> None:
 SAMPLE = HostSample(
     start=start,
     environ=environ,
+    by_hand=lambda host: {"BITBUCKET_API_URL": host.url, "DBT_REPOSITORY": "acme/shop"},
     words={
         CommitState.PENDING: "INPROGRESS",
         CommitState.SUCCESS: "SUCCESSFUL",

@@ -17,8 +17,8 @@ from dbt_action.runs import PULL_REQUEST_FIELDS
 from emulator import Script
 from tests.platforms import environments as env
 from tests.platforms import samples
+from tests.platforms.cases import NAME, Case, connected
 from tests.platforms.conftest import Build
-from tests.platforms.hosts.conftest import NAME, Case, connected
 from tests.support.corridor import JOB_NAME
 from tests.support.scripts import ENDLESS, GREEN, RED
 

@@ -16,8 +16,8 @@ from dbt_action.hosts.github import read_api_url
 from dbt_action.report import CommitState
 from emulator.hosts.github import GitHub
 from tests.platforms import environments as env
+from tests.platforms.cases import NAME
 from tests.platforms.conftest import Build, Serve
-from tests.platforms.hosts.conftest import NAME
 from tests.platforms.samples import HostSample
 from tests.support.clock import FakeClock
 
@@ -39,6 +39,7 @@ def chat(host: GitHub, words: list[str]) -> None:
 SAMPLE = HostSample(
     start=start,
     environ=environ,
+    by_hand=lambda host: {"GITHUB_API_URL": host.url, "DBT_REPOSITORY": "octo/shop"},
     words={
         CommitState.PENDING: "pending",
         CommitState.SUCCESS: "success",

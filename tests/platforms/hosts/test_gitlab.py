@@ -10,8 +10,8 @@ from dbt_action.report import CommitState
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Note, Pipeline
 from tests.platforms import environments as env
+from tests.platforms.cases import NAME, MakeCase, connected
 from tests.platforms.conftest import Build, Serve
-from tests.platforms.hosts.conftest import NAME, MakeCase, connected
 from tests.platforms.samples import HostSample
 from tests.support.scripts import ENDLESS
 
@@ -33,6 +33,7 @@ def chat(host: GitLab, words: list[str]) -> None:
 SAMPLE = HostSample(
     start=start,
     environ=environ,
+    by_hand=lambda host: {"CI_API_V4_URL": host.url, "DBT_REPOSITORY": "acme/shop"},
     words={
         CommitState.PENDING: "running",
         CommitState.SUCCESS: "success",

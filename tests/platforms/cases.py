@@ -1,14 +1,11 @@
-"""A host of code with a build that posts to it."""
+"""A host of code with a build that posts to it, on whatever host."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
-
-import pytest
 
 from dbt_action import ci, hosts
 from dbt_action.report import CommitState
@@ -59,23 +56,6 @@ class Case:
 
 
 MakeCase = Callable[..., Case]
-
-
-@pytest.fixture
-def make_case(servers: ExitStack) -> MakeCase:
-    """`make_case(key, **habits)`: a host with these habits."""
-
-    def made(key: str, **habits: Any) -> Case:  # noqa: ANN401 - of the stand-in
-        sample = samples.of_host(key)
-        host = servers.enter_context(sample.start(**habits))
-        return Case(key, host, dict(sample.environ(host)))
-
-    return made
-
-
-@pytest.fixture(params=samples.HOSTS)
-def case(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
-    return make_case(request.param)
 
 
 def connected(environ: Mapping[str, str], warnings: list[str], **more: Any) -> hosts.Host:  # noqa: ANN401

@@ -1,0 +1,108 @@
+"""A place that nobody knows, or that knows it wrong: the user says where the code lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dbt_action.errors import ExitCode
+from dbt_action.report import CommitState
+from emulator.hosts import GitLab
+from emulator.hosts.gitlab import Pipeline
+from tests.platforms import environments as env
+from tests.platforms.cases import NAME, Case, MakeCase
+from tests.platforms.conftest import Build, Serve
+from tests.platforms.samples import HOSTS
+from tests.support.scripts import RED
+
+MakeBuild = Callable[..., Build]
+
+
+@pytest.fixture(params=HOSTS)
+def by_hand(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
+    """A terminal whose user says everything."""
+    case = make_case(request.param)
+    said = case.sample.by_hand(case.host)
+    told = {"DBT_CODE_HOST": case.key, "DBT_GIT_SHA": env.HEAD, case.token: case.environ[case.token], **said}
+    return Case(case.key, case.host, told)
+
+
+def test_status__is_posted_where_the_user_says(build: MakeBuild, by_hand: Case) -> None:
+    step = build().on(by_hand.environ, DBT_PULL_REQUEST=str(by_hand.sample.number))
+
+    assert step.run() is ExitCode.OK
+    assert by_hand.posted == by_hand.words(CommitState.PENDING, CommitState.SUCCESS)
+    assert step.body[by_hand.sample.field] == by_hand.sample.number
+    assert "No commit status" not in step.log
+
+
+def test_comment__is_written_where_the_user_says(build: MakeBuild, by_hand: Case) -> None:
+    step = build(RED).on(by_hand.environ, DBT_PULL_REQUEST=str(by_hand.sample.number), DBT_COMMENT="always")
+
+    assert step.run() is ExitCode.FAILED
+    (comment,) = by_hand.comments
+    assert "not_null_orders_id" in comment
+
+
+def test_status__of_a_branch_that_the_user_builds_needs_no_pull_request(build: MakeBuild, by_hand: Case) -> None:
+    assert build().on(by_hand.environ).run() is ExitCode.OK
+    assert set(by_hand.posted) == set(by_hand.words(CommitState.PENDING, CommitState.SUCCESS))
+
+
+def test_another_repository__has_nothing_of_the_pipeline_that_this_runs_in(build: MakeBuild, serve: Serve) -> None:
+    """The number of this project, its pipeline and its merge request are not those of the other one."""
+    host = serve(GitLab(project="9", path="acme/other", pipelines=(Pipeline(5, env.HEAD, "main"),)))
+    here = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build().on(here, DBT_REPOSITORY="acme/other", DBT_CODE_HOST="gitlab")
+
+    assert step.run() is ExitCode.OK
+    assert [(one.pipeline, one.sha, one.status) for one in host.statuses] == [(5, env.HEAD, "success")]
+    assert "Commit Not Found" not in step.log
+
+
+def test_pull_request__said_by_hand_does_not_move_the_status_from_the_commit_said_by_hand(
+    build: MakeBuild, serve: Serve
+) -> None:
+    host = serve(GitLab(pipelines=(Pipeline(77, env.PUSHED, "main"),)))
+    here = {**env.GITLAB_PUSH, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build().on(here, DBT_PULL_REQUEST="7", DBT_GIT_SHA=env.HEAD)
+
+    assert step.run() is ExitCode.OK
+    assert host.newest(env.HEAD, NAME).status == "success"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {**env.AZURE_PUSH, "BUILD_REPOSITORY_PROVIDER": "Git"}],
+    ids=["a terminal", "Azure Pipelines for some git server"],
+)
+def test_nothing_known__is_one_line_that_names_the_inputs(build: MakeBuild, environ: dict[str, str]) -> None:
+    step = build().on(environ, DBT_RUN_ON="job")
+
+    assert step.run() is ExitCode.OK
+    (line,) = [line for line in step.log.splitlines() if "No commit status" in line]
+    assert "`code-host`" in line
+    assert "`repository`" in line
+    assert "Warning" not in line
+
+
+def test_nothing_known__and_nothing_wanted_is_no_line(build: MakeBuild) -> None:
+    step = build().on(DBT_RUN_ON="job", DBT_COMMIT_STATUS="false")
+
+    assert step.run() is ExitCode.OK
+    assert "No commit status" not in step.log
+
+
+@pytest.mark.parametrize(
+    "variables,missing",
+    [
+        ({"DBT_REPOSITORY": "Data Platform/shop"}, "SYSTEM_COLLECTIONURI"),
+        ({"DBT_REPOSITORY": "shop", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/"}, "SYSTEM_TEAMPROJECT"),
+    ],
+)
+def test_azure__what_is_missing_is_named(build: MakeBuild, variables: dict[str, str], missing: str) -> None:
+    step = build().on(variables, DBT_CODE_HOST="azure", SYSTEM_ACCESSTOKEN="azure-token", DBT_GIT_SHA=env.HEAD)
+
+    assert step.run() is ExitCode.OK
+    assert step.log.count(f"No commit status: `{missing}` is not set") == 1
