@@ -15,7 +15,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 SCRIPTS := .ci/run composite/run.sh
-COGGED := action.yml composite/action.yml README.md
+COGGED := action.yml composite/action.yml README.md docs/platforms.md
 
 # Settings of the caller that would send packages elsewhere or change what this Python imports.
 # Those that say where packages come from (index, certificates, proxies) stay.
@@ -37,7 +37,7 @@ help:
 	@echo "make soak       many runs with faults drawn at random (RUNS=500 SEED=1)"
 	@echo "make bench      time from the start of the process to the first request; time and memory of a large report"
 	@echo "make summary-preview   pictures of summaries of real runs (needs Chromium and npm)"
-	@echo "make generate   write the generated parts of action.yml, composite/action.yml, README.md and docs/reliability.md"
+	@echo "make generate   write the generated parts of the action files, README.md, docs/platforms.md and docs/reliability.md"
 	@echo "make lock       renew requirements.txt and requirements-dev.txt"
 	@echo "make clean      remove what the verbs have made"
 

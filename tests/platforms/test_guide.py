@@ -16,6 +16,7 @@ import yaml
 
 from emulator import Emulator, GitHub
 from emulator.hosts import AzureDevOps, Bitbucket, GitLab
+from emulator.hosts.azure_devops import PullRequest
 from emulator.hosts.gitlab import Pipeline
 from tests.platforms import environments as env
 from tests.platforms.conftest import Serve
@@ -44,12 +45,14 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the guide's scripts are
 
 
 class Pipe:
-    """Runs the script of a block as the platform's shell would."""
+    """Runs the script of a block as the platform's shell would; `commands` are played."""
+
+    commands: Mapping[str, str] = COMMANDS
 
     def __init__(self, cloud: Emulator, folder: Path) -> None:
         self.cloud, self.folder = cloud, folder
         (folder / "bin").mkdir()
-        for name, lines in COMMANDS.items():
+        for name, lines in self.commands.items():
             command = folder / "bin" / name
             command.write_text(f"#!/bin/sh\n{lines}\n")
             command.chmod(command.stat().st_mode | stat.S_IXUSR)
@@ -70,11 +73,11 @@ class Pipe:
 
     def run(self, script: str, environ: Mapping[str, str]) -> str:
         """The log of a green end."""
-        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        path = f"{self.folder / 'bin'}{os.pathsep}{environ.get('PATH', os.environ['PATH'])}"
         done = subprocess.run(
             ["bash", "-e", "-c", script],
             cwd=self.work,
-            env={"HOME": str(self.folder), **environ, "PATH": path},
+            env={**environ, "HOME": str(self.folder), "PATH": path},
             capture_output=True,
             text=True,
             check=False,
@@ -137,43 +140,65 @@ def test_guide__gitlab(pipe: Pipe, serve: Serve, gitlab_push: dict[str, str]) ->
     assert pipe.body.get("git_branch", "") == gitlab_push.get("CI_COMMIT_BRANCH", "")
 
 
-def azure(pipe: Pipe, environ: Mapping[str, str], more: Mapping[str, str], *mapped: str) -> None:
-    """Run the block for Azure; `more` are what the agent knows besides the environment, `mapped` more of the step."""
+def azure(pipe: Pipe, environ: Mapping[str, str], known: Mapping[str, str]) -> str:
+    """Run the block for Azure; `known` are the variables of the agent that it does not export."""
     block = pipe.adjust("azure")
     _, install, step = block["steps"]
-    known = {**SECRETS, **more}
-    step["env"] |= {name: f"$({name})" for name in mapped}
+    known = {**SECRETS, **known}
     variables = {name: str(value) for name, value in block["variables"].items()}
     variables |= {name: macros(value, known) for name, value in step["env"].items()}
     pipe.run(install["script"], environ)
-    pipe.run(macros(step["script"], known), {**environ, **variables})
+    return pipe.run(macros(step["script"], known), {**environ, **variables})
 
 
 def test_guide__azure_repos(pipe: Pipe, serve: Serve) -> None:
     host = serve(AzureDevOps())
-    azure(pipe, {**env.AZURE_PUSH, "SYSTEM_COLLECTIONURI": host.url}, {"System.AccessToken": "azure-token"})
+    log = azure(pipe, {**env.AZURE_PUSH, "SYSTEM_COLLECTIONURI": host.url}, {"System.AccessToken": "azure-token"})
 
     assert [(one.commit, one.genre, one.name, one.state) for one in host.statuses] == [
         (env.PUSHED, "dbt Cloud", JOB_NAME, state) for state in ("pending", "succeeded")
     ]
+    assert "GITHUB_TOKEN" not in log
 
 
-@pytest.mark.parametrize("job", ["AzurePipelines", "AzurePipelinesPullRequest"])
+def test_guide__azure_repos_pull_request(pipe: Pipe, serve: Serve) -> None:
+    host = serve(AzureDevOps(pull_requests={12: PullRequest([env.HEAD])}))
+    environ = {**env.AZURE_PULL_REQUEST, "SYSTEM_COLLECTIONURI": host.url}
+    azure(pipe, environ, {"System.AccessToken": "azure-token"})
+
+    assert [(one.commit, one.pull_request, one.state) for one in host.statuses] == [
+        (commit, number, state) for state in ("pending", "succeeded") for commit, number in (("", 12), (env.HEAD, 0))
+    ]
+    assert pipe.body["azure_pull_request_id"] == 12
+
+
+@pytest.fixture(params=["built", "AzurePipelines", "AzurePipelinesPullRequest"])
+def azure_for_github(request: pytest.FixtureRequest) -> dict[str, str]:
+    if request.param == "built":
+        return {**env.AZURE_FOR_GITHUB, "BUILD_REPOSITORY_NAME": "octocat/ci-detector"}
+    return dict(request.getfixturevalue("recorded")[request.param])
+
+
 def test_guide__azure_pipelines_for_a_github_repository(
-    pipe: Pipe, serve: Serve, recorded: dict[str, dict[str, str]], job: str
+    pipe: Pipe, serve: Serve, azure_for_github: dict[str, str]
 ) -> None:
-    environ = recorded[job]
+    environ = azure_for_github
     sha = environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or environ["BUILD_SOURCEVERSION"]
     host = serve(GitHub(token="ghp-token", repository="octocat/ci-detector"))
-    temp = {"AGENT_TEMPDIRECTORY": str(pipe.work)}
-    known = {"GITHUB_TOKEN": "ghp-token", "System.AccessToken": "azure-token"}
-    azure(pipe, {**environ, **temp, "GITHUB_API_URL": host.url}, known, "GITHUB_TOKEN")
+    here = {**environ, "AGENT_TEMPDIRECTORY": str(pipe.work), "GITHUB_API_URL": host.url}
+    azure(pipe, here, {"GITHUB_TOKEN": "ghp-token", "System.AccessToken": "azure-token"})
 
     assert [(one.sha, one.context, one.state) for one in host.statuses] == [
         (sha, NAME, "pending"),
         (sha, NAME, "success"),
     ]
-    assert pipe.body.get("github_pull_request_id") == (89 if "PullRequest" in job else None)
+    assert pipe.body.get("github_pull_request_id") == (89 if environ["BUILD_REASON"] == "PullRequest" else None)
+
+
+def test_guide__azure_without_a_token_for_github_says_so(pipe: Pipe) -> None:
+    log = azure(pipe, env.AZURE_FOR_GITHUB, {"System.AccessToken": "azure-token"})
+
+    assert "No commit status: `GITHUB_TOKEN` is not set" in log
 
 
 @pytest.fixture(params=["built", "recorded"])
@@ -261,4 +286,3 @@ def test_guide__keeps_its_old_pythons_and_our_page_has_its_line(block: str) -> N
     assert OLD[block] in text
     (line,) = lines
     assert f"\n{line}\n" in page
-    assert ("SYSTEM_ACCESSTOKEN: $(System.AccessToken)\n" in text) is (block == "azure")

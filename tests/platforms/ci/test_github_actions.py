@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.corridor import test_endings, test_interrupts
+from tests.e2e import test_clean_up
 from tests.platforms import environments as env
 from tests.platforms.ci import test_every_ci as every
 from tests.platforms.hosts import test_every_host, test_github
@@ -39,7 +40,11 @@ def row() -> Mapping[str, Cell]:
         "Annotations": cell("annotations", test_telling.test_annotation__on_the_file_with_dbt_s_own_message),
         "Outputs": cell("step outputs", test_github_commands.test_output__any_values_come_back),
         "JUnit": cell("a file, for a reporter of your choice", every.test_junit__is_where_the_reporter_looks),
-        "Cancel": cell("the step itself, and its post step", test_interrupts.test_between_two_looks),
+        "Cancel": cell(
+            "the step itself, and its post step",
+            test_interrupts.test_between_two_looks,
+            test_clean_up.test_container__killed_outright_is_tidied_up_by_the_post_container,
+        ),
         "Comment": cell(
             "issue comment",
             test_every_host.test_comment__of_a_run,
