@@ -56,9 +56,6 @@ lint: $(READY)
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(VENV)/bin/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab/*.yml
-	$(VENV)/bin/check-jsonschema --builtin-schema vendor.azure-pipelines --regex-variant nonunicode examples/azure/*.yml
-	$(VENV)/bin/check-jsonschema --builtin-schema vendor.bitbucket-pipelines examples/bitbucket/*.yml
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/shellcheck $(SCRIPTS)
 

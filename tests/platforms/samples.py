@@ -49,6 +49,22 @@ def cell(words: str, *tests: Callable[..., None]) -> Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Examples:
+    """The files to copy in `examples/<key of the CI>/`."""
+
+    # Of check-jsonschema: the vendor's, and more arguments.
+    schema: tuple[str, ...]
+    # What the CI calls a pull request, as in the names of the files.
+    request: str
+    # The CI's own limit of time for a job, which leaves us time to cancel: its name and value.
+    limit: tuple[str, object]
+    # The jobs or steps of a document that run our command.
+    jobs: Callable[[Any], list[dict[str, Any]]]
+    # How SQLFluff is told to speak.
+    lint: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CiSample:
     """Builds on one CI."""
 
@@ -68,6 +84,7 @@ class CiSample:
     state_variables: Mapping[str, str] = field(default_factory=dict)
     # Commands of the CI that `error`, `foreign` and `info` consist of, as `decoders.orders` tells them.
     orders: tuple[str, ...] = ()
+    examples: Examples | None = None
     # The row of docs/platforms.md, by column.
     row: Callable[[], Mapping[str, Cell]]
 

@@ -15,11 +15,13 @@ from dbt_action import inputs, outputs
 from dbt_action.app import ROWS
 from dbt_action.ci.gitlab_ci import CODE_QUALITY, LINKS, GitLabCi
 from dbt_action.ci.terminal import variable
+from tests.platforms import samples
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 COMPONENT = ROOT / "templates" / "dbt-cloud-run.yml"
-SCHEMAS = {"gitlab": "vendor.gitlab-ci", "azure": "vendor.azure-pipelines", "bitbucket": "vendor.bitbucket-pipelines"}
+# By the key of the CI.
+PLATFORMS = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
 VARIABLES = {name for row in ROWS for name in row.lookups()}
 OUTPUTS = {variable(output.name) for output in outputs.OUTPUTS}
 # Where pip finds the package.
@@ -30,19 +32,24 @@ def files(platform: str) -> list[Path]:
     return sorted((EXAMPLES / platform).glob("*.yml"))
 
 
-ALL = [pytest.param(path, id=f"{path.parent.name}/{path.name}") for platform in SCHEMAS for path in files(platform)]
+ALL = [pytest.param(path, id=f"{path.parent.name}/{path.name}") for platform in PLATFORMS for path in files(platform)]
 
 
-def check(schema: str, *paths: Path) -> subprocess.CompletedProcess[str]:
-    # The expressions of Azure's schema are for another dialect than Python's.
-    dialect = ["--regex-variant", "nonunicode"] if "azure" in schema else []
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *dialect, *map(str, paths)]
+def facts(platform: str) -> samples.Examples:
+    """What is known about the examples of a CI."""
+    found = samples.of_ci(samples.CIS[platform]).examples
+    assert found
+    return found
+
+
+def check(schema: tuple[str, ...], *paths: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-@pytest.mark.parametrize("platform", SCHEMAS)
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_examples__pass_the_vendors_schema(platform: str) -> None:
-    done = check(SCHEMAS[platform], *files(platform))
+    done = check(facts(platform).schema, *files(platform))
 
     assert done.returncode == 0, done.stdout
 
@@ -55,16 +62,15 @@ def test_component__passes_the_schema_in_both_of_its_documents(tmp_path: Path) -
     (tmp_path / "spec.yml").write_text(f"{spec}\n")
     (tmp_path / "jobs.yml").write_text(filled)
 
-    assert check("vendor.gitlab-ci", tmp_path / "jobs.yml").returncode == 0
+    assert check(facts("gitlab").schema, tmp_path / "jobs.yml").returncode == 0
     assert "$[[" not in filled
     # Every input is used.
     assert {name for name in given if f"inputs.{name} " not in jobs} == set()
 
 
-@pytest.mark.parametrize("platform", SCHEMAS)
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_examples__are_there_in_all_forms(platform: str) -> None:
-    request = "merge-request" if platform == "gitlab" else "pull-request"
-    expected = {f"on-{event}{lint}.yml" for event in ("merge", request) for lint in ("", "-with-lint")}
+    expected = {f"on-{event}{lint}.yml" for event in ("merge", facts(platform).request) for lint in ("", "-with-lint")}
 
     assert expected <= {path.name for path in files(platform)}
 
@@ -77,26 +83,13 @@ def test_example__speaks_of_variables_that_exist(path: Path) -> None:
     assert found - VARIABLES - OUTPUTS - OWN == set()
 
 
-def jobs_of_ours(path: Path) -> list[dict[str, Any]]:
-    """The jobs or steps that run dbt-cloud-run."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if path.parent.name == "gitlab":
-        return [document["dbt-cloud"]]
-    if path.parent.name == "azure":
-        return [document["jobs"][-1]]
-    events = [steps for trigger in document["pipelines"].values() for steps in trigger.values()]
-    return [steps[-1]["step"] for steps in events]
-
-
-LIMITS = {"gitlab": ("timeout", "2h"), "azure": ("timeoutInMinutes", "120"), "bitbucket": ("max-time", 120)}
-
-
 @pytest.mark.parametrize("path", [param for param in ALL if not re.search("/(template|with-component)", str(param.id))])
 def test_example__has_a_limit_of_time_that_leaves_us_time_to_cancel(path: Path) -> None:
-    name, limit = LIMITS[path.parent.name]
+    known, text = facts(path.parent.name), path.read_text(encoding="utf-8")
+    name, limit = known.limit
 
-    assert [job[name] for job in jobs_of_ours(path)] == [limit]
-    assert [int(value) for value in re.findall(r"DBT_TIMEOUT_MINUTES\W+(\d+)", path.read_text(encoding="utf-8"))] in (
+    assert [job[name] for job in known.jobs(yaml.safe_load(text))] == [limit]
+    assert [int(value) for value in re.findall(r"DBT_TIMEOUT_MINUTES\W+(\d+)", text)] in (
         [110],
         # In the template.
         [] if "template" in path.name else [110],
@@ -131,7 +124,7 @@ def test_gitlab__only_merge_requests_are_interruptible() -> None:
 
 
 def test_archives_and_components__are_those_of_one_tag() -> None:
-    for path in (*(path for name in SCHEMAS for path in files(name)), COMPONENT, ROOT / "docs" / "platforms.md"):
+    for path in (*(path for name in PLATFORMS for path in files(name)), COMPONENT, ROOT / "docs" / "platforms.md"):
         text = path.read_text(encoding="utf-8")
         assert set(re.findall(r"refs/tags/(\w+)", text)) <= {"v1"}
         assert set(re.findall(r"dbt-cloud-run@(\w+)", text)) <= {"v1"}
@@ -142,8 +135,7 @@ def test_example__lints_before_it_runs(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
 
     assert text.index("sqlfluff lint") < text.index("dbt-cloud-run\n")
-    formats = {"gitlab": "--format gitlab", "azure": "--format github-annotation-native", "bitbucket": "lint models"}
-    assert formats[path.parent.name] in text
+    assert facts(path.parent.name).lint in text
 
 
 @pytest.mark.parametrize("path", [COMPONENT, *(path for path in files("gitlab") if path.name.startswith("on-"))])

@@ -13,7 +13,7 @@ from tests.platforms.ci.conftest import MakePlace, context
 from tests.platforms.conftest import Build
 from tests.platforms.decoders import Vso, vso
 from tests.platforms.hosts import test_azure_repos, test_every_host, test_github
-from tests.platforms.samples import Cell, CiSample, Known, cell
+from tests.platforms.samples import Cell, CiSample, Examples, Known, cell
 from tests.support.scripts import RED
 
 MakeBuild = Callable[..., Build]
@@ -80,6 +80,14 @@ SAMPLE = CiSample(
     state_file="temp/dbt-cloud-run.json",
     state_variables={"AGENT_TEMPDIRECTORY": "temp"},
     orders=("task.logissue", "group", "endgroup"),
+    examples=Examples(
+        # The expressions of Azure's schema are for another dialect than Python's.
+        schema=("vendor.azure-pipelines", "--regex-variant", "nonunicode"),
+        request="pull-request",
+        limit=("timeoutInMinutes", "120"),
+        jobs=lambda document: document.get("jobs", [])[-1:],
+        lint="--format github-annotation-native",
+    ),
     row=row,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.platforms import environments as env
 from tests.platforms.ci import test_every_ci as every
 from tests.platforms.ci.conftest import MakePlace, context
 from tests.platforms.hosts import test_bitbucket, test_every_host
-from tests.platforms.samples import Cell, CiSample, Known, cell
+from tests.platforms.samples import Cell, CiSample, Examples, Known, cell
 
 
 def row() -> Mapping[str, Cell]:
@@ -43,6 +44,12 @@ def row() -> Mapping[str, Cell]:
     }
 
 
+def steps(document: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - YAML
+    """The last step of each pipeline."""
+    pipelines = [steps for trigger in document["pipelines"].values() for steps in trigger.values()]
+    return [steps[-1]["step"] for steps in pipelines]
+
+
 SAMPLE = CiSample(
     push=env.BITBUCKET,
     # The second is a pipe's.
@@ -66,6 +73,13 @@ SAMPLE = CiSample(
     # Bitbucket runs nothing for forks.
     own=(env.BITBUCKET_PULL_REQUEST,),
     state_file=".dbt-cloud-run.json",
+    examples=Examples(
+        schema=("vendor.bitbucket-pipelines",),
+        request="pull-request",
+        limit=("max-time", 120),
+        jobs=steps,
+        lint="lint models",
+    ),
     row=row,
 )
 

@@ -14,7 +14,7 @@ from tests.platforms.ci.conftest import MakePlace, context
 from tests.platforms.decoders import dotenv, sections
 from tests.platforms.hosts import test_every_host as host
 from tests.platforms.hosts import test_gitlab
-from tests.platforms.samples import Cell, CiSample, Known, cell
+from tests.platforms.samples import Cell, CiSample, Examples, Known, cell
 
 
 def row() -> Mapping[str, Cell]:
@@ -65,6 +65,13 @@ SAMPLE = CiSample(
     forks=(env.GITLAB_FORK, {**env.GITLAB_EXTERNAL, "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY": "else/shop"}),
     state_file=".dbt-cloud-run.json",
     orders=("section_start dbt_cloud_run_1", "section_end dbt_cloud_run_1"),
+    examples=Examples(
+        schema=("vendor.gitlab-ci",),
+        request="merge-request",
+        limit=("timeout", "2h"),
+        jobs=lambda document: [document["dbt-cloud"]] if "dbt-cloud" in document else [],
+        lint="--format gitlab",
+    ),
     row=row,
 )
 

@@ -1,0 +1,88 @@
+"""Example Forge, which does not exist: statuses and comments. Copy it to `dbt_action/hosts/<name>.py`.
+
+https://forge.example/docs/api
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+from urllib.parse import quote
+
+from dbt_action import text
+from dbt_action.context import CiContext
+from dbt_action.hosts.api import Api, Http
+from dbt_action.hosts.place import Host, Kind, Place, token_input
+from dbt_action.hosts.rest import Comment, RestHost
+from dbt_action.report import CommitState
+
+MAX_TEXT = 255
+# A word for each, whatever the host can tell apart.
+_STATES = {
+    CommitState.PENDING: "running",
+    CommitState.SUCCESS: "passed",
+    CommitState.FAILURE: "failed",
+    CommitState.ERROR: "failed",
+    CommitState.CANCELLED: "cancelled",
+}
+
+
+class ExampleForge(RestHost):
+    """The status of one commit. `RestHost` warns, gives up and finds our comment among the others."""
+
+    title = "Example Forge"
+    longest = 10_000
+    # What a refusal usually means, and what to do.
+    hints: ClassVar[Mapping[int, str]] = {
+        401: "`EXAMPLE_TOKEN` is wrong or expired. Create one in Settings → Tokens.",
+        403: "`EXAMPLE_TOKEN` needs the scope `status`.",
+        404: "`EXAMPLE_TOKEN` may not see the repository, or the commit is not in it.",
+    }
+
+    def __init__(self, api: Api, place: Place, *, repository: str, pull_request: int) -> None:
+        """Nothing is sent here."""
+        super().__init__(api, place)
+        self._repository = f"repositories/{quote(repository)}"
+        self._comments = f"{self._repository}/pulls/{pull_request}/comments"
+
+    def post_status(self, state: CommitState, description: str, url: str) -> None:
+        """The same name on the same commit overwrites."""
+        body = {
+            "state": _STATES[state],
+            "name": text.cut(self.place.name, MAX_TEXT),
+            "description": text.cut(description, MAX_TEXT),
+            "url": url,
+        }
+        self.api.send("POST", f"{self._repository}/commits/{self.place.sha}/status", body)
+
+    def comments(self) -> Iterator[Comment]:
+        """All of them; a host with pages yields page after page."""
+        for comment in self.api.get(self._comments).listed("comments"):
+            yield Comment(str(comment.get("body")), f"{self._comments}/{comment.get('id')}")
+
+    def create(self, body: str) -> None:
+        """Not twice, hence `add`."""
+        self.api.add(self._comments, {"body": body})
+
+    def edit(self, comment: Comment, body: str) -> None:
+        """The comment, changed in place."""
+        self.api.send("PUT", comment.url, {"body": body})
+
+
+def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+    root = environ.get("EXAMPLE_API_URL") or "https://forge.example/api"
+    headers = {"Authorization": f"Bearer {token}"}
+    return ExampleForge(
+        Http(root, headers, timeout=place.timeout, clock=place.clock),
+        place,
+        repository=context.repository,
+        pull_request=context.pull_request.number if context.pull_request else 0,
+    )
+
+
+KIND = Kind(
+    key="example",
+    token=token_input("example", "EXAMPLE_TOKEN", "For statuses and comments on Example Forge, with scope `status`."),
+    how="a token with scope `status`",
+    open=_open,
+)

@@ -1,0 +1,93 @@
+"""A stand-in for Example Forge, for the tests of all hosts. Copy it to `tests/platforms/hosts/test_<name>.py`.
+
+A stand-in that the demo or a local runner needs too belongs in `emulator/hosts/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, jsonify, request
+from tests.platforms.ci.test_example_ci import HEAD, PULL_REQUEST
+
+from dbt_action.report import CommitState
+from emulator.hosts.base import FakeHost, RefusedError, asked
+from tests.platforms.cases import NAME
+from tests.platforms.samples import HostSample
+
+
+class Forge(FakeHost):
+    """One repository with its rules, refusals included; each with its source: code, documentation, an answer."""
+
+    def __init__(self) -> None:
+        self.history: list[str] = []
+        self.statuses: dict[tuple[str, str], str] = {}
+        self.comments: dict[int, str] = {}
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        return f"{self.root}/api"
+
+    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
+        repository = "/api/repositories/acme/shop"
+        return [
+            ("POST", f"{repository}/commits/<sha>/status", self._post_status),
+            ("GET", f"{repository}/pulls/3/comments", self._list_comments),
+            ("POST", f"{repository}/pulls/3/comments", self._write_comment),
+            ("PUT", f"{repository}/pulls/3/comments/<int:number>", self._write_comment),
+        ]
+
+    def admit(self) -> Response | None:
+        if request.headers.get("Authorization") != "Bearer example-token":
+            raise RefusedError(401, {"message": "Who are you?"})
+        return None
+
+    def unknown(self) -> object:
+        return {"message": "Not found"}
+
+    def _post_status(self, sha: str) -> Response:
+        fields = asked()
+        if fields["state"] not in {"running", "passed", "failed", "cancelled"}:
+            raise RefusedError(422, {"message": "An unknown state"})
+        self.history.append(fields["state"])
+        self.statuses[sha, fields["name"]] = fields["state"]
+        return jsonify(fields)
+
+    def _list_comments(self) -> Response:
+        return jsonify({"comments": [{"id": number, "body": body} for number, body in self.comments.items()]})
+
+    def _write_comment(self, number: int = 0) -> Response:
+        number = number or len(self.comments) + 1
+        self.comments[number] = asked()["body"]
+        return jsonify({"id": number})
+
+
+def environ(host: Forge) -> Mapping[str, str]:
+    return {**PULL_REQUEST, "EXAMPLE_API_URL": host.url, "EXAMPLE_TOKEN": "example-token"}
+
+
+def chat(host: Forge, words: list[str]) -> None:
+    host.comments = dict(enumerate(words, 1))
+
+
+SAMPLE = HostSample(
+    start=Forge,
+    environ=environ,
+    by_hand=lambda host: {"EXAMPLE_API_URL": host.url, "DBT_REPOSITORY": "acme/shop"},
+    words={
+        CommitState.PENDING: "running",
+        CommitState.SUCCESS: "passed",
+        CommitState.FAILURE: "failed",
+        CommitState.ERROR: "failed",
+        CommitState.CANCELLED: "cancelled",
+    },
+    posted=lambda host: host.history,
+    shown=lambda host: [host.statuses[HEAD, NAME]],
+    comments=lambda host: list(host.comments.values()),
+    chat=chat,
+    longest_comment=10_000,
+    field="non_native_pull_request_id",
+    number=3,
+)
