@@ -89,7 +89,27 @@ class Publisher:
         url = untold.url or self.context.build_url
         return self.connect().set_status(CommitState(untold.state), self.ci.log.safe(untold.description), url)
 
-    def comment(self, facts: Facts) -> None:
+    def on_host(self, facts: Facts) -> None:
+        """What the host shows beside the status: a comment, and findings where it has a place for them."""
+        self._comment(facts)
+        if self.config.annotations and facts.run and facts.run.final:
+            self.connect().annotate(self._findings(self._without_secrets(facts)))
+
+    def _findings(self, facts: Facts) -> hosts.Findings:
+        safe = self.ci.log.safe
+        counts = facts.results.counts
+        return hosts.Findings(
+            headline=safe(report.build(facts, self.subject).headline),
+            url=facts.run.url if facts.run else "",
+            passed=facts.outcome is Outcome.SUCCEEDED,
+            counts={verdict.value: counts[verdict] for verdict in COUNTED if counts[verdict]},
+            notes=[
+                replace(note, title=safe(note.title), message=safe(note.message), file=safe(note.file))
+                for note in notes.pick(facts.results, facts.manifest, self.subject.folder).told
+            ],
+        )
+
+    def _comment(self, facts: Facts) -> None:
         """Keep the one comment of this status on a pull request up to date."""
         if self.config.comment == "never" or not self.context.pull_request:
             return
@@ -221,10 +241,10 @@ class Publisher:
                 sha=self._sha,
                 name=self._status_name,
                 warn=self.ci.warning,
+                info=self.ci.info,
                 timeout=self._timeout,
                 waits=self.config.wait,
                 clock=self._clock,
             ),
             tokens=self.config.tokens,
-            info=self.ci.info,
         )

@@ -217,7 +217,7 @@ class Story:
         if self._told:
             # How it ended is known; it was still being told, or its details collected.
             self.publisher.post_verdict()
-            self._details(comment=False)
+            self._details(on_host=False)
             return ExitCode.INTERRUPTED
         unanswered = self.beginner.in_flight is not None and not self._find_unanswered(deadline)
         if self.watcher is None or unanswered:
@@ -275,15 +275,15 @@ class Story:
         self.interrupts.check()
         self.publisher.post_verdict()
 
-    def _details(self, *, comment: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+    def _details(self, *, on_host: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
         """What the person who reads this build wants to know; trouble in telling it changes nothing."""
         if self._told is None:
             message = "no verdict yet"
             raise RuntimeError(message)
         self._told = replace(self._told, **more)
         try:
-            if comment:
-                self.publisher.comment(self._told)
+            if on_host:
+                self.publisher.on_host(self._told)
             with self.interrupts.shielded():
                 self.publisher.details(self._told)
         except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step

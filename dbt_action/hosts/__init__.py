@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from dbt_action import inputs, kinds
 from dbt_action.context import CiContext
-from dbt_action.hosts.place import TIMEOUT, Host, Kind, NoHost, Place, UnknownPlaceError
+from dbt_action.hosts.place import TIMEOUT, Findings, Host, Kind, NoHost, Place, UnknownPlaceError
 
-__all__ = ["INPUTS", "KNOWN", "TIMEOUT", "Host", "NoHost", "Place", "connect"]
+__all__ = ["INPUTS", "KNOWN", "TIMEOUT", "Findings", "Host", "NoHost", "Place", "connect"]
 
 
 def _found() -> dict[str, Kind]:
@@ -43,21 +43,11 @@ INPUTS: tuple[kinds.Input, ...] = (
 )
 
 
-def connect(
-    environ: Mapping[str, str],
-    context: CiContext,
-    place: Place,
-    *,
-    tokens: Mapping[str, str],
-    info: Callable[[str], None],
-) -> Host:
-    """The host of this build's repository; `info` is told when there is none for want of something.
-
-    `tokens` are by the name of their input.
-    """
+def connect(environ: Mapping[str, str], context: CiContext, place: Place, *, tokens: Mapping[str, str]) -> Host:
+    """The host of this build's repository. `tokens` are by the name of their input."""
     kind = KNOWN.get(context.host)
     if kind is None or not context.repository:
-        info(
+        place.info(
             "No commit status: nothing tells where the code lives. Give `code-host` and `repository`, or "
             "`commit-status: false`."
         )
@@ -71,8 +61,8 @@ def connect(
         if context.platform == "GitHub Actions":
             place.warn("No commit status: `github-token` is empty. Leave the input out, or give a token.")
         else:
-            info(f"No commit status: `{kind.token.variable}` is not set ({kind.how}).")
-        return NoHost()
+            place.info(f"No commit status: `{kind.token.variable}` is not set ({kind.how}).")
+        return kind.open_without(environ, context, place)
     try:
         return kind.open(environ, context, place, token)
     except UnknownPlaceError as error:

@@ -6,13 +6,12 @@ To be imported late, hence the underscore: the library takes time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import github
 import requests
 
 from dbt_action.clock import Clock
-from dbt_action.hosts.api import Answer, Api, HostError, answer
+from dbt_action.hosts.api import Answer, Api, Body, HostError, answer
 
 _FORBIDDEN, _LIMITED = 403, 429
 
@@ -36,7 +35,7 @@ class PyGithub(Api):
             user_agent="dbt-cloud-run-action",
         ).requester
 
-    def ask(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
+    def ask(self, method: str, url: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
         """One request. Raises HostError."""
         try:
             status, headers, text = self._requester.requestJson(method, f"/{url}", dict(query), input=body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,10 @@ _SIGN_IN, _REDIRECT, _FAILED, _BROKEN = 203, 300, 400, 500
 # No page of comments is larger.
 _MAX_BYTES = 64 * 1024 * 1024
 _CHUNK = 256 * 1024
+
+
+# JSON.
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class HostError(Exception):
@@ -64,11 +68,11 @@ class Api:
         """One look. Raises HostError."""
         return self._persist("GET", url, None, query)
 
-    def send(self, method: str, url: str, body: Mapping[str, Any], **query: str | int) -> Answer:
+    def send(self, method: str, url: str, body: Body, **query: str | int) -> Answer:
         """Write what may be written twice. Raises HostError."""
         return self._persist(method, url, body, query)
 
-    def add(self, url: str, body: Mapping[str, Any], **query: str | int) -> Answer:
+    def add(self, url: str, body: Body, **query: str | int) -> Answer:
         """Write what must not be there twice. Raises HostError, which may be ambiguous."""
         return self._persist("POST", url, body, query, once=True)
 
@@ -76,7 +80,7 @@ class Api:
         self,
         method: str,
         url: str,
-        body: Mapping[str, Any] | None,
+        body: Body | None,
         query: Mapping[str, str | int],
         *,
         once: bool = False,
@@ -95,7 +99,7 @@ class Api:
             tries += 1
             self.clock.sleep(_PAUSE)
 
-    def ask(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
+    def ask(self, method: str, url: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
         """One request, to `url` below the root or in full. Raises HostError."""
         raise NotImplementedError
 
@@ -111,13 +115,15 @@ class Http(Api):
         timeout: float,
         clock: Clock,
         basic: tuple[str, str] | None = None,
+        proxy: str = "",
     ) -> None:
-        """Nothing is sent here."""
+        """`proxy` is for plain HTTP. Nothing is sent here."""
         super().__init__(root, timeout=timeout, clock=clock)
         headers = {"User-Agent": f"dbt-cloud-run-action/{__version__}", "Accept": "application/json", **headers}
         self._auth = _Authorization(headers, basic)
+        self._proxies = {"http": proxy} if proxy else None
 
-    def ask(self, method: str, url: str, body: Mapping[str, Any] | None, query: Mapping[str, str | int]) -> Answer:
+    def ask(self, method: str, url: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
         """One request, no redirects. Raises HostError."""
         address = url if url.startswith(f"{self.root}/") else f"{self.root}/{url.lstrip('/')}"
         try:
@@ -127,6 +133,7 @@ class Http(Api):
                 json=body,
                 params=query,
                 auth=self._auth,
+                proxies=self._proxies,
                 timeout=(self.timeout, self.timeout),
                 allow_redirects=False,
                 stream=True,

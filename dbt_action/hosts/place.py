@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from dbt_action import kinds
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.context import CiContext
+from dbt_action.notes import Annotation
 from dbt_action.report import CommitState
 
 # Seconds for connecting and for an answer, so at most ten for a request.
@@ -22,10 +23,24 @@ class Place:
     sha: str
     name: str
     warn: Callable[[str], None]
+    # Told when something is not there for want of something, which is nobody's fault.
+    info: Callable[[str], None]
     timeout: int = TIMEOUT
     # False when nobody stays to post how it ended.
     waits: bool = True
     clock: Clock = field(default_factory=SystemClock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a finished run has found, for a host that shows more of it than a status."""
+
+    headline: str
+    url: str
+    passed: bool
+    # Nodes by verdict: `{"failed": 2}`.
+    counts: Mapping[str, int]
+    notes: Sequence[Annotation]
 
 
 class Host(Protocol):
@@ -41,6 +56,9 @@ class Host(Protocol):
         time; trouble is told once and raises nothing.
         """
 
+    def annotate(self, findings: Findings) -> None:
+        """Show them at the commit and its files, if the host has a place for that. Bounded time; raises nothing."""
+
 
 class NoHost:
     """Nowhere to post to, or not wanted."""
@@ -53,6 +71,9 @@ class NoHost:
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """Do nothing."""
         del body, marker, only_change
+
+    def annotate(self, findings: Findings) -> None:
+        """Do nothing."""
 
 
 class UnknownPlaceError(Exception):
@@ -70,6 +91,8 @@ class Kind:
     how: str
     # Sends nothing. Raises UnknownPlaceError.
     open: Callable[[Mapping[str, str], CiContext, Place, str], Host]
+    # What can be shown without a token.
+    open_without: Callable[[Mapping[str, str], CiContext, Place], Host] = lambda _environ, _context, _place: NoHost()
 
 
 def token_input(key: str, variable: str, help_text: str, *, also: tuple[str, ...] = ()) -> kinds.Input:

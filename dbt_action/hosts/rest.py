@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from dbt_action import text
 from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import Place
+from dbt_action.hosts.place import Findings, Place
 from dbt_action.report import CommitState
 
 # Seconds for finding our comment among all others; nobody waits longer for a comment.
@@ -62,6 +62,9 @@ class RestHost:
         first_line = self.hidden(marker)
         page = text.cut(f"{first_line}\n\n{self.dialect(body)}", self.longest)
         self._attempt(COMMENT, COMMENT, lambda: self._write(page, first_line, only_change=only_change))
+
+    def annotate(self, findings: Findings) -> None:
+        """Most hosts have no place for it; the CI shows it."""
 
     def _write(self, page: str, first_line: str, *, only_change: bool) -> None:
         found = self._find(first_line)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
@@ -20,6 +20,11 @@ STATES = ("SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED")
 MAX_KEY = 40
 MAX_TEXT = 255
 _SHORTEST = 7
+# Of Code Insights [documented: reports API; recorded: the length of a summary].
+REPORT_TYPES = ("SECURITY", "COVERAGE", "TEST", "BUG")
+RESULTS = ("PASSED", "FAILED", "PENDING")
+ANNOTATION_TYPES = ("VULNERABILITY", "CODE_SMELL", "BUG")
+MAX_DATA, MAX_ANNOTATIONS, MAX_SUMMARY = 10, 100, 450
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,14 @@ class Comment:
     deleted: bool = False
 
 
+@dataclass
+class Report:
+    """A report of Code Insights, and its annotations by their ids."""
+
+    fields: dict[str, Any]
+    annotations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
 class Bitbucket(FakeHost):
     """One repository. `tokens` are access tokens with their owners, or `user:secret` for basic authentication."""
 
@@ -65,6 +78,8 @@ class Bitbucket(FakeHost):
         # Every state that each status went through.
         self.history: list[Status] = []
         self.comments: dict[int, list[Comment]] = {}
+        # By commit and name.
+        self.reports: dict[tuple[str, str], Report] = {}
         super().__init__(**address)
 
     @property
@@ -77,6 +92,7 @@ class Bitbucket(FakeHost):
         repository = "/2.0/repositories/<workspace>/<slug>"
         build = f"{repository}/commit/<commit>/statuses/build"
         comments = f"{repository}/pullrequests/<int:number>/comments"
+        report = f"{repository}/commit/<commit>/reports/<name>"
         return [
             ("POST", build, self._post_status),
             ("GET", f"{build}/<key>", self._get_status),
@@ -85,6 +101,9 @@ class Bitbucket(FakeHost):
             ("GET", comments, self._list_comments),
             ("POST", comments, self._post_comment),
             ("PUT", f"{comments}/<int:comment>", self._put_comment),
+            ("PUT", report, self._put_report),
+            ("DELETE", report, self._delete_report),
+            ("POST", f"{report}/annotations", self._post_annotations),
         ]
 
     def unknown(self) -> object:
@@ -92,8 +111,9 @@ class Bitbucket(FakeHost):
         return _problem("Resource not found")
 
     def admit(self) -> Response | None:
-        """Bearer for access tokens, Basic for people."""
-        if self._user() is None:
+        """Bearer for access tokens, Basic for people; reports also through the proxy of a pipeline, without any."""
+        proxied = request.environ["REQUEST_URI"].startswith("http://") and "/reports/" in request.path
+        if self._user() is None and not (proxied and "Authorization" not in request.headers):
             raise RefusedError(401, _problem("Token is invalid, expired, or not supported for this endpoint."))
         places = request.view_args or {}
         if "slug" in places and f"{places['workspace']}/{places['slug']}" != self.repository:
@@ -181,6 +201,40 @@ class Bitbucket(FakeHost):
                 return jsonify(_comment(known))
         raise RefusedError(404, _problem("Comment not found"))
 
+    def _put_report(self, commit: str, name: str, **_place: str) -> Response:
+        fields = asked()
+        if fields.get("report_type") not in REPORT_TYPES or fields.get("result") not in RESULTS:
+            raise RefusedError(400, _bad_request("Invalid report"))
+        if len(fields.get("data") or []) > MAX_DATA:
+            raise RefusedError(400, _bad_request("Too many data fields"))
+        place = (self._commit(commit), name)
+        old = self.reports.get(place)
+        self.reports[place] = Report(fields, old.annotations if old else {})
+        return jsonify({**fields, "type": "report", "external_id": name})
+
+    def _delete_report(self, commit: str, name: str, **_place: str) -> tuple[str, int]:
+        if self.reports.pop((self._commit(commit), name), None) is None:
+            raise RefusedError(404, _bad_request("Report not found"))
+        return "", 204
+
+    def _post_annotations(self, commit: str, name: str, **_place: str) -> Response:
+        report = self.reports.get((self._commit(commit), name))
+        if report is None:
+            raise RefusedError(404, _bad_request("Report not found"))
+        found = request.get_json()
+        if len(found) > MAX_ANNOTATIONS:
+            raise RefusedError(400, _bad_request("Too many annotations"))
+        for annotation in found:
+            summary = annotation.get("summary") or ""
+            if not summary:
+                raise RefusedError(400, _bad_request("The summary field is required."))
+            if len(summary) > MAX_SUMMARY:
+                raise RefusedError(400, _bad_request("The summary field cannot contain more than 450 characters."))
+            if annotation.get("annotation_type") not in ANNOTATION_TYPES:
+                raise RefusedError(400, _bad_request("Invalid annotation_type"))
+        report.annotations |= {annotation["external_id"]: annotation for annotation in found}
+        return jsonify(found)
+
     def post(self, status: Status) -> None:
         """A status that somebody else has posted before."""
         self.statuses[status.commit, status.key] = replace(status)
@@ -195,6 +249,11 @@ def _problems(fields: dict[str, Any]) -> list[str]:
         if length > limit:
             found.append(f"{name}: Ensure this value has at most {limit} characters (it has {length}).")
     return found
+
+
+def _bad_request(message: str) -> dict[str, Any]:
+    """The words of the report service (recorded)."""
+    return {"key": "report-service.general.bad-request", "message": message, "arguments": {}}
 
 
 def _problem(message: str) -> dict[str, Any]:

@@ -28,13 +28,19 @@ class Author:
         self.warnings: list[str] = []
         self.infos: list[str] = []
         self.clock = FakeClock()
-        place = Place(sha=sha, name="dbt Cloud / x", warn=self.warnings.append, timeout=timeout, clock=self.clock)
+        place = Place(
+            sha=sha,
+            name="dbt Cloud / x",
+            warn=self.warnings.append,
+            info=self.infos.append,
+            timeout=timeout,
+            clock=self.clock,
+        )
         self.host = hosts.connect(
             {"GITHUB_API_URL": api_url},
             a_context(sha=sha, host="github"),
             place,
             tokens={"github-token": token},
-            info=self.infos.append,
         )
 
     def post(self, state: CommitState = CommitState.SUCCESS, description: str = "done", url: str = URL) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from tests.platforms import environments as env
 from tests.platforms.ci import test_every_ci as every
 from tests.platforms.ci.conftest import MakePlace, context
-from tests.platforms.hosts import test_bitbucket, test_every_host
+from tests.platforms.hosts import test_bitbucket, test_code_insights, test_every_host
 from tests.platforms.samples import Cell, CiSample, Examples, Known, cell
 
 
@@ -31,7 +31,8 @@ def row() -> Mapping[str, Cell]:
         ),
         "Summary": cell("file `dbt-summary.md`", test_summary__bitbucket_has_a_file),
         "Annotations": cell(
-            "marked lines; on lines of code not possible because the log has no commands for it",
+            "Code Insights report, without any token; marked lines in the log",
+            test_code_insights.test_report__of_a_red_run_needs_no_token,
             test_annotation__bitbucket_has_marked_lines,
         ),
         "Outputs": cell("output variables", test_output__bitbucket_appends_to_the_file_of_the_step),

@@ -69,9 +69,11 @@ def comment(host: GitHub, body: str, *, platform: str = "GitHub Actions", only_c
     context = CiContext(
         platform=platform, host="github", repository="acme/shop", sha="a" * 40, pull_request=PullRequest(number=9)
     )
-    place = Place(sha="a" * 40, name="dbt Cloud / job", warn=warnings.append, timeout=2, clock=FakeClock())
+    place = Place(
+        sha="a" * 40, name="dbt Cloud / job", warn=warnings.append, info=warnings.append, timeout=2, clock=FakeClock()
+    )
     tokens = {"github-token": "ghp-token"}
-    here = hosts.connect({"GITHUB_API_URL": host.url}, context, place, tokens=tokens, info=warnings.append)
+    here = hosts.connect({"GITHUB_API_URL": host.url}, context, place, tokens=tokens)
     here.comment(body, "marker", only_change=only_change)
     return warnings
 

@@ -1,0 +1,80 @@
+"""Code Insights of Bitbucket Cloud: a report on a commit, with annotations on files; statuses are in `bitbucket`.
+
+https://developer.atlassian.com/cloud/bitbucket/rest/api-group-reports/
+https://support.atlassian.com/bitbucket-cloud/docs/code-insights/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from dbt_action import marker, text
+from dbt_action.context import CiContext
+from dbt_action.hosts.api import Api, HostError, Http
+from dbt_action.hosts.place import Findings, Place
+from dbt_action.notes import Annotation
+
+# In a pipeline a proxy adds the authorization for this part of the API, to plain HTTP only (documented).
+PROXY = "http://localhost:29418"
+PROXY_OF_PIPES = "http://host.docker.internal:29418"
+_BEHIND_PROXY = "http://api.bitbucket.org/2.0"
+# Of one request. Longer summaries are refused (recorded), and so are annotations without one.
+MAX_ANNOTATIONS = 100
+MAX_SUMMARY = 450
+MAX_DETAILS = 2000
+
+
+def without_token(environ: Mapping[str, str], context: CiContext, place: Place) -> Api | None:
+    """The API as a step of a pipeline reaches it, None elsewhere."""
+    if context.platform != "Bitbucket Pipelines":
+        return None
+    proxy = PROXY_OF_PIPES if environ.get("BITBUCKET_PIPE_STORAGE_DIR") else PROXY
+    root = environ.get("BITBUCKET_API_URL") or _BEHIND_PROXY
+    return Http(root, {}, timeout=place.timeout, clock=place.clock, proxy=proxy)
+
+
+def show(api: Api, place: Place, repository: str, findings: Findings) -> None:
+    """Replace the report of this status on the commit. Trouble is one line: the log has everything too."""
+    name = f"dbt-cloud-run-{marker.digest(place.name)}"
+    report = f"repositories/{repository}/commit/{place.sha}/reports/{name}"
+    try:
+        with suppress(HostError):
+            # Or annotations of an earlier build of the commit would stay.
+            api.send("DELETE", report, {})
+        api.send("PUT", report, _report(place.name, findings))
+        annotations = [
+            _annotation(f"{name}-{number:03}", note, findings.url)
+            for number, note in enumerate(findings.notes[:MAX_ANNOTATIONS], 1)
+        ]
+        if annotations:
+            api.send("POST", f"{report}/annotations", annotations)
+    except Exception as error:  # noqa: BLE001 - no reason to end the step
+        reason = str(error) if isinstance(error, HostError) else type(error).__name__
+        place.info(f"No Code Insights report on Bitbucket ({reason}); everything is in the log and in the summary.")
+
+
+def _report(title: str, findings: Findings) -> Mapping[str, Any]:
+    return {
+        "title": text.cut(title, MAX_SUMMARY),
+        "details": text.cut(findings.headline, MAX_DETAILS),
+        "report_type": "TEST",
+        "reporter": "dbt-cloud-run-action",
+        "result": "PASSED" if findings.passed else "FAILED",
+        "data": [{"title": title, "type": "NUMBER", "value": value} for title, value in findings.counts.items()],
+        **({"link": findings.url} if findings.url else {}),
+    }
+
+
+def _annotation(name: str, note: Annotation, url: str) -> Mapping[str, Any]:
+    return {
+        "external_id": name,
+        "annotation_type": "BUG",
+        "severity": "HIGH" if note.failed else "LOW",
+        "result": "FAILED" if note.failed else "IGNORED",
+        "summary": text.cut(f"{note.title}: {text.one_line(note.message)}", MAX_SUMMARY),
+        "details": text.cut(note.message, MAX_DETAILS),
+        **({"path": note.file} if note.file else {}),
+        **({"link": url} if url else {}),
+    }
