@@ -91,7 +91,8 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="pull-request",
         kind=Kind.PULL_REQUEST,
-        help="Number of the pull request that dbt Cloud is told; `none` tells it nothing.",
+        help="Number of the pull request that dbt Cloud is told; if the event has none, also that of the comment. "
+        "`none` tells dbt Cloud nothing.",
         default="(from the event)",
         aliases=("github_pull_request_id",),
     ),

@@ -41,12 +41,12 @@ class Publisher:
         self._job_name = ""
         # Folder of the dbt project in the repository.
         self.folder = config.project_directory or ""
-        self._timeout = hosts.TIMEOUT
+        self._timeout: float = hosts.TIMEOUT
         self._host: hosts.Host | None = None
         self._untold: Untold | None = None
         self._close = partial(self.save, None, in_flight=False)
 
-    def hurry(self, seconds: int) -> None:
+    def hurry(self, seconds: float) -> None:
         """From now on no status waits longer than `seconds`."""
         self._timeout = seconds
         self._host = None

@@ -5,6 +5,7 @@ To be imported late, hence the underscore: the library takes time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import github
@@ -19,7 +20,7 @@ _FORBIDDEN, _LIMITED = 403, 429
 class PyGithub(Api):
     """The API with one token."""
 
-    def __init__(self, root: str, token: str, *, timeout: int, clock: Clock) -> None:
+    def __init__(self, root: str, token: str, *, timeout: float, clock: Clock) -> None:
         """`root` may have a path, as on GitHub Enterprise Server (`/api/v3`). Nothing is sent here."""
         super().__init__(root, timeout=timeout, clock=clock)
         # Left to itself PyGithub asks for the repository and the commit first, and sleeps up to an hour when
@@ -29,7 +30,7 @@ class PyGithub(Api):
             auth=github.Auth.Token(token),
             lazy=True,
             retry=None,
-            timeout=timeout,
+            timeout=math.ceil(timeout),
             seconds_between_requests=0,
             seconds_between_writes=0,
             user_agent="dbt-cloud-run-action",

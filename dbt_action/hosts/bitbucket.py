@@ -27,7 +27,12 @@ MAX_TEXT = 255
 _DIGEST = 8
 _PAGE = 100
 _NOT_IN_ADDRESSES = re.compile("[^A-Za-z0-9._-]+")
-_TAG = re.compile(r"</?(?:details|summary|br|sub|sup|b|i|strong|em|code|p)\s*/?>", re.IGNORECASE)
+# Code stays as it is; of a summary the words are left, of other tags nothing.
+_HTML = re.compile(
+    r"(?P<code>^(?P<fence>`{3,})[^\n]*\n.*?^(?P=fence)$|`[^`\n]+`)|<summary>(?P<title>[^\n]*?)</summary>"
+    r"|</?(?:details|summary|br|sub|sup|b|i|strong|em|code|p)\s*/?>",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +144,7 @@ class Bitbucket(RestHost):
 
     def dialect(self, body: str) -> str:
         """No HTML: its tags would be shown."""
-        return _TAG.sub("", re.sub(r"<summary>(.*?)</summary>", r"**\1**", body))
+        return _HTML.sub(lambda found: found["code"] or (f"**{found['title']}**" if found["title"] else ""), body)
 
 
 def key(name: str) -> str:

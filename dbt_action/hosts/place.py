@@ -25,7 +25,7 @@ class Place:
     warn: Callable[[str], None]
     # Told when something is not there for want of something, which is nobody's fault.
     info: Callable[[str], None]
-    timeout: int = TIMEOUT
+    timeout: float = TIMEOUT
     # False when nobody stays to post how it ended.
     waits: bool = True
     clock: Clock = field(default_factory=SystemClock)

@@ -111,3 +111,11 @@ def test_bitbucket__comments_have_no_html(make_case: MakeCase) -> None:
     connected(case.environ, []).comment(body, "marker")
 
     assert case.comments[0] == "[//]: <> (marker)\n\n# Red\n**More**\n\n| a | b |\n"
+
+
+def test_bitbucket__code_in_comments_stays_as_it_is(make_case: MakeCase) -> None:
+    case = make_case("bitbucket")
+    code = "````sql\nselect '<b>' -- ```\n<summary>x</summary>\n````\nand `a <br> b`"
+    connected(case.environ, []).comment(f"<b>x</b>\n{code}\n<i>y</i>", "marker")
+
+    assert case.comments[0] == f"[//]: <> (marker)\n\nx\n{code}\ny"

@@ -121,7 +121,7 @@ def test_trouble__is_at_most_one_warning_and_never_the_verdict(
 def test_trouble__a_hanging_host_costs_seconds(case: Case) -> None:
     case.host.faults.add(kind="hang", times=None)
     warnings: list[str] = []
-    host = connected(case.environ, warnings, timeout=1)
+    host = connected(case.environ, warnings, timeout=0.2)
 
     assert host.set_status(CommitState.PENDING, "Started", "https://x.example/1") is False
     assert len(warnings) == 1
