@@ -27,6 +27,8 @@ class CiContext:
     event: str = ""
     workflow: str = ""
     actor: str = ""
+    # Its address, "" where there is one for all: "https://github.acme.example".
+    server: str = ""
     repository: str = ""
     # Commit that gets the status: in pull requests the head, never the test merge commit.
     sha: str = ""
@@ -53,3 +55,8 @@ class CiContext:
     secrets_hint: str = ""
     # Why there is nothing to run, as a clause: "the push deleted the branch".
     nothing_to_run: str = ""
+
+    @property
+    def number(self) -> int:
+        """Of the pull request, 0 when there is none."""
+        return self.pull_request.number if self.pull_request else 0

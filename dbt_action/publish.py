@@ -243,6 +243,7 @@ class Publisher:
                 warn=self.ci.warning,
                 info=self.ci.info,
                 timeout=self._timeout,
+                wanted=hosts.STATUS if self.config.commit_status else hosts.COMMENT,
                 waits=self.config.wait,
                 clock=self._clock,
             ),

@@ -93,6 +93,10 @@ class Subject:
     folder: str = ""
 
 
+# Ends of a run; that there was none, or that nobody knows its end, is another matter.
+FORGIVABLE = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """How it ended. `seconds` is the time from the trigger to the last look."""

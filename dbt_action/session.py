@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from dbt_action import __version__, refusals
+from dbt_action import __version__, bounded, refusals
 from dbt_action.clock import Clock
 from dbt_action.errors import CloudError, Malformed, Misdirected, Unavailable, Unreachable, WebPage
 
@@ -38,7 +38,6 @@ MAX_REDIRECTS = 3
 # Bytes a second that a download may not stay below for this long.
 SLOWEST = 1000
 SLOW_FOR = 60.0
-_CHUNK = 256 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOTHING_SENT = (
     urllib3.exceptions.NewConnectionError,
@@ -57,7 +56,7 @@ class Session:
         self._token = token
         self._clock = clock
         self._timeouts = (timeouts.connect, timeouts.read)
-        self._requests = requests.Session()
+        self._requests = bounded.Session()
         self._requests.headers.update({"User-Agent": f"dbt-cloud-run-action/{__version__}"})
         # Given as a function so that a ~/.netrc cannot replace the header.
         self._requests.auth = self._authorize
@@ -101,15 +100,9 @@ class Session:
                 yield response
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], **body: Any) -> requests.Response:  # noqa: ANN401
-        try:
-            return self._requests.request(
-                method, url, headers=headers, timeout=self._timeouts, allow_redirects=False, stream=True, **body
-            )
-        except requests.exceptions.RequestException:
-            raise
-        except ValueError:
-            # requests takes a redirect's address apart even when it is not followed.
-            raise Unavailable(f"{self.host} redirects to something that is no address.") from None
+        return self._requests.request(
+            method, url, headers=headers, timeout=self._timeouts, allow_redirects=False, stream=True, **body
+        )
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Token {self._token}"
@@ -155,20 +148,15 @@ class Session:
 
     def _read(self, response: requests.Response) -> bytes:
         """The whole body, bounded in size and in time however slowly it drips."""
-        deadline = self._clock.now() + self._timeouts[1]
-        parts, size = [], 0
-        for part in self.chunks(response):
-            parts.append(part)
-            size += len(part)
-            if size > MAX_JSON_BYTES or self._clock.now() > deadline:
-                raise Unavailable(f"{self.host} sent an endless answer ({size} bytes so far).")
-        return b"".join(parts)
+        try:
+            return bounded.read(response, clock=self._clock, patience=self._timeouts[1], most=MAX_JSON_BYTES)
+        except bounded.EndlessError as error:
+            raise Unavailable(f"{self.host} sent an endless answer ({error} so far).") from None
 
     def chunks(self, response: requests.Response) -> Iterator[bytes]:
         """The body as it comes, of any size, but not slower than any connection is."""
         began, size = self._clock.now(), 0
-        # `read1` hands on what is there; anything else waits until a whole chunk has come.
-        while part := response.raw.read1(_CHUNK, decode_content=True):
+        for part in bounded.chunks(response):
             yield part
             size += len(part)
             seconds = self._clock.now() - began

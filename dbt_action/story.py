@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from dbt_action import monitor, report, retry, text
 from dbt_action.begin import Beginner, NotStarted
@@ -14,7 +14,7 @@ from dbt_action.collect import Collector
 from dbt_action.errors import CloudError, ExitCode, WebPage
 from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
 from dbt_action.publish import Publisher
-from dbt_action.report import Facts, Outcome
+from dbt_action.report import FORGIVABLE, Facts, Outcome
 from dbt_action.runs import Run
 from dbt_action.session import Session, Timeouts
 from dbt_action.watcher import CANCEL_LOOKS, Watcher
@@ -28,8 +28,6 @@ CLEAN_UP = 2.5
 # How long a run may take to turn "cancelled" after the request when nothing is pressing.
 CANCEL_PATIENCE = 20.0
 
-# Ends of a run; that there was none, or that nobody knows its end, is another matter.
-_FORGIVABLE = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
 _TWICE = (
@@ -277,21 +275,24 @@ class Story:
 
     def _details(self, *, on_host: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
         """What the person who reads this build wants to know; trouble in telling it changes nothing."""
-        if self._told is None:
-            message = "no verdict yet"
-            raise RuntimeError(message)
-        self._told = replace(self._told, **more)
+        self._told = replace(cast("Facts", self._told), **more)
+        hurried = self.interrupts.heeded
         try:
-            if on_host:
+            if on_host and not hurried:
                 self.publisher.on_host(self._told)
             with self.interrupts.shielded():
                 self.publisher.details(self._told)
+                if not hurried:
+                    # A host that was slow a moment ago may be back.
+                    self.publisher.post_verdict()
+                elif on_host:
+                    self.publisher.on_host(self._told)
         except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
             self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
         # Nothing is left that a signal could stop.
         self.interrupts.heeded = True
         outcome = self._told.outcome
-        forgiven = not self.config.fail_on_error and outcome in _FORGIVABLE
+        forgiven = not self.config.fail_on_error and outcome in FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code
 
     @property

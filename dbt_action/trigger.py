@@ -85,16 +85,23 @@ def status_sha(config: Config, context: CiContext) -> str:
 
 def told(config: Config, context: CiContext) -> CiContext:
     """`context` with what the user says by hand about where the code lives and about the pull request."""
-    pull_request = context.pull_request
-    if config.pull_request and not pull_request:
-        # Its commit is known as little as anything else of it.
-        pull_request = PullRequest(number=config.pull_request)
-    context = replace(context, pull_request=pull_request)
     host, repository = config.code_host or context.host, config.repository or context.repository
-    if (host, repository) == (context.host, context.repository):
-        return context
-    # The pages are those of another repository, and whether this one is public is not known.
-    return replace(context, host=host, repository=repository, commit_url="", file_url="", public=True)
+    if (host, repository.casefold()) != (context.host, context.repository.casefold()):
+        # Pull request and pages are those of the other repository; whether this one is public is not known.
+        context = replace(
+            context,
+            host=host,
+            server=context.server if host == context.host else "",
+            repository=repository,
+            pull_request=None,
+            commit_url="",
+            file_url="",
+            public=True,
+        )
+    if config.pull_request and not context.pull_request:
+        # Its commit is known as little as anything else of it.
+        context = replace(context, pull_request=PullRequest(number=config.pull_request))
+    return context
 
 
 def _version(config: Config, context: CiContext) -> tuple[str, str]:
@@ -118,7 +125,7 @@ def _version(config: Config, context: CiContext) -> tuple[str, str]:
 def _pull_request(config: Config, context: CiContext) -> int:
     if config.pull_request is not None:
         return config.pull_request
-    return context.pull_request.number if context.pull_request else 0
+    return context.number
 
 
 def _field(config: Config, context: CiContext) -> str:
@@ -129,7 +136,7 @@ def _field(config: Config, context: CiContext) -> str:
 def _overrides(config: Config, context: CiContext) -> Overrides:
     schema = config.overrides.schema
     if schema == "auto":
-        number = config.pull_request or (context.pull_request.number if context.pull_request else 0)
+        number = config.pull_request or (context.number)
         schema = f"dbt_cloud_pr_{config.job_id}_{number}" if number else None
     return replace(config.overrides, schema=re.sub("[-/]", "_", schema) if schema else None)
 

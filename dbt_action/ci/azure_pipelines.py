@@ -100,7 +100,7 @@ class AzurePipelines(Terminal):
 
 def read_context(environ: Mapping[str, str]) -> CiContext:
     """The build's context from the agent's variables."""
-    host = _HOSTS.get(environ.get("BUILD_REPOSITORY_PROVIDER", "").casefold(), "")
+    host, server = _host(environ)
     pull_request = _pull_request(environ, host)
     ref = environ.get("BUILD_SOURCEBRANCH", "")
     is_branch, is_tag = ref.startswith("refs/heads/"), ref.startswith("refs/tags/")
@@ -112,6 +112,7 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
     return CiContext(
         platform=AzurePipelines.name,
         host=host,
+        server=server,
         event=environ.get("BUILD_REASON", ""),
         workflow=environ.get("BUILD_DEFINITIONNAME", ""),
         actor=environ.get("BUILD_REQUESTEDFOR", ""),
@@ -132,6 +133,15 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         secrets_withheld=_FORK_HINT if pull_request and pull_request.fork else "",
         secrets_hint=_SECRETS_HINT,
     )
+
+
+def _host(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The host and its server; an Enterprise server that is not known is no other server."""
+    provider = environ.get("BUILD_REPOSITORY_PROVIDER", "").casefold()
+    parts = urlsplit(environ.get("BUILD_REPOSITORY_URI", ""))
+    server = f"https://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
+    host = _HOSTS.get(provider, "")
+    return ("" if provider == "githubenterprise" and not server else host), server
 
 
 def _pull_request(environ: Mapping[str, str], host: str) -> PullRequest | None:

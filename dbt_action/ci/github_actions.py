@@ -156,6 +156,7 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
     return CiContext(
         platform="GitHub Actions",
         host="github",
+        server=server,
         event=name,
         workflow=environ.get("GITHUB_WORKFLOW", ""),
         actor=environ.get("GITHUB_ACTOR", ""),

@@ -10,7 +10,7 @@ from dbt_action import inputs, kinds
 from dbt_action.context import CiContext
 from dbt_action.hosts.place import TIMEOUT, Findings, Host, Kind, NoHost, Place, UnknownPlaceError
 
-__all__ = ["INPUTS", "KNOWN", "TIMEOUT", "Findings", "Host", "NoHost", "Place", "connect"]
+__all__ = ["COMMENT", "INPUTS", "KNOWN", "STATUS", "TIMEOUT", "Findings", "Host", "NoHost", "Place", "connect"]
 
 
 def _found() -> dict[str, Kind]:
@@ -24,6 +24,7 @@ def _found() -> dict[str, Kind]:
 # host only, so there is no "everything else" here.
 KNOWN: Mapping[str, Kind] = _found()
 
+STATUS, COMMENT = "commit status", "comment"
 # The rows of the table of inputs that are about hosts, but for those of the action.
 INPUTS: tuple[kinds.Input, ...] = (
     kinds.Input(
@@ -47,24 +48,22 @@ def connect(environ: Mapping[str, str], context: CiContext, place: Place, *, tok
     """The host of this build's repository. `tokens` are by the name of their input."""
     kind = KNOWN.get(context.host)
     if kind is None or not context.repository:
-        place.info(
-            "No commit status: nothing tells where the code lives. Give `code-host` and `repository`, or "
-            "`commit-status: false`."
-        )
+        missing = [name for name, value in (("code-host", kind), ("repository", context.repository)) if not value]
+        inputs_ = " and ".join(f"`{name}` (`DBT_{name.upper().replace('-', '_')}`)" for name in missing)
+        place.info(f"No {place.wanted}: nothing tells where the code lives. Give {inputs_}, or `commit-status: false`.")
         return NoHost()
-    token = tokens.get(kind.token.name, "")
-    if not place.sha:
+    if place.wanted == STATUS and not place.sha:
         known = f"the event `{context.event}` does not tell a commit" if context.event else "no commit is known"
-        place.warn(f"No commit status: {known}. Give `git-sha`.")
-        return NoHost()
+        place.warn(f"No {place.wanted}: {known}. Give `git-sha` (`DBT_GIT_SHA`).")
+    token = tokens.get(kind.token.name, "")
     if not token:
-        if context.platform == "GitHub Actions":
-            place.warn("No commit status: `github-token` is empty. Leave the input out, or give a token.")
+        if context.platform == "GitHub Actions" and kind.key == "github":
+            place.warn(f"No {place.wanted}: `github-token` is empty. Leave the input out, or give a token.")
         else:
-            place.info(f"No commit status: `{kind.token.variable}` is not set ({kind.how}).")
-        return kind.open_without(environ, context, place)
+            place.info(f"No {place.wanted}: `{kind.token.variable}` is not set ({kind.how}).")
+        return kind.open_without(environ, context, place) if place.sha else NoHost()
     try:
         return kind.open(environ, context, place, token)
     except UnknownPlaceError as error:
-        place.warn(f"No commit status: {error}")
+        place.warn(f"No {place.wanted}: {error}")
         return NoHost()

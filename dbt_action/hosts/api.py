@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import requests
 import urllib3
 
-from dbt_action import __version__, text
+from dbt_action import __version__, bounded, text
 from dbt_action.clock import Clock
 
 # Answers that say for sure that nothing was done, and that it may be tried again.
@@ -23,7 +24,6 @@ _PAUSE = 0.5
 _SIGN_IN, _REDIRECT, _FAILED, _BROKEN = 203, 300, 400, 500
 # No page of comments is larger.
 _MAX_BYTES = 64 * 1024 * 1024
-_CHUNK = 256 * 1024
 
 
 # JSON.
@@ -33,10 +33,10 @@ Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 class HostError(Exception):
     """No usable answer: `status` 0 is no answer at all; `passing` says whether another try may help."""
 
-    def __init__(self, status: int, message: str, *, passing: bool, slow: bool = False) -> None:
-        """`message` is the host's own, on one line; `slow`: there is no time for another try soon."""
+    def __init__(self, status: int, message: str, *, passing: bool, wait: float = _PAUSE) -> None:
+        """`message` is the host's own, on one line; `wait` is how long to wait before another try, in seconds."""
         super().__init__(message)
-        self.status, self.message, self.passing, self.slow = status, message, passing, slow
+        self.status, self.message, self.passing, self.wait = status, message, passing, wait
         # Perhaps what was asked for has been done, now or by an earlier try, and only the answer is lost.
         self.ambiguous = passing and status not in _REFUSED_FOR_NOW
 
@@ -93,11 +93,12 @@ class Api:
                 return self.ask(method, url, body, query)
             except HostError as error:
                 doubt = error.ambiguous = error.ambiguous or doubt
-                again = error.passing and not error.slow and not (once and doubt)
-                if not again or tries == _TRIES or self.clock.now() + _PAUSE > deadline:
+                again = error.passing and not (once and doubt) and tries < _TRIES
+                if not again or self.clock.now() + error.wait > deadline:
                     raise
+                pause = error.wait
             tries += 1
-            self.clock.sleep(_PAUSE)
+            self.clock.sleep(pause)
 
     def ask(self, method: str, url: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
         """One request, to `url` below the root or in full. Raises HostError."""
@@ -124,35 +125,37 @@ class Http(Api):
         self._proxies = {"http": proxy} if proxy else None
 
     def ask(self, method: str, url: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
-        """One request, no redirects. Raises HostError."""
+        """One request. Raises HostError."""
         address = url if url.startswith(f"{self.root}/") else f"{self.root}/{url.lstrip('/')}"
-        try:
-            with requests.request(
-                method,
-                address,
-                json=body,
-                params=query,
-                auth=self._auth,
-                proxies=self._proxies,
-                timeout=(self.timeout, self.timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return answer(response.status_code, response.headers, self._read(response))
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            slow = isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError)
-            raise HostError(0, type(error).__name__, passing=True, slow=slow) from None
+        more = {"json": body, "params": query, "auth": self._auth, "proxies": self._proxies}
+        return answer(*fetch(method, address, timeout=self.timeout, clock=self.clock, **more))
 
-    def _read(self, response: requests.Response) -> bytes:
-        """The body, bounded in size and in time however slowly it drips."""
-        deadline = self.clock.now() + self.timeout
-        body = b""
-        # `read1` hands on what is there; anything else waits until a whole chunk has come.
-        while part := response.raw.read1(_CHUNK, decode_content=True):
-            body += part
-            if len(body) > _MAX_BYTES or self.clock.now() > deadline:
-                raise HostError(response.status_code, "an endless answer", passing=True, slow=True)
-        return body
+
+def fetch(
+    method: str,
+    address: str,
+    *,
+    timeout: float,
+    clock: Clock,
+    **more: Any,  # noqa: ANN401 - those of requests
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Status, headers and body of the answer, as it is. Raises HostError."""
+    try:
+        with (
+            bounded.Session() as session,
+            session.request(
+                method, address, timeout=(timeout, timeout), allow_redirects=False, stream=True, **more
+            ) as response,
+        ):
+            body = bounded.read(response, clock=clock, patience=timeout, most=_MAX_BYTES)
+            return response.status_code, response.headers, body
+    except bounded.EndlessError:
+        raise HostError(0, "an endless answer", passing=True, wait=math.inf) from None
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        # Waiting for it has taken all the time there is.
+        slow = isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError)
+        wait = math.inf if slow else _PAUSE
+        raise HostError(0, type(error).__name__, passing=True, wait=wait) from None
 
 
 class _Authorization(requests.auth.AuthBase):
@@ -177,8 +180,10 @@ def answer(status: int, headers: Mapping[str, str], body: bytes | str) -> Answer
         if status < _REDIRECT and status != _SIGN_IN:
             raise HostError(status, "a page instead of an answer", passing=True) from None
     if status >= _FAILED:
-        slow = "retry-after" in {name.lower() for name in headers}
-        raise HostError(status, _words(read), passing=status in _PASSING or status >= _BROKEN, slow=slow)
+        told = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+        # A date is later than soon.
+        wait = max(_PAUSE, float(told)) if told.isdecimal() else math.inf if told else _PAUSE
+        raise HostError(status, _words(read), passing=status in _PASSING or status >= _BROKEN, wait=wait)
     if status >= _REDIRECT:
         raise HostError(status, "a redirect instead of an answer", passing=False)
     if status == _SIGN_IN:

@@ -42,7 +42,7 @@ def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Ad
     # Given by hand the project may be in front; one that is in no address has no slash in its name.
     project, _, repository = context.repository.rpartition("/")
     project = project or environ.get("SYSTEM_TEAMPROJECT") or environ.get("SYSTEM_TEAMPROJECTID", "")
-    if context.repository == environ.get("BUILD_REPOSITORY_NAME"):
+    if context.repository.casefold() == environ.get("BUILD_REPOSITORY_NAME", "").casefold():
         repository = environ.get("BUILD_REPOSITORY_ID") or repository
     for name, value in (("SYSTEM_COLLECTIONURI", collection), ("SYSTEM_TEAMPROJECT", project)):
         if not value:
@@ -52,7 +52,7 @@ def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Ad
         api_url=f"{collection.rstrip('/')}/{quote(project, safe='')}/_apis/git/repositories",
         repository=quote(repository, safe=""),
         sha=sha,
-        pull_request=context.pull_request.number if context.pull_request else 0,
+        pull_request=context.number,
     )
 
 
@@ -141,14 +141,15 @@ class AzureRepos(RestHost):
                     self._iteration = int(iteration.get("id") or 0)
         return {"iterationId": self._iteration} if self._iteration else {}
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[Sequence[Comment]]:
         """The first comment of each thread; the answer has no pages."""
         threads = f"{self._pull_request}/threads"
-        for thread in self.api.get(threads, **{"api-version": API_VERSION}).listed("value"):
-            for comment in (thread.get("comments") or ())[:1]:
-                if not comment.get("isDeleted"):
-                    place = f"{threads}/{thread.get('id')}/comments/{comment.get('id')}"
-                    yield Comment(comment.get("content") or "", place)
+        yield [
+            Comment(comment.get("content") or "", f"{threads}/{thread.get('id')}/comments/{comment.get('id')}")
+            for thread in self.api.get(threads, **{"api-version": API_VERSION}).listed("value")
+            for comment in (thread.get("comments") or ())[:1]
+            if not comment.get("isDeleted")
+        ]
 
     def create(self, body: str) -> None:
         """A closed thread: an open one could block the pull request."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote
@@ -55,7 +55,7 @@ def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Ad
         web_url=context.build_url or f"https://bitbucket.org/{context.repository}",
         sha=sha,
         branch=context.branch if sha == context.sha else "",
-        pull_request=context.pull_request.number if context.pull_request else 0,
+        pull_request=context.number,
     )
 
 
@@ -114,14 +114,15 @@ class Bitbucket(RestHost):
     def _comments(self) -> str:
         return f"repositories/{self._address.repository}/pullrequests/{self._address.pull_request}/comments"
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[Sequence[Comment]]:
         """The comments, the oldest first."""
         answer = self.api.get(self._comments, pagelen=_PAGE)
         while True:
-            for comment in answer.listed("values"):
-                content = comment.get("content")
-                if isinstance(content, Mapping) and not comment.get("deleted"):
-                    yield Comment(str(content.get("raw")), f"{self._comments}/{comment.get('id')}")
+            yield [
+                Comment(str(content.get("raw")), f"{self._comments}/{comment.get('id')}")
+                for comment in answer.listed("values")
+                if isinstance(content := comment.get("content"), Mapping) and not comment.get("deleted")
+            ]
             following = answer.json.get("next")
             if not following:
                 return

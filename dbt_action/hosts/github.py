@@ -6,7 +6,7 @@ https://docs.github.com/rest/issues/comments
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -80,13 +80,13 @@ class GitHub(RestHost):
             # Something of a proxy's.
             raise HostError(_CREATED, "an answer that is not GitHub's", passing=True)
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[Sequence[Comment]]:
         """The comments, the oldest first."""
         number = 1
         while True:
             page = self.api.get(self._comments, per_page=_PAGE, page=number).listed()
-            for comment in page:
-                yield Comment(str(comment.get("body")), f"{self._repository}/issues/comments/{comment.get('id')}")
+            place = f"{self._repository}/issues/comments"
+            yield [Comment(str(comment.get("body")), f"{place}/{comment.get('id')}") for comment in page]
             if len(page) < _PAGE:
                 return
             number += 1
@@ -103,7 +103,7 @@ class GitHub(RestHost):
 def read_api_url(environ: Mapping[str, str], context: CiContext) -> str:
     """The address that GitHub's own runner or the user says, else that of the server where the repository is."""
     told = environ.get("GITHUB_API_URL")
-    server = urlsplit(context.commit_url).hostname or "github.com"
+    server = urlsplit(context.server).netloc or "github.com"
     if told or server == "github.com":
         return told or "https://api.github.com"
     # Tenants of ghe.com have a subdomain for it, servers of their own a path.
@@ -118,7 +118,7 @@ def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: s
         api,
         place,
         repository=context.repository,
-        pull_request=context.pull_request.number if context.pull_request else 0,
+        pull_request=context.number,
         own_token=context.platform != "GitHub Actions",
     )
 

@@ -7,7 +7,7 @@ https://docs.gitlab.com/api/notes/#merge-requests
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -47,9 +47,8 @@ def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Ad
     A pipeline of a merge request may be about a merge commit (merged results); a status with its `pipeline_id` has
     to name that commit, and would otherwise open a second pipeline.
     """
-    here = context.repository == environ.get("CI_PROJECT_PATH", "")
+    here = context.repository.casefold() == environ.get("CI_PROJECT_PATH", "").casefold()
     ours = here and sha == context.sha
-    pull_request = context.pull_request
     project = (environ.get("CI_PROJECT_ID") if here else "") or quote(context.repository, safe="")
     return Address(
         api_url=environ.get("CI_API_V4_URL") or "https://gitlab.com/api/v4",
@@ -58,7 +57,7 @@ def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Ad
         ref=context.branch or context.tag if ours else "",
         pipeline=environ.get("CI_PIPELINE_ID", "") if ours else "",
         merge_request_project=(environ.get("CI_MERGE_REQUEST_PROJECT_ID") if here else "") or project,
-        merge_request=pull_request.number if pull_request else 0,
+        merge_request=context.number,
     )
 
 
@@ -128,13 +127,12 @@ class GitLab(RestHost):
     def _notes(self) -> str:
         return f"projects/{self._address.merge_request_project}/merge_requests/{self._address.merge_request}/notes"
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[Sequence[Comment]]:
         """The notes, the oldest first."""
         page = "1"
         while page:
             answer = self.api.get(self._notes, sort="asc", order_by="created_at", per_page=_PAGE, page=page)
-            for note in answer.listed():
-                yield Comment(str(note.get("body")), f"{self._notes}/{note.get('id')}")
+            yield [Comment(str(note.get("body")), f"{self._notes}/{note.get('id')}") for note in answer.listed()]
             page = answer.headers.get("X-Next-Page", "")
 
     def create(self, body: str) -> None:

@@ -26,6 +26,8 @@ class Place:
     # Told when something is not there for want of something, which is nobody's fault.
     info: Callable[[str], None]
     timeout: float = TIMEOUT
+    # What is wanted, as in "No … ": commit status, comment.
+    wanted: str = "commit status"
     # False when nobody stays to post how it ended.
     waits: bool = True
     clock: Clock = field(default_factory=SystemClock)

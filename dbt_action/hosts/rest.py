@@ -11,12 +11,15 @@ from dbt_action.hosts.api import Api, HostError
 from dbt_action.hosts.place import Findings, Place
 from dbt_action.report import CommitState
 
-# Seconds for finding our comment among all others; nobody waits longer for a comment.
-COMMENT_PATIENCE = 30.0
+# How long our comment is looked for among all others, in time limits of a request; nobody waits longer for a comment.
+COMMENT_PATIENCE = 6
+# Pages of a hundred; a host whose pages do not end has a problem.
+MOST_PAGES = 100
 # Seconds before looking whether a comment is there whose answer was lost, and before asking about a refusal.
 _PAUSE = 0.5
 _UNREACHABLE = "It cannot be reached from here at the moment."
 _NOT_UNDERSTOOD = "Its answer is none that is known here."
+_HARMLESS = "Nothing else depends on it."
 _TOO_MANY = "It limits the requests of this token for now."
 # A page to sign in and the way to one: the token is not taken.
 _SIGN_IN, _UNAUTHORIZED, _LIMITED = frozenset({203, 302, 303}), 401, 429
@@ -53,6 +56,8 @@ class RestHost:
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Post a status. False: another try may help."""
+        if not self.place.sha:
+            return True
         # Every part, whatever came of the others.
         done = [self._attempt(STATUS, part, work) for part, work in self.posts(state, description, url)]
         return all(done)
@@ -79,16 +84,21 @@ class RestHost:
             if not error.ambiguous:
                 raise
             self.place.clock.sleep(_PAUSE)
-            if not self._find(first_line):
-                self.create(page)
+            if self._find(first_line):
+                return
+            if error.wait > _PAUSE:
+                # Slow as it is, the host may still be writing the first one.
+                raise
+            self.create(page)
 
     def _find(self, first_line: str) -> Comment | None:
-        deadline = self.place.clock.now() + COMMENT_PATIENCE
-        for found in self.comments():
-            # At the beginning only: people quote, and a quotation begins with something else.
-            if found.body.lstrip().startswith(first_line):
-                return found
-            if self.place.clock.now() > deadline:
+        deadline = self.place.clock.now() + COMMENT_PATIENCE * self.place.timeout
+        for number, page in enumerate(self.comments(), 1):
+            for found in page:
+                # At the beginning only: people quote, and a quotation begins with something else.
+                if found.body.lstrip().startswith(first_line):
+                    return found
+            if number == MOST_PAGES or self.place.clock.now() > deadline:
                 raise HostError(0, "ours was not found among the others in time", passing=True)
         return None
 
@@ -104,7 +114,10 @@ class RestHost:
             hopeless = not error.passing and part not in self._accepted
             if hopeless:
                 self._hopeless.add(part)
-            self._complain(what, f"{error.status or ''} {error.message}".strip(), self.hint(what, error.status))
+            code = str(error.status or "")
+            # GitLab says it in its words too.
+            reason = error.message if error.message.startswith(code) else f"{code} {error.message}".strip()
+            self._complain(what, reason, self.hint(what, error.status))
             return hopeless
         except Exception as error:  # noqa: BLE001 - an answer of another shape must not end the step
             self._complain(what, type(error).__name__, _NOT_UNDERSTOOD)
@@ -137,7 +150,7 @@ class RestHost:
     def _complain(self, what: str, reason: str, hint: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
-            self.place.warn(f"{what} could not be posted to {self.title} ({reason}). {hint} The dbt Cloud run goes on.")
+            self.place.warn(f"{what} could not be posted to {self.title} ({reason}). {hint} {_HARMLESS}")
 
     # What each host does in its own way. All of them raise HostError.
 
@@ -149,7 +162,7 @@ class RestHost:
         """Send the status of the commit."""
         raise NotImplementedError
 
-    def comments(self) -> Iterator[Comment]:
+    def comments(self) -> Iterator[Sequence[Comment]]:
         """All comments of the pull request, page by page."""
         raise NotImplementedError
 

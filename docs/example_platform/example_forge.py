@@ -5,14 +5,14 @@ https://forge.example/docs/api
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.context import CiContext
 from dbt_action.hosts.api import Api, Http
-from dbt_action.hosts.place import Host, Kind, Place, token_input
+from dbt_action.hosts.place import Host, Kind, Place, UnknownPlaceError, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.report import CommitState
 
@@ -55,10 +55,16 @@ class ExampleForge(RestHost):
         }
         self.api.send("POST", f"{self._repository}/commits/{self.place.sha}/status", body)
 
-    def comments(self) -> Iterator[Comment]:
-        """All of them; a host with pages yields page after page."""
-        for comment in self.api.get(self._comments).listed("comments"):
-            yield Comment(str(comment.get("body")), f"{self._comments}/{comment.get('id')}")
+    def comments(self) -> Iterator[Sequence[Comment]]:
+        """Page by page."""
+        page = 1
+        while page:
+            answer = self.api.get(self._comments, page=page)
+            yield [
+                Comment(str(comment.get("body")), f"{self._comments}/{comment.get('id')}")
+                for comment in answer.listed("comments")
+            ]
+            page = int(answer.json.get("next_page") or 0)
 
     def create(self, body: str) -> None:
         """Not twice, hence `add`."""
@@ -70,13 +76,17 @@ class ExampleForge(RestHost):
 
 
 def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
-    root = environ.get("EXAMPLE_API_URL") or "https://forge.example/api"
+    root = environ.get("EXAMPLE_API_URL", "")
+    if not root:
+        # Everybody has a server of their own.
+        message = "`EXAMPLE_API_URL` is not set, so it is not known where Example Forge is."
+        raise UnknownPlaceError(message)
     headers = {"Authorization": f"Bearer {token}"}
     return ExampleForge(
         Http(root, headers, timeout=place.timeout, clock=place.clock),
         place,
         repository=context.repository,
-        pull_request=context.pull_request.number if context.pull_request else 0,
+        pull_request=context.number,
     )
 
 

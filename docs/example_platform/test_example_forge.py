@@ -24,6 +24,8 @@ class Forge(FakeHost):
         self.history: list[str] = []
         self.statuses: dict[tuple[str, str], str] = {}
         self.comments: dict[int, str] = {}
+        # As many comments are on a page.
+        self.page = 100
         super().__init__()
 
     @property
@@ -56,7 +58,11 @@ class Forge(FakeHost):
         return jsonify(fields)
 
     def _list_comments(self) -> Response:
-        return jsonify({"comments": [{"id": number, "body": body} for number, body in self.comments.items()]})
+        page, everything = int(request.args["page"]), list(self.comments.items())
+        shown = everything[(page - 1) * self.page : page * self.page]
+        following = page + 1 if page * self.page < len(everything) else None
+        comments = [{"id": number, "body": body} for number, body in shown]
+        return jsonify({"comments": comments, "next_page": following})
 
     def _write_comment(self, number: int = 0) -> Response:
         number = number or len(self.comments) + 1

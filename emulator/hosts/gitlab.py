@@ -87,6 +87,8 @@ class GitLab(FakeHost):
         """`commits` None knows every commit; `page` is the most that a page of notes holds."""
         self.tokens = tokens or {"glpat-token": "bot"}
         self.project, self.path = project, path
+        # Other projects that a token may reach; they have the same notes.
+        self.also: tuple[str, ...] = ()
         self.pipelines = list(pipelines)
         self.commits, self.weak, self.page = commits, weak, page
         self.statuses: list[Status] = []
@@ -123,7 +125,7 @@ class GitLab(FakeHost):
         if self._user() is None:
             raise RefusedError(401, {"message": "401 Unauthorized"})
         project = (request.view_args or {}).get("project", self.project)
-        if project not in (self.project, self.path):
+        if project not in (self.project, self.path, *self.also):
             raise RefusedError(404, {"message": "404 Project Not Found"})
         return None
 

@@ -16,9 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "dbt_action"
 
 SHELL = {"app", "cli", "story", "begin", "watcher", "collect", "publish", "aftercare"}
-# `clock` is an edge too, but the one that pure modules may know: they get it as a parameter.
+# `clock` is an edge too, but the one that pure modules may know: they get it as a parameter. `bounded` is what edges
+# stand on.
 EDGES = {"session", "cloud", "collect", "publish", "ci", "hosts"}
-WIRED = SHELL | EDGES | {"clock"}
+WIRED = SHELL | EDGES | {"clock", "bounded"}
 
 # What a pure module must not have: network, clock, environment, files, logging, processes.
 IMPURE = {

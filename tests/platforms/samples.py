@@ -56,8 +56,8 @@ class Examples:
     schema: tuple[str, ...]
     # What the CI calls a pull request, as in the names of the files.
     request: str
-    # The CI's own limit of time for a job, which leaves us time to cancel: its name and value.
-    limit: tuple[str, object]
+    # The CI's own limit of time for a job, which leaves us time to cancel: its name and value. None: it has none.
+    limit: tuple[str, object] | None
     # The jobs or steps of a document that run our command.
     jobs: Callable[[Any], list[dict[str, Any]]]
     # How SQLFluff is told to speak.
@@ -93,7 +93,8 @@ class CiSample:
 class HostSample:
     """A stand-in for one host, and a build of a pull request on it."""
 
-    # Starts the stand-in, which has `requests` and `faults`; keyword arguments are its habits.
+    # Starts the stand-in, which has `requests` and `faults`, and `page` for how many comments are on one; keyword
+    # arguments are its habits.
     start: Callable[..., Any]
     # The environment of the build, for a stand-in that has been started.
     environ: Callable[[Any], Mapping[str, str]]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from dbt_action import hosts
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "example_platform"
@@ -66,8 +69,8 @@ def test_command__knows_its_inputs(house: Path) -> None:
     shown = " ".join(run(house, "entrypoint.py", "--help").split())
 
     assert "EXAMPLE_TOKEN" in shown
-    assert "azure|bitbucket|example|github|gitlab" in shown
-    assert "azure|bitbucket|example|gitlab|none" in shown
+    assert "|".join(sorted([*hosts.KNOWN, "example"])) in shown
+    assert re.search(r"--ci auto\|\S*example\S*\|none", shown)
 
 
 def test_docs__have_its_row(house: Path) -> None:

@@ -61,6 +61,47 @@ def test_another_repository__has_nothing_of_the_pipeline_that_this_runs_in(build
     assert "Commit Not Found" not in step.log
 
 
+def test_another_repository__has_no_pull_request_of_this_one(build: MakeBuild, serve: Serve) -> None:
+    """Its number 7 is somebody else's; and the commit said by hand is that of the other repository."""
+    host = serve(GitLab(project="9", path="acme/other", pipelines=(Pipeline(5, "d" * 40, "main"),)))
+    here = {**env.GITLAB_DETACHED, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build(RED).on(here, DBT_REPOSITORY="acme/other", DBT_GIT_SHA="d" * 40, DBT_COMMENT="always")
+
+    assert step.run() is ExitCode.FAILED
+    assert host.notes == {}
+    assert [(one.sha, one.status) for one in host.statuses] == [("d" * 40, "failed")]
+    assert "gitlab_merge_request_id" not in step.body
+
+
+def test_the_same_repository__in_other_letters_keeps_everything(build: MakeBuild, serve: Serve) -> None:
+    host = serve(GitLab(pipelines=(Pipeline(77, env.MERGE, "refs/merge-requests/7/merge"),)))
+    here = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build().on(here, DBT_REPOSITORY="Acme/Shop")
+
+    assert step.run() is ExitCode.OK
+    assert [(one.pipeline, one.sha, one.status) for one in host.statuses] == [(77, env.MERGE, "success")]
+    assert step.body["gitlab_merge_request_id"] == 7
+
+
+def test_comment__alone_needs_no_commit(build: MakeBuild, by_hand: Case) -> None:
+    environ = {**by_hand.environ, "DBT_GIT_SHA": "", "DBT_BRANCH": "main", "DBT_COMMIT_STATUS": "false"}
+    step = build(RED).on(environ, DBT_PULL_REQUEST=str(by_hand.sample.number), DBT_COMMENT="always")
+
+    assert step.run() is ExitCode.FAILED
+    assert len(by_hand.comments) == 1
+    assert by_hand.posted == []
+    assert "No commit status" not in step.log
+
+
+def test_comment__alone_without_a_token_says_that_there_is_none(build: MakeBuild, by_hand: Case) -> None:
+    environ = {**by_hand.environ, "DBT_COMMIT_STATUS": "false", by_hand.token: ""}
+    step = build(RED).on(environ, DBT_PULL_REQUEST=str(by_hand.sample.number), DBT_COMMENT="always")
+    step.run()
+
+    assert step.log.count(f"No comment: `{by_hand.token}` is not set") == 1
+    assert "No commit status" not in step.log
+
+
 def test_pull_request__said_by_hand_does_not_move_the_status_from_the_commit_said_by_hand(
     build: MakeBuild, serve: Serve
 ) -> None:
@@ -82,8 +123,8 @@ def test_nothing_known__is_one_line_that_names_the_inputs(build: MakeBuild, envi
 
     assert step.run() is ExitCode.OK
     (line,) = [line for line in step.log.splitlines() if "No commit status" in line]
-    assert "`code-host`" in line
-    assert "`repository`" in line
+    assert "`code-host` (`DBT_CODE_HOST`)" in line
+    assert ("`repository` (`DBT_REPOSITORY`)" in line) is not bool(environ)
     assert "Warning" not in line
 
 

@@ -56,7 +56,7 @@ def test_detect__an_explicit_choice_beats_it(choice: str, sample: CiSample) -> N
 
 def test_detect__auto_and_unknown_words_leave_it_to_the_variables(key: str, sample: CiSample) -> None:
     assert detected({**sample.push, "DBT_CI": "auto"}) == key
-    assert detected({**sample.push, "DBT_CI": "jenkins"}) == key
+    assert detected({**sample.push, "DBT_CI": "nowhere"}) == key
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,8 @@ def test_foreign_text__sets_no_variable_of_another_name(place: Place, tmp_path: 
     place.ci.environ = {**place.ci.environ, "DBT_OUTPUT_FILE": str(tmp_path / "my.env")}
     place.ci.output({"job-name": "x\nPATH=/evil\r\n##vso[task.setvariable variable=PATH]/evil"})
 
-    assert "evil" not in [order.partition(" ")[2] for order in orders(place.log)]
+    told = {order.partition(" ")[2] for order in orders(place.log)}
+    assert told <= {"job_name"}
     if (tmp_path / "my.env").exists():
         assert set(dotenv((tmp_path / "my.env").read_text())) == {"DBT_RUN_JOB_NAME"}
 

@@ -157,6 +157,12 @@ PASSING: list[dict[str, Any]] = [
     {"kind": "lose"},
     {"kind": "truncate"},
 ]
+# Another try at once is of no use.
+LATER: list[dict[str, Any]] = [
+    {"kind": "status", "code": 503, "headers": {"Retry-After": "3600"}},
+    {"kind": "status", "code": 429, "headers": {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}},
+    {"kind": "hang", "seconds": 1.5},
+]
 LASTING: list[dict[str, Any]] = [
     *({"kind": "status", "code": code} for code in (400, 401, 403, 404, 422)),
     {"kind": "status", "code": 302, "headers": {"Location": "https://elsewhere.example/"}},
@@ -182,10 +188,11 @@ def test_trouble__an_unlucky_first_post_does_not_cost_the_end(
     assert step.log.count("could not be posted") <= 1
 
 
-@pytest.mark.parametrize("fault", [*PASSING, *LASTING], ids=called)
+@pytest.mark.parametrize("fault", [*PASSING, *LATER, *LASTING], ids=called)
 def test_trouble__one_unlucky_last_answer_does_not_leave_it_running(
-    build: MakeBuild, case: Case, fault: dict[str, Any]
+    build: MakeBuild, case: Case, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hosts, "TIMEOUT", 0.5)
     posts = case.sample.parts
     case.host.faults.add(method="POST", path="status", after=posts, times=1, **fault)
     step = build().on(case.environ)
@@ -339,6 +346,16 @@ def test_comment__that_was_not_written_is_written(case: Case, code: int) -> None
 
     assert len(case.comments) == 1
     assert warnings == []
+
+
+def test_comment__of_a_slow_host_is_not_written_twice(case: Case) -> None:
+    """It may come to be after we have looked for it."""
+    case.host.faults.add(kind="late", method="POST", seconds=1.0, times=1)
+    warnings: list[str] = []
+    connected(case.environ, warnings, timeout=0.2).comment("red", "marker")
+
+    assert len([asked for asked in case.host.requests if asked.method == "POST"]) == 1
+    assert "The comment could not be posted" in warnings[0]
 
 
 def test_comment__is_asked_for_again_after_an_answer_that_says_nothing(case: Case) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from flask import Response
 
-from dbt_action import ci, hosts
+from dbt_action import app, config, hosts, trigger
 from dbt_action.context import CiContext, PullRequest
 from dbt_action.errors import ExitCode
 from dbt_action.hosts import Place
 from dbt_action.hosts.github import read_api_url
 from dbt_action.report import CommitState
+from emulator.hosts.base import FakeHost
 from emulator.hosts.github import GitHub
 from tests.platforms import environments as env
-from tests.platforms.cases import NAME
+from tests.platforms.cases import NAME, connected
+from tests.platforms.ci.conftest import context
 from tests.platforms.conftest import Build, Serve
 from tests.platforms.samples import HostSample
 from tests.support.clock import FakeClock
@@ -130,7 +132,75 @@ def test_github__hints_are_for_a_token_of_ones_own(build: MakeBuild, serve: Serv
 def test_github__its_api_follows_from_where_the_repository_is(uri: str, root: str) -> None:
     environ = {**env.AZURE_FOR_GITHUB, "BUILD_REPOSITORY_URI": uri}
 
-    assert read_api_url(environ, ci.detect(environ, io.StringIO()).context()) == root
+    assert read_api_url(environ, context(environ)) == root
     assert read_api_url({**environ, "GITHUB_API_URL": "https://proxy.example"}, CiContext(platform="x")) == (
         "https://proxy.example"
     )
+
+
+ENTERPRISE = {
+    **env.AZURE_FOR_GITHUB,
+    "BUILD_REPOSITORY_PROVIDER": "GitHubEnterprise",
+    "BUILD_REPOSITORY_URI": "https://github.acme.example/octo/shop",
+}
+OWN = "https://github.acme.example/api/v3"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({}, id="as it is"),
+        pytest.param({"DBT_REPOSITORY": "octo/other"}, id="another repository"),
+        pytest.param({"SYSTEM_PULLREQUEST_SOURCECOMMITID": ""}, id="no commit"),
+        pytest.param({"BUILD_REPOSITORY_URI": "http://github.acme.example/octo/shop"}, id="plain HTTP"),
+    ],
+)
+def test_github__the_token_of_an_enterprise_server_goes_nowhere_else(more: dict[str, str]) -> None:
+    environ = {**ENTERPRISE, **more}
+    settings = config.read({**environ, "DBT_TOKEN": "t0ken", "DBT_JOB_ID": "3", "DBT_ACCOUNT_ID": "1"}, app.ROWS)
+
+    assert read_api_url(environ, trigger.told(settings, context(environ))) == OWN
+
+
+def test_github__an_enterprise_server_that_is_not_known_is_no_host() -> None:
+    assert context({**ENTERPRISE, "BUILD_REPOSITORY_URI": ""}).host == ""
+
+
+class Odd(FakeHost):
+    """Answers as GitHub does at times, and as others do in its place."""
+
+    def __init__(self, code: int, headers: Mapping[str, str]) -> None:
+        self.code, self.headers = code, headers
+        super().__init__()
+
+    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
+        return [(method, "/<path:place>", self.answer) for method in ("GET", "POST", "PATCH")]
+
+    def answer(self, place: str) -> Response:
+        return Response("[]", self.code, {**self.headers, "X-Place": place}, content_type="application/json")
+
+    def admit(self) -> None:
+        """Everybody may come in."""
+
+    def unknown(self) -> object:
+        return {}
+
+
+@pytest.mark.parametrize(
+    "code,headers",
+    [(202, {}), (301, {"Location": "/repositories/5/issues/9/comments"}), (301, {"Location": "http://["}), (307, {})],
+)
+def test_github__pygithub_neither_waits_nor_follows(
+    serve: Serve, code: int, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("a real wait"))
+    host = serve(Odd(code, headers))
+    warnings: list[str] = []
+    environ = {**env.AZURE_FOR_GITHUB, "GITHUB_API_URL": host.root, "GITHUB_TOKEN": "ghp-token"}
+    here = connected(environ, warnings)
+    here.set_status(CommitState.SUCCESS, "Fine", "")
+    here.comment("red", "marker")
+
+    assert len(host.requests) <= 6
+    assert {asked.path.split("/")[1] for asked in host.requests} == {"repos"}
+    assert len(warnings) <= 2

@@ -13,7 +13,7 @@ from tests.platforms import environments as env
 from tests.platforms.cases import NAME, MakeCase, connected
 from tests.platforms.conftest import Build, Serve
 from tests.platforms.samples import HostSample
-from tests.support.scripts import ENDLESS
+from tests.support.scripts import ENDLESS, RED
 
 MakeBuild = Callable[..., Build]
 
@@ -41,7 +41,7 @@ SAMPLE = HostSample(
         CommitState.ERROR: "failed",
         CommitState.CANCELLED: "canceled",
     },
-    posted=lambda host: [asked.json["state"] for asked in host.requests if asked.method == "POST"],
+    posted=lambda host: [asked.json["state"] for asked in host.requests if "/statuses/" in asked.path],
     shown=lambda host: [host.newest(env.HEAD, NAME).status],
     comments=lambda host: [note.body for note in host.notes.get(7, [])],
     chat=chat,
@@ -128,3 +128,16 @@ def test_gitlab__a_token_without_the_right_role_is_told_which(build: MakeBuild, 
 
     assert step.run() is ExitCode.OK
     assert "role Developer" in step.log
+
+
+def test_gitlab__the_note_of_a_fork_is_in_the_project_that_the_merge_request_is_for(
+    build: MakeBuild, serve: Serve
+) -> None:
+    host = serve(GitLab(project="1300", path="jane/shop", pipelines=(Pipeline(77, env.HEAD, "x"),)))
+    host.also = ("1217",)
+    fork = {**env.GITLAB_FORK, "CI_PROJECT_ID": "1300", "CI_PROJECT_PATH": "jane/shop"}
+    step = build(RED).on(fork, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token", DBT_COMMENT="always")
+
+    assert step.run() is ExitCode.FAILED
+    assert {asked.path.split("/")[4] for asked in host.requests if "/notes" in asked.path} == {"1217"}
+    assert {asked.path.split("/")[4] for asked in host.requests if "/statuses/" in asked.path} == {"1300"}
