@@ -216,8 +216,8 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="log",
         kind=Kind.CHOICE,
-        help="What is shown of dbt's own log: `live` all of it as it comes, `failed` that of failed steps after "
-        "a failure, `none` nothing.",
+        help="What is shown of dbt's own log: `live` all of it as it comes, `failed` that of failed steps and "
+        "the last lines of the others after a failure, `none` nothing.",
         default="failed",
         choices=("live", "failed", "none"),
     ),

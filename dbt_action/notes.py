@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from dbt_action.manifest import Manifest
 from dbt_action.results import Node, Results, Verdict
 
-# GitHub shows ten of each level for a step; one is kept for the headline, and for a warning of our own.
-MAX_EACH = 9
 # What breaks others comes first.
 _FIRST = ("model", "seed", "snapshot", "function")
 
@@ -32,18 +30,18 @@ class Picked:
     untold: int
 
 
-def pick(results: Results, manifest: Manifest, folder: str) -> Picked:
+def pick(results: Results, manifest: Manifest, folder: str, *, most: int) -> Picked:
     """The failed and warned nodes of the root project, the most useful first.
 
-    `folder` is the dbt project's folder in the repository. Without a manifest nobody knows which project a
-    node is of, and all are taken.
+    `folder` is the dbt project's folder in the repository, `most` how many there may be of each sort. Without a
+    manifest nobody knows which project a node is of, and all are taken.
     """
     told: list[Annotation] = []
     untold = 0
     for verdict in (Verdict.FAILED, Verdict.WARNED):
         nodes = [node for node in results.of(verdict) if not manifest.project or node.package == manifest.project]
-        told += [_annotation(node, manifest, folder) for node in useful_first(nodes)[:MAX_EACH]]
-        untold += len(nodes[MAX_EACH:])
+        told += [_annotation(node, manifest, folder) for node in useful_first(nodes)[:most]]
+        untold += len(nodes[most:])
     return Picked(tuple(told), untold)
 
 

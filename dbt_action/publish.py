@@ -14,11 +14,14 @@ from dbt_action.context import CiContext
 from dbt_action.errors import CloudError
 from dbt_action.marker import digest
 from dbt_action.report import CommitState, Facts, Outcome, Subject
-from dbt_action.results import COUNTED
+from dbt_action.results import COUNTED, Verdict
 from dbt_action.runs import Run
 from dbt_action.state import State, Untold
 
 T = TypeVar("T")
+
+# Failed nodes, and as many warned ones, that a host is told.
+_MOST_FINDINGS = 50
 
 
 class Publisher:
@@ -105,7 +108,7 @@ class Publisher:
             counts={verdict.value: counts[verdict] for verdict in COUNTED if counts[verdict]},
             notes=[
                 replace(note, title=safe(note.title), message=safe(note.message), file=safe(note.file))
-                for note in notes.pick(facts.results, facts.manifest, self.subject.folder).told
+                for note in notes.pick(facts.results, facts.manifest, self.subject.folder, most=_MOST_FINDINGS).told
             ],
         )
 
@@ -136,21 +139,36 @@ class Publisher:
         if told.reason and self.config.log == "failed" and facts.run:
             for excerpt in steplog.at_the_end(facts.run):
                 self.ci.foreign(excerpt.title, excerpt.body)
-        if self.config.annotations:
-            self._annotate(facts)
+        reason = told.reason
+        if self.config.annotations and self._annotate(facts) and not self.ci.shows_errors_apart:
+            # The nodes have just been told, one by one.
+            parts = report.reasons(facts, self.subject)
+            reason = "\n".join(part.words for part in parts if not part.nodes)
         if not told.reason:
             self.ci.info(told.headline)
         elif self.config.annotations:
-            self.ci.error(told.reason, title=told.headline)
+            self.ci.error(reason, title=told.headline)
         else:
-            self.ci.info(f"{told.headline}\n{told.reason}")
+            self.ci.info(f"{told.headline}\n{reason}")
+        if facts.run:
+            # It has been told at the beginning, which may be far away by now.
+            self.ci.info(facts.run.url)
 
-    def _annotate(self, facts: Facts) -> None:
-        picked = notes.pick(facts.results, facts.manifest, self.subject.folder)
+    def _annotate(self, facts: Facts) -> bool:
+        """Whether every failed node was told."""
+        picked = notes.pick(facts.results, facts.manifest, self.subject.folder, most=self.ci.most_notes)
         for note in picked.told:
             (self.ci.error if note.failed else self.ci.warning)(note.message, title=note.title, file=note.file)
         if picked.untold:
-            self.ci.info(f"{text.plural(picked.untold, 'more node')} failed or warned; the summary has them.")
+            place = (
+                "the summary has them" if self._has_summary else "`results-path` (`DBT_RESULTS_PATH`) saves them all"
+            )
+            self.ci.info(f"{text.plural(picked.untold, 'more node')} failed or warned; {place}.")
+        return sum(note.failed for note in picked.told) == len(facts.results.of(Verdict.FAILED))
+
+    @property
+    def _has_summary(self) -> bool:
+        return self.config.summary and self.ci.has_summary
 
     def _with_sql(self) -> bool:
         return self.config.compiled_sql == "always" or (self.config.compiled_sql == "auto" and not self.context.public)

@@ -181,10 +181,11 @@ def _description(facts: Facts, counts: str, took: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A part of why it is not green: a sentence of ours, or what dbt has written (`verbatim`)."""
+    """A part of why it is not green: a sentence of ours, or what dbt has written (`verbatim`), of `nodes` or a step."""
 
     words: str
     verbatim: bool = False
+    nodes: bool = False
 
 
 def reasons(facts: Facts, subject: Subject) -> tuple[Reason, ...]:
@@ -205,7 +206,7 @@ def reasons(facts: Facts, subject: Subject) -> tuple[Reason, ...]:
     if step and any(words in step.logs for words in _COMMIT_MISSING):
         parts.append(Reason(_NOT_IN_REPOSITORY.format(subject.sha or "of this build")))
     elif failed:
-        parts.append(Reason(_failed_nodes(failed), verbatim=True))
+        parts.append(Reason(_failed_nodes(failed), verbatim=True, nodes=True))
     elif step:
         parts.append(Reason(f"Step {step.index} failed: {step.name}"))
         parts.append(Reason(_tail(step.logs, 8), verbatim=True))

@@ -51,6 +51,10 @@ class GitHubActions(Terminal):
     name = "GitHub Actions"
     # Before the others: its runners are also used inside of them.
     turn = 0
+    # Ten of each level are shown for a step; one is kept for the headline, and for a warning of our own.
+    most_notes = 9
+    shows_errors_apart = True
+    has_summary = True
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:

@@ -44,6 +44,10 @@ class Terminal:
     name = "a terminal"
     # CIs with a lower one are asked first whether they recognise the environment.
     turn = 9
+    # Failed nodes, and as many warned ones, that are told one by one.
+    most_notes = 25
+    # An error is also shown away from the log, where the ones before it are not seen.
+    shows_errors_apart = False
     # Files in the working directory, "" for none. The user's own choice comes first.
     state_file = ""
     output_file = ""
@@ -112,7 +116,8 @@ class Terminal:
 
     def _mark(self, prefix: str, message: str, title: str, file: str) -> None:
         self.unfold()
-        self.log.lines("\n".join(part for part in (title, file, message) if part), prefix)
+        heading = " in ".join(part for part in (title, file) if part)
+        self.log.lines("\n".join(part for part in (heading, message) if part), prefix)
 
     def output(self, values: Mapping[str, str]) -> None:
         """Hand values to later steps: a dotenv file that holds the newest value of each."""
@@ -144,6 +149,11 @@ class Terminal:
         path = self._path(SUMMARY_FILE, self.summary_file)
         if path and self._write(path, text.redact(markdown, self.log.secrets)):
             self._show_summary(path)
+
+    @property
+    def has_summary(self) -> bool:
+        """Somebody will find the summary."""
+        return self._path(SUMMARY_FILE, self.summary_file) is not None
 
     def _show_summary(self, path: Path) -> None:
         """Only some CIs have a place for it."""

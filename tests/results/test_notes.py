@@ -26,7 +26,7 @@ def test_failed_and_warned__with_file_title_and_message() -> None:
         model__shop__orders=place("models/orders.sql"),
     )
 
-    picked = notes.pick(Results((a_node("model.shop.fine"), warned, failed)), manifest, "")
+    picked = notes.pick(Results((a_node("model.shop.fine"), warned, failed)), manifest, "", most=9)
 
     assert 0 == picked.untold
     assert [
@@ -42,7 +42,7 @@ def test_failed_and_warned__with_file_title_and_message() -> None:
 def test_folder__of_the_project_comes_first(folder: str, expected: str) -> None:
     manifest = a_manifest(model__shop__orders=place("models/orders.sql"))
 
-    picked = notes.pick(Results((a_node(status="error"),)), manifest, folder)
+    picked = notes.pick(Results((a_node(status="error"),)), manifest, folder, most=9)
 
     assert [expected] == [note.file for note in picked.told]
 
@@ -52,7 +52,7 @@ def test_packages__are_not_annotated() -> None:
     manifest = a_manifest(model__shop__a=place("models/a.sql"), model__utils__b=place("models/b.sql", "utils"))
     nodes = (a_node("model.shop.a", "error"), a_node("model.utils.b", "error"))
 
-    picked = notes.pick(Results(nodes), manifest, "")
+    picked = notes.pick(Results(nodes), manifest, "", most=9)
 
     assert ["a (model)"] == [note.title for note in picked.told]
 
@@ -62,13 +62,13 @@ def test_failed_node_without_a_place__is_told_without_a_file() -> None:
     manifest = a_manifest(model__shop__a=place("models/a.sql"))
     nodes = (a_node("operation.shop.on_run_end", "error"),)
 
-    picked = notes.pick(Results(nodes), manifest, "")
+    picked = notes.pick(Results(nodes), manifest, "", most=9)
 
     assert [("on_run_end (operation)", "")] == [(note.title, note.file) for note in picked.told]
 
 
 def test_no_manifest__everything_is_told_without_a_file() -> None:
-    picked = notes.pick(Results((a_node("model.utils.b", "error"),)), NO_MANIFEST, "dbt")
+    picked = notes.pick(Results((a_node("model.utils.b", "error"),)), NO_MANIFEST, "dbt", most=9)
 
     assert [""] == [note.file for note in picked.told]
 
@@ -76,7 +76,7 @@ def test_no_manifest__everything_is_told_without_a_file() -> None:
 def test_what_breaks_others__comes_first() -> None:
     kinds = ["test.shop.t.0123456789", "unit_test.shop.m.u", "snapshot.shop.s", "model.shop.m", "seed.shop.s"]
 
-    picked = notes.pick(Results(tuple(a_node(uid, "error") for uid in kinds)), NO_MANIFEST, "")
+    picked = notes.pick(Results(tuple(a_node(uid, "error") for uid in kinds)), NO_MANIFEST, "", most=9)
 
     assert ["s (snapshot)", "m (model)", "s (seed)", "t (test)", "m.u (unit test)"] == [n.title for n in picked.told]
 
@@ -86,7 +86,7 @@ def test_limits__are_kept_and_nobody_is_forgotten(drawn: list[tuple[str, str]]) 
     """One of each level is left for the headline and for a warning of our own."""
     nodes = tuple(a_node(f"{kind}.shop.n{number}", status) for number, (kind, status) in enumerate(drawn))
 
-    picked = notes.pick(Results(nodes), NO_MANIFEST, "")
+    picked = notes.pick(Results(nodes), NO_MANIFEST, "", most=9)
 
     failed = [note for note in picked.told if note.failed]
     warned = [note for note in picked.told if not note.failed]

@@ -106,7 +106,7 @@ def test_annotation__bitbucket_has_marked_lines(make_place: MakePlace) -> None:
     plain = make_place("bitbucket")
     plain.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
 
-    assert plain.log == "Error: test not_null\nError: models/a.yml\nError: Got 3 results\n"
+    assert plain.log == "Error: test not_null in models/a.yml\nError: Got 3 results\n"
 
 
 def test_output__bitbucket_appends_to_the_file_of_the_step(make_place: MakePlace, tmp_path: Path) -> None:

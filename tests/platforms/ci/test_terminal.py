@@ -56,7 +56,7 @@ def test_annotation__terminal_has_marked_lines(make_place: MakePlace) -> None:
     plain = make_place("none")
     plain.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
 
-    assert plain.log == "Error: test not_null\nError: models/a.yml\nError: Got 3 results\n"
+    assert plain.log == "Error: test not_null in models/a.yml\nError: Got 3 results\n"
 
 
 def test_output__goes_to_a_file_of_the_users_choice(make_place: MakePlace, tmp_path: Path) -> None:
