@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TextIO
 
 from dbt_action import __version__, aftercare, ci, config, hosts, inputs, marker, trigger
@@ -121,6 +122,7 @@ def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher]
             ci_job=context.job,
             secrets_withheld=context.secrets_withheld,
             secrets_hint=context.secrets_hint,
+            unknown=partial(trigger.unknown, context),
         )
         context = trigger.told(settings, context)
         request = trigger.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)

@@ -8,17 +8,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from dbt_action import __version__, app
+from dbt_action import __version__, app, ci
 from dbt_action.kinds import Input, Kind
 
 if TYPE_CHECKING:
     import argparse
 
-_ABOUT = """\
+_ABOUT = f"""\
 Runs a dbt Cloud job, waits for it, and shows the result on the commit.
 
-Every input is a flag and an environment variable; a flag wins. At home in GitHub Actions, GitLab CI, Azure
-Pipelines and Bitbucket Pipelines, and of use in a terminal."""
+Every input is a flag and an environment variable; a flag wins.
+At home in {", ".join(kind.name for kind in ci.KNOWN)}."""
 _COMMAND = """\
 run     start the job and wait for it (the default)
 cancel  cancel the run that a killed `run` has left going, found by its state file; never starts anything"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from dbt_action import errors, inputs, parsers, text
@@ -96,34 +96,42 @@ def read(
     ci_job: str = "",
     secrets_withheld: str = "",
     secrets_hint: str = "",
+    unknown: Callable[[str], str] = lambda _run_on: "",
 ) -> Config:
     """The configuration in `environ`, as far as `rows` know it.
 
     `ci_job` is the name of the CI's job, which a status must not share; `secrets_withheld` explains a
-    missing token, `secrets_hint` how the CI is given one. Raises ConfigError with all problems.
+    missing token, `secrets_hint` how a CI that takes variables is given one; `unknown` says what is not known
+    of what `run-on` asks for, "" if all is well. Raises ConfigError with all problems.
     """
     reader = _Reader(environ, rows)
     given = {row.name: reader.value(row) for row in rows}
     _apply_job_url(reader, given)
-    _check_required(reader, given, _missing_token(secrets_withheld, secrets_hint))
+    _check_required(reader, given, errors.missing_token(secrets_withheld, secrets_hint))
     if given["branch"] and given["git-sha"]:
         reader.problem("branch", "and `git-sha` are both given, and dbt Cloud refuses both. Give one.")
     _check_context(reader, given["status-context"], ci_job)
+    # A pipeline of dbt's guide leaves the version to the job unless it names a branch.
+    guided = reader.source("job-id") == inputs.GUIDE_JOB_ID and not reader.given("run-on")
+    run_on = "job" if guided else given["run-on"]
+    if run_on and not (reader.given("branch") or reader.given("git-sha")) and (problem := unknown(run_on)):
+        reader.problems.append(problem)
     if reader.problems:
-        raise errors.ConfigError(tuple(reader.problems))
+        told = _with_variables(reader.problems, rows) if secrets_hint else reader.problems
+        raise errors.ConfigError(tuple(told))
     patterns: tuple[str, ...] = given["artifacts"] or ()
     if given["get_artifacts"]:
         patterns += ("manifest.json", "run_results.json")
     if given["fetch_catalog"]:
         patterns += ("catalog.json",)
-    config = Config(
+    return Config(
         dbt_url=given["dbt-url"],
         dbt_token=given["dbt-token"],
         account_id=given["account-id"],
         job_id=given["job-id"],
         project_id=given["project-id"],
         cause=given["cause"] or "",
-        run_on=given["run-on"],
+        run_on=run_on,
         branch=given["branch"] or "",
         git_sha=given["git-sha"] or "",
         pull_request=given["pull-request"],
@@ -164,10 +172,6 @@ def read(
         supersede=given["supersede"],
         instance=given["instance"] or "",
     )
-    # A pipeline of dbt's guide leaves the version to the job unless it names a branch.
-    if reader.source("job-id") == inputs.GUIDE_JOB_ID and not reader.given("run-on"):
-        return replace(config, run_on="job")
-    return config
 
 
 class _Reader:
@@ -228,24 +232,14 @@ def _check_required(reader: _Reader, given: Mapping[str, Any], missing_token: st
             reader.problem(name, "is missing. Give it, or give `job-url` instead.")
 
 
-def _missing_token(withheld: str, hint: str) -> str:
-    if hint:
-        why = f"is empty: {withheld}" if withheld else "is missing"
-        return (
-            f"`dbt-token` {why}. Create a service token or personal access token in dbt Cloud (Account settings → "
-            f"API tokens). {hint}"
-        )
-    if withheld:
-        return (
-            f"`dbt-token` is empty: {withheld}, and the CI does not hand secrets to those. "
-            "Skip this step for them with an `if:`, give Dependabot its own secret of the same name, or run "
-            "dbt Cloud after the merge. A fork's commit is not in the repository that dbt Cloud clones anyway."
-        )
-    return (
-        "`dbt-token` is missing. Create a service token or personal access token in dbt Cloud (Account "
-        "settings → API tokens), store it as a secret, and pass it as `dbt-token: ${{ secrets.DBT_TOKEN }}`. "
-        "A secret that does not exist is an empty string: check its name."
-    )
+def _with_variables(problems: Sequence[str], rows: Rows) -> list[str]:
+    """The problems, each with the variable of its input: who has a terminal or a pipeline looks for that."""
+    variables = {f"`{row.name}`": row.variable for row in rows}
+    names = [problem[: problem.find("`", 1) + 1] for problem in problems]
+    return [
+        problem.replace(name, f"{name} (`{variables[name]}`)", 1) if name in variables else problem
+        for name, problem in zip(names, problems, strict=True)
+    ]
 
 
 def _check_context(reader: _Reader, context: str | None, ci_job: str) -> None:
@@ -278,6 +272,7 @@ _PARSERS: dict[inputs.Kind, Callable[[str], Any]] = {
     inputs.Kind.MINUTES: parsers.minutes,
     inputs.Kind.RETRIES: parsers.retries,
     inputs.Kind.PATTERNS: parsers.patterns,
+    inputs.Kind.REPOSITORY: parsers.repository,
     inputs.Kind.PATH: parsers.text,
     inputs.Kind.FOLDER: parsers.folder,
 }

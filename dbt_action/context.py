@@ -22,7 +22,7 @@ class CiContext:
     """What the build is about. Empty strings mean "unknown" or "there is none"."""
 
     platform: str
-    # Where the code lives, which need not be where this runs: github, gitlab, azure, bitbucket.
+    # Where the code lives, which need not be where this runs: the key of a host.
     host: str = ""
     event: str = ""
     workflow: str = ""

@@ -231,7 +231,7 @@ INPUTS: tuple[Input, ...] = (
         name="compiled-sql",
         kind=Kind.CHOICE,
         help="Show the compiled SQL of failed nodes in the summary, which may hold values of your data: "
-        "`auto` does unless the repository is public.",
+        "`auto` does unless the repository is, or may be, public.",
         default="auto",
         choices=("auto", "always", "never"),
     ),

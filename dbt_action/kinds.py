@@ -27,6 +27,7 @@ class Kind(Enum):
     MINUTES = "minutes"
     RETRIES = "number from 0 to 10"
     PATTERNS = "names or globs"
+    REPOSITORY = "owner/name"
     PATH = "path"
     FOLDER = "folder in the repository"
 

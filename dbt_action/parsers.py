@@ -39,6 +39,14 @@ def folder(raw: str) -> str:
     return "/".join(parts)
 
 
+def repository(raw: str) -> str:
+    """`owner/name`, or however many parts a host's names have; not an address."""
+    if "://" in raw or "@" in raw:
+        message = "is an address; give only its path, such as `acme/shop`."
+        raise ValueError(message)
+    return text(raw).strip("/").removesuffix(".git")
+
+
 def sentence(raw: str) -> str:
     """Text for people: whatever it is made of, it becomes one line."""
     return one_line(raw)

@@ -110,16 +110,29 @@ def _version(config: Config, context: CiContext) -> tuple[str, str]:
         return config.git_sha, config.branch
     if config.run_on == "job":
         return "", ""
-    wanted = context.sha if config.run_on == "commit" else context.branch or context.tag
-    if not wanted:
-        where = f"the event `{context.event}`" if context.event else "this place"
-        other = "git-sha" if config.run_on == "commit" else "branch"
-        message = (
-            f"`run-on` is `{config.run_on}`, but {where} does not tell a {config.run_on}. "
-            f"Give `{other}`, or `run-on: job` to run what the job is set to."
-        )
-        raise ConfigError((message,))
+    problem = unknown(context, config.run_on)
+    if problem:
+        raise ConfigError((problem,))
+    wanted = _wanted(context, config.run_on)
     return (wanted, "") if config.run_on == "commit" else ("", wanted)
+
+
+def unknown(context: CiContext, run_on: str) -> str:
+    """What is not known here of what `run-on` asks for, and what to do about it; "" if all is well."""
+    if run_on == "job" or _wanted(context, run_on):
+        return ""
+    where = f"the event `{context.event}`" if context.event else "this place"
+    other = "git-sha" if run_on == "commit" else "branch"
+    # Where inputs are variables people look for those.
+    variable = f" (`DBT_{other.upper().replace('-', '_')}`)" if context.secrets_hint else ""
+    return (
+        f"`run-on` is `{run_on}`, but {where} does not tell a {run_on}. "
+        f"Give `{other}`{variable}, or `run-on: job` to run what the job is set to."
+    )
+
+
+def _wanted(context: CiContext, run_on: str) -> str:
+    return context.sha if run_on == "commit" else context.branch or context.tag
 
 
 def _pull_request(config: Config, context: CiContext) -> int:

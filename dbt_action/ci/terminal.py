@@ -19,7 +19,7 @@ STATE_FILE = Input(
     name="state-file",
     kind=Kind.PATH,
     help="File that `dbt-cloud-run cancel` finds the run by.",
-    default="(a file of the job on GitLab, Azure and Bitbucket, none in a terminal)",
+    default="(a file of the job in a CI, none in a terminal)",
 )
 OUTPUT_FILE = Input(
     name="output-file",
@@ -31,7 +31,7 @@ SUMMARY_FILE = Input(
     name="summary-file",
     kind=Kind.PATH,
     help="File for the summary, in Markdown.",
-    default="(`dbt-summary.md` on GitLab and Bitbucket, a page of the build on Azure, none in a terminal)",
+    default="(`dbt-summary.md` in a CI without a page for it, none in a terminal)",
 )
 INPUTS = (STATE_FILE, OUTPUT_FILE, SUMMARY_FILE)
 

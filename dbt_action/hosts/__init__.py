@@ -36,7 +36,7 @@ INPUTS: tuple[kinds.Input, ...] = (
     ),
     kinds.Input(
         name="repository",
-        kind=kinds.Kind.TEXT,
+        kind=kinds.Kind.REPOSITORY,
         help="The repository there: `owner/name`, on GitLab with all its groups, in Azure Repos `project/name`.",
         default="(as this build's variables say)",
     ),

@@ -7,7 +7,6 @@ https://support.atlassian.com/bitbucket-cloud/docs/code-insights/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from dbt_action import marker, text
@@ -40,9 +39,7 @@ def show(api: Api, place: Place, repository: str, findings: Findings) -> None:
     name = f"dbt-cloud-run-{marker.digest(place.name)}"
     report = f"repositories/{repository}/commit/{place.sha}/reports/{name}"
     try:
-        with suppress(HostError):
-            # Or annotations of an earlier build of the commit would stay.
-            api.send("DELETE", report, {})
+        _remove(api, report)
         api.send("PUT", report, _report(place.name, findings))
         annotations = [
             _annotation(f"{name}-{number:03}", note, findings.url)
@@ -53,6 +50,16 @@ def show(api: Api, place: Place, repository: str, findings: Findings) -> None:
     except Exception as error:  # noqa: BLE001 - no reason to end the step
         reason = str(error) if isinstance(error, HostError) else type(error).__name__
         place.info(f"No Code Insights report on Bitbucket ({reason}); everything is in the log and in the summary.")
+
+
+def _remove(api: Api, report: str) -> None:
+    """Or annotations of an earlier build of the commit would stay. Raises HostError."""
+    try:
+        api.send("DELETE", report, {})
+    except HostError as error:
+        # Most often there is none.
+        if not error.status:
+            raise
 
 
 def _report(title: str, findings: Findings) -> Mapping[str, Any]:

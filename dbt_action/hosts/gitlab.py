@@ -153,8 +153,9 @@ KIND = Kind(
     token=token_input(
         "gitlab",
         "GITLAB_TOKEN",
-        "For statuses and comments on GitLab: a project access token with scope `api`, role Developer.",
+        "For statuses and comments on GitLab: a project access token with scope `api` and role Developer, or a "
+        "personal one.",
     ),
-    how="a project access token with scope `api` and role Developer",
+    how="a project access token with scope `api` and role Developer, or a personal one",
     open=_open,
 )

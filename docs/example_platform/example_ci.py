@@ -40,7 +40,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
     if number.isdecimal():
         pull_request = PullRequest(
             number=int(number),
-            # The head, never the merge commit that the CI has made for the build.
+            # The head, never the merge commit that the CI has made for the build; and some CIs call the branch that
+            # the pull request is for its branch.
             head_sha=sha,
             head_branch=branch,
             base_branch=environ.get("EXAMPLE_TARGET_BRANCH", ""),
@@ -57,6 +58,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         tag=environ.get("EXAMPLE_TAG", ""),
         pull_request=pull_request,
         build_url=environ.get("EXAMPLE_BUILD_URL", ""),
+        # As long as nobody says otherwise, everybody may read it: then compiled SQL is not shown.
+        public=environ.get("EXAMPLE_PRIVATE") != "true",
         commit_url=f"{web}/commit/{sha}" if web and sha else "",
         file_url=f"{web}/file/{sha}/{{path}}" if web and sha else "",
         build_id=environ.get("EXAMPLE_BUILD", ""),

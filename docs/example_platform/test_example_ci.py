@@ -53,5 +53,6 @@ SAMPLE = CiSample(
     own=(PULL_REQUEST,),
     forks=({**PULL_REQUEST, "EXAMPLE_FORK": "true"},),
     state_file=".dbt-cloud-run.json",
+    # With `examples/<key>/` also `examples=Examples(...)`: schema, names, limit of time of the files there.
     row=row,
 )

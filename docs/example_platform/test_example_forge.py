@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, jsonify, request
-from tests.platforms.ci.test_example_ci import HEAD, PULL_REQUEST
 
 from dbt_action.report import CommitState
 from emulator.hosts.base import FakeHost, RefusedError, asked
 from tests.platforms.cases import NAME
+from tests.platforms.ci.test_example_ci import HEAD, PULL_REQUEST
 from tests.platforms.samples import HostSample
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from dbt_action import config, trigger
+from dbt_action.app import ROWS
 from dbt_action.errors import ExitCode
 from dbt_action.report import CommitState
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline
 from tests.platforms import environments as env
 from tests.platforms.cases import NAME, Case, MakeCase
+from tests.platforms.ci.conftest import context
 from tests.platforms.conftest import Build, Serve
 from tests.platforms.samples import HOSTS
 from tests.support.scripts import RED
@@ -147,3 +153,64 @@ def test_azure__what_is_missing_is_named(build: MakeBuild, variables: dict[str, 
 
     assert step.run() is ExitCode.OK
     assert step.log.count(f"No commit status: `{missing}` is not set") == 1
+
+
+def test_problems__are_told_together_with_their_variables(build: MakeBuild) -> None:
+    """Who has a pipeline file looks for variables."""
+    step = build().on(DBT_TOKEN="", DBT_JOB_ID="", DBT_REPOSITORY="https://github.com/acme/shop")
+
+    assert step.run() is ExitCode.CONFIG
+    for words in (
+        "`dbt-token` (`DBT_TOKEN`) is missing",
+        "`job-id` (`DBT_JOB_ID`) is missing",
+        "`repository` (`DBT_REPOSITORY`) is 'https://github.com/acme/shop', which is an address",
+        "Give `git-sha` (`DBT_GIT_SHA`)",
+    ):
+        assert words in step.log
+
+
+@pytest.mark.parametrize("fork", [env.GITLAB_FORK, {**env.AZURE_PULL_REQUEST, "SYSTEM_PULLREQUEST_ISFORK": "True"}])
+def test_problems__a_fork_is_not_told_to_create_a_token(build: MakeBuild, fork: dict[str, str]) -> None:
+    step = build().on(fork, DBT_TOKEN="")
+
+    assert step.run() is ExitCode.CONFIG
+    assert "hands no secrets to those" in step.log
+    assert "Create a service token" not in step.log
+
+
+def test_told__of_another_repository_nothing_of_this_one_is_left() -> None:
+    settings = config.read(
+        {"DBT_TOKEN": "t", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_CODE_HOST": "github"}, ROWS
+    )
+    found = trigger.told(settings, context({**env.GITLAB_DETACHED, "CI_PROJECT_VISIBILITY": "private"}))
+
+    assert (found.host, found.repository, found.public) == ("github", "acme/shop", True)
+    assert (found.commit_url, found.file_url, found.server, found.pull_request) == ("", "", "", None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script for sh")
+@pytest.mark.parametrize("branch,number", [("feature/x", "7"), ("", "")], ids=["pull request", "branch"])
+def test_jenkins__the_script_of_the_docs_finds_commit_and_pull_request(
+    tmp_path: Path, branch: str, number: str
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "platforms.md").read_text(encoding="utf-8")
+    script = page.split("sh '''")[1].split("'''")[0].replace("exec dbt-cloud-run", "env")
+    identity = ("-c", "user.name=Jane", "-c", "user.email=jane@example.com")
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "-m", "head")
+    head = git("rev-parse", "HEAD")
+    git("update-ref", "refs/remotes/origin/feature/x", head)
+    git("commit", "--quiet", "--allow-empty", "-m", "merge")
+    merge = git("rev-parse", "HEAD")
+    environ = {**os.environ, "GIT_COMMIT": merge, "CHANGE_BRANCH": branch, "CHANGE_ID": number}
+    done = subprocess.run(
+        ["sh", "-e", "-c", script], cwd=tmp_path, env=environ, check=True, capture_output=True, text=True
+    )
+
+    assert f"DBT_GIT_SHA={head if branch else merge}\n" in done.stdout
+    assert f"DBT_PULL_REQUEST={number or 'none'}\n" in done.stdout

@@ -180,3 +180,14 @@ def test_context__bitbucket_without_git_keeps_the_short_commit(checkout: Path, m
     monkeypatch.setenv("PATH", str(checkout))
 
     assert context({**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_COMMIT": short}).sha == short
+
+
+def test_context__bitbucket_warns_of_a_commit_that_stays_short(make_place: MakePlace) -> None:
+    place = make_place("bitbucket", BITBUCKET_COMMIT="0123456789ab")
+    place.ci.context()
+    place.ci.context()
+
+    assert place.log.count("Warning: Bitbucket has abbreviated the commit to 0123456789ab") == 1
+    told = make_place("bitbucket", BITBUCKET_COMMIT="0123456789ab", DBT_GIT_SHA=env.HEAD)
+    told.ci.context()
+    assert told.log == ""

@@ -145,3 +145,14 @@ def test_summary__gitlab_has_a_file(make_place: MakePlace) -> None:
     make_place("gitlab").ci.summary("# Page\n")
 
     assert Path("dbt-summary.md").read_text(encoding="utf-8") == "# Page\n"
+
+
+def test_annotation__gitlab_has_an_empty_report_when_all_is_well(make_place: MakePlace) -> None:
+    """Without one the runner would complain of a missing file in every green job."""
+    gitlab = make_place("gitlab")
+    gitlab.ci.output({"run-id": "7"})
+    assert json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8")) == []
+
+    gitlab.ci.error("Got 3 results", file="models/a.yml")
+    gitlab.ci.output({"status": "error"})
+    assert len(json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8"))) == 1

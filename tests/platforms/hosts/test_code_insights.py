@@ -83,7 +83,7 @@ def test_report__is_not_wanted_without_annotations(build: MakeBuild, host: Bitbu
 @pytest.mark.parametrize("fault", ["reset", "html", "truncate"])
 def test_report__trouble_is_one_line_and_no_warning(build: MakeBuild, host: Bitbucket, fault: str) -> None:
     host.faults.add(kind=fault, path="/reports/", times=None)
-    step = build().on(env.BITBUCKET_PULL_REQUEST, BITBUCKET_API_URL=host.url)
+    step = build().on(env.BITBUCKET, BITBUCKET_API_URL=host.url)
 
     assert step.run() is ExitCode.OK
     assert step.log.count("No Code Insights report on Bitbucket") == 1
