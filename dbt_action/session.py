@@ -90,8 +90,8 @@ class Session:
         with self._translated():
             response = self._send("GET", url, {"Accept": accept}, params=query)
             for _ in range(MAX_REDIRECTS):
-                target = urljoin(response.url, response.headers.get("Location", ""))
-                if response.status_code not in _REDIRECTS or not self._same_origin(target):
+                target = self._target(response)
+                if response.status_code not in _REDIRECTS or not target:
                     break
                 response.close()
                 response = self._send("GET", target, {"Accept": accept})
@@ -111,9 +111,14 @@ class Session:
     def _url(self, path: str) -> str:
         return f"{self.base_url}{path}"
 
-    def _same_origin(self, url: str) -> bool:
-        here, there = urlsplit(self.base_url), urlsplit(url)
-        return (here.scheme, here.netloc) == (there.scheme, there.netloc)
+    def _target(self, response: requests.Response) -> str:
+        """Where a redirect leads, "" when that is not the same origin or no address at all."""
+        try:
+            url = urljoin(response.url, response.headers.get("Location", ""))
+            here, there = urlsplit(self.base_url), urlsplit(url)
+        except ValueError:
+            return ""
+        return url if (here.scheme, here.netloc) == (there.scheme, there.netloc) else ""
 
     def _check(self, response: requests.Response) -> None:
         status = response.status_code

@@ -338,10 +338,11 @@ def test_answer_in_chunks__is_read() -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", id="long header"),
     ],
 )
-def test_broken_server__is_an_error_of_ours(answer: bytes) -> None:
+@pytest.mark.parametrize("method", ["get_json", "post_json"])
+def test_broken_server__is_an_error_of_ours(answer: bytes, method: str) -> None:
     with raw_server(lambda connection: connection.sendall(answer)) as url, session_to(url, HURRIED) as http:
         with pytest.raises(CloudError) as raised:
-            http.post_json("/", {})
+            getattr(http, method)("/")
         assert not raised.value.unsent
 
 
