@@ -149,7 +149,7 @@ def _field(config: Config, context: CiContext) -> str:
 def _overrides(config: Config, context: CiContext) -> Overrides:
     schema = config.overrides.schema
     if schema == "auto":
-        number = config.pull_request or (context.number)
+        number = config.pull_request or context.number
         schema = f"dbt_cloud_pr_{config.job_id}_{number}" if number else None
     return replace(config.overrides, schema=re.sub("[-/]", "_", schema) if schema else None)
 

@@ -48,9 +48,9 @@ def connect(environ: Mapping[str, str], context: CiContext, place: Place, *, tok
     """The host of this build's repository. `tokens` are by the name of their input."""
     kind = KNOWN.get(context.host)
     if kind is None or not context.repository:
-        missing = [name for name, value in (("code-host", kind), ("repository", context.repository)) if not value]
-        inputs_ = " and ".join(f"`{name}` (`DBT_{name.upper().replace('-', '_')}`)" for name in missing)
-        place.info(f"No {place.wanted}: nothing tells where the code lives. Give {inputs_}, or `commit-status: false`.")
+        missing = [row for row, known in zip(INPUTS, (kind, context.repository), strict=False) if not known]
+        told = " and ".join(f"`{row.name}` (`{row.variable}`)" for row in missing)
+        place.info(f"No {place.wanted}: nothing tells where the code lives. Give {told}, or `commit-status: false`.")
         return NoHost()
     if place.wanted == STATUS and not place.sha:
         known = f"the event `{context.event}` does not tell a commit" if context.event else "no commit is known"
