@@ -105,7 +105,7 @@ def test_example__marks_what_is_made_up(path: Path) -> None:
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
     found = [line for line in lines if made_up.search(line)]
 
-    assert len(found) >= 3
+    assert len(found) >= (2 if path.name.startswith("with-") else 3)
     assert [line for line in found if not line.endswith("  # yours")] == []
 
 
