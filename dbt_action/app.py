@@ -26,6 +26,11 @@ from dbt_action.story import Story
 # Everything that can be given, wherever this runs.
 ROWS = (*inputs.INPUTS, *ci.INPUTS, *hosts.INPUTS)
 
+_WHOLE = 40
+_ABBREVIATED = (
+    "Only the beginning of the commit's hash is known, {}, and there is no git here that knows the rest, so dbt Cloud "
+    "may not find it. Use an image that has git, or pass `DBT_GIT_SHA`."
+)
 TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
 
@@ -69,6 +74,8 @@ def run(
         if publisher.context.nothing_to_run:
             publisher.ci.info(f"Nothing to run: {publisher.context.nothing_to_run}.")
             return ExitCode.OK
+        if 0 < len(publisher.request.git_sha) < _WHOLE:
+            publisher.ci.warning(_ABBREVIATED.format(publisher.request.git_sha))
         return Story(publisher, clock=clock, interrupts=interrupts, timeouts=timeouts).tell()
 
     with interrupts.shielded():

@@ -181,6 +181,11 @@ class Session:
         except urllib3.exceptions.HTTPError as error:
             # requests lets some errors of a streamed body through unwrapped.
             raise Unavailable(f"The connection to {self.host} broke off ({type(error).__name__}).") from None
+        except OSError as error:
+            # Of certificates that are not where a variable says.
+            raise Unreachable(
+                f"{self.host} cannot be called: {error}.", hint="Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
+            ) from None
 
     def _translate(self, error: requests.exceptions.RequestException) -> CloudError:
         roots = tuple(_causes(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -11,7 +12,7 @@ from dbt_action.begin import Beginner, NotStarted
 from dbt_action.clock import Clock
 from dbt_action.cloud import DbtCloud
 from dbt_action.collect import Collector
-from dbt_action.errors import CloudError, ExitCode, WebPage
+from dbt_action.errors import BUILT_TWICE, CloudError, ExitCode, WebPage
 from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
 from dbt_action.publish import Publisher
 from dbt_action.report import FORGIVABLE, Facts, Outcome
@@ -30,10 +31,6 @@ CANCEL_PATIENCE = 20.0
 
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
-_TWICE = (
-    "dbt Cloud also starts this job by itself for pull requests, so each may be built twice. "
-    "Switch that off in the job's settings (Triggered by pull requests), or use another job here."
-)
 
 
 class Story:
@@ -125,7 +122,7 @@ class Story:
         version = self.request.git_sha or self.request.git_branch or "what the job is set to"
         self.ci.info(f"Starting {job.name or self.config.job_id} on {version}")
         if job.triggered_by_pull_requests and self.request.pull_request:
-            self.ci.warning(_TWICE)
+            self.ci.warning(BUILT_TWICE)
 
     def _begin(self) -> Watcher:
         watcher = self._watch_over(self.beginner.begin(resume=self.config.on_rerun == "resume"))
@@ -276,24 +273,27 @@ class Story:
     def _details(self, *, on_host: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
         """What the person who reads this build wants to know; trouble in telling it changes nothing."""
         self._told = replace(cast("Facts", self._told), **more)
-        hurried = self.interrupts.heeded
-        try:
-            if on_host and not hurried:
-                self.publisher.on_host(self._told)
-            with self.interrupts.shielded():
-                self.publisher.details(self._told)
-                if not hurried:
-                    # A host that was slow a moment ago may be back.
-                    self.publisher.post_verdict()
-                elif on_host:
-                    self.publisher.on_host(self._told)
-        except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
-            self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
+        hurried, told = self.interrupts.heeded, self._told
+        if on_host and not hurried:
+            self._try(lambda: self.publisher.on_host(told))
+        with self.interrupts.shielded():
+            self._try(lambda: self.publisher.details(told))
+            if not hurried:
+                # A host that was slow a moment ago may be back.
+                self._try(self.publisher.post_verdict)
+            elif on_host:
+                self._try(lambda: self.publisher.on_host(told))
         # Nothing is left that a signal could stop.
         self.interrupts.heeded = True
         outcome = self._told.outcome
         forgiven = not self.config.fail_on_error and outcome in FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code
+
+    def _try(self, tell: Callable[[], None]) -> None:
+        try:
+            tell()
+        except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
+            self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
 
     @property
     def _age(self) -> float:

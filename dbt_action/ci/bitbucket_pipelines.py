@@ -50,13 +50,6 @@ class BitbucketPipelines(Terminal):
     def context(self) -> CiContext:
         """The step as its variables tell it; in pull requests the commit is abbreviated, and git knows the rest."""
         commit = _expand(self.environ.get("BITBUCKET_COMMIT", ""), self.environ.get("BITBUCKET_CLONE_DIR", ""))
-        if _ABBREVIATED.fullmatch(commit) and not self.environ.get("DBT_GIT_SHA") and commit not in self._warned:
-            self._warned.add(commit)
-            self.warning(
-                f"Bitbucket has abbreviated the commit to {commit}, and there is no git here that knows the rest, so "
-                "dbt Cloud may not find it. Use an image that has git, or pass `DBT_GIT_SHA` as the example of the "
-                "pipe does."
-            )
         return read_context(self.environ, commit)
 
     def output(self, values: Mapping[str, str]) -> None:

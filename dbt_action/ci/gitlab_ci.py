@@ -80,7 +80,7 @@ class GitLabCi(Terminal):
     def output(self, values: Mapping[str, str]) -> None:
         """The dotenv report, and a link on the job's page, for which GitLab wants no token."""
         super().output(values)
-        if not self._quality:
+        if not CODE_QUALITY.exists():
             # A runner complains of a report that is not there.
             self._write(CODE_QUALITY, "[]")
         url = self._outputs.get("DBT_RUN_URL", "")

@@ -156,6 +156,9 @@ def fetch(
         slow = isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError)
         wait = math.inf if slow else _PAUSE
         raise HostError(0, type(error).__name__, passing=True, wait=wait) from None
+    except OSError as error:
+        # Of certificates that are not where REQUESTS_CA_BUNDLE says.
+        raise HostError(0, str(error), passing=False) from None
 
 
 class _Authorization(requests.auth.AuthBase):

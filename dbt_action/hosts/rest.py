@@ -23,6 +23,7 @@ _HARMLESS = "Nothing else depends on it."
 _TOO_MANY = "It limits the requests of this token for now."
 # A page to sign in and the way to one: the token is not taken.
 _SIGN_IN, _UNAUTHORIZED, _LIMITED = frozenset({203, 302, 303}), 401, 429
+_MOVED = frozenset({301, 307, 308})
 # Of an answer that says that all is well, and is not the host's.
 _GOOD = range(200, 300)
 STATUS = "The commit status"
@@ -51,6 +52,8 @@ class RestHost:
         self.api, self.place = api, place
         self._warned: set[str] = set()
         self._hopeless: set[str] = set()
+        # The last state, description and link of each part that are settled.
+        self._told: dict[str, tuple[CommitState, str, str]] = {}
         # It has been accepted before, or perhaps: its answer was lost.
         self._accepted: set[str] = set()
 
@@ -58,9 +61,12 @@ class RestHost:
         """Post a status. False: another try may help."""
         if not self.place.sha:
             return True
-        # Every part, whatever came of the others.
-        done = [self._attempt(STATUS, part, work) for part, work in self.posts(state, description, url)]
-        return all(done)
+        told = (state, description, url)
+        for part, work in self.posts(*told):
+            # Every part, whatever came of the others.
+            if self._told.get(part) != told and self._attempt(STATUS, part, work):
+                self._told[part] = told
+        return all(self._told.get(part) == told for part, _ in self.posts(*told))
 
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """Change the one comment with `marker`, which people do not see, or write it."""
@@ -143,6 +149,8 @@ class RestHost:
         if status == _LIMITED:
             return _TOO_MANY
         status = _UNAUTHORIZED if status in _SIGN_IN else status
+        if status in _MOVED:
+            return "It is somewhere else: check the name of the repository and the address of the API."
         if status in _GOOD:
             return f"Something between here and {self.title} answers in its place."
         return self.hints.get(status, f"{self.title} has a problem of its own.")

@@ -140,3 +140,14 @@ def test_status_context__is_taken_as_given(corridor: Corridor) -> None:
     corridor.run(status_context="warehouse")
 
     assert {"warehouse"} == {status.context for status in corridor.statuses}
+
+
+def test_certificates_that_are_not_there__name_the_variable(
+    corridor: Corridor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+
+    assert ExitCode.CLOUD == corridor.run(dbt_url="https://127.0.0.1:9")
+    assert "/no/such/file.pem" in corridor.log
+    assert "REQUESTS_CA_BUNDLE" in corridor.log

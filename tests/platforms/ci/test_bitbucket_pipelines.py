@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from tests.platforms import environments as env
 from tests.platforms.ci import test_every_ci as every
 from tests.platforms.ci.conftest import MakePlace, context
+from tests.platforms.conftest import Build
 from tests.platforms.hosts import test_bitbucket, test_code_insights, test_every_host
 from tests.platforms.samples import Cell, CiSample, Examples, Known, cell
 
@@ -182,12 +183,15 @@ def test_context__bitbucket_without_git_keeps_the_short_commit(checkout: Path, m
     assert context({**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_COMMIT": short}).sha == short
 
 
-def test_context__bitbucket_warns_of_a_commit_that_stays_short(make_place: MakePlace) -> None:
-    place = make_place("bitbucket", BITBUCKET_COMMIT="0123456789ab")
-    place.ci.context()
-    place.ci.context()
+@pytest.mark.parametrize(
+    "more,warns",
+    [({}, True), ({"DBT_RUN_ON": "job"}, False), ({"DBT_BRANCH": "main"}, False), ({"DBT_GIT_SHA": env.HEAD}, False)],
+    ids=["commit", "job", "branch", "whole"],
+)
+def test_commit__that_stays_short_is_a_warning_where_it_matters(
+    build: Callable[..., Build], more: dict[str, str], *, warns: bool
+) -> None:
+    step = build().on(env.BITBUCKET_PULL_REQUEST, more)
+    step.run()
 
-    assert place.log.count("Warning: Bitbucket has abbreviated the commit to 0123456789ab") == 1
-    told = make_place("bitbucket", BITBUCKET_COMMIT="0123456789ab", DBT_GIT_SHA=env.HEAD)
-    told.ci.context()
-    assert told.log == ""
+    assert step.log.count(f"Warning: Only the beginning of the commit's hash is known, {env.HEAD[:12]}") == warns

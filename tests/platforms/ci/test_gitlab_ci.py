@@ -155,4 +155,5 @@ def test_annotation__gitlab_has_an_empty_report_when_all_is_well(make_place: Mak
 
     gitlab.ci.error("Got 3 results", file="models/a.yml")
     gitlab.ci.output({"status": "error"})
+    make_place("gitlab").ci.output({"run-id": "8"})
     assert len(json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8"))) == 1

@@ -139,3 +139,13 @@ def test_azure__a_comment_is_a_closed_thread(make_case: MakeCase) -> None:
     connected(case.environ, []).comment("red", "marker")
 
     assert [thread.status for thread in case.host.pull_requests[12].threads] == ["closed"]
+
+
+def test_azure__what_was_accepted_is_not_posted_again_for_the_part_that_was_not(
+    build: MakeBuild, make_case: MakeCase
+) -> None:
+    case = make_case("azure")
+    case.host.faults.add(kind="status", code=500, method="POST", path="/commits/", times=None)
+    build().on(case.environ).run()
+
+    assert [one.state for one in case.host.statuses if one.pull_request] == ["pending", "succeeded"]
