@@ -55,7 +55,7 @@ class Input:
     @property
     def variable(self) -> str:
         """The input's environment variable: `DBT_` + the name, `dbt-` not doubled."""
-        return self.known_as or _variable(self.name)
+        return self.known_as or variable_of(self.name)
 
     def lookups(self) -> tuple[str, ...]:
         """Every environment variable that may carry this input, the strongest first.
@@ -66,7 +66,7 @@ class Input:
         """
         names = (self.name, *self.aliases)
         from_step = [f"INPUT_{form}" for name in names for form in _spellings(name.upper())]
-        mapped = [self.variable, *(_variable(name) for name in self.aliases)]
+        mapped = [self.variable, *(variable_of(name) for name in self.aliases)]
         return tuple(dict.fromkeys([*from_step, *mapped, *self.environment]))
 
 
@@ -74,6 +74,7 @@ def _spellings(name: str) -> tuple[str, str]:
     return name.replace("_", "-"), name.replace("-", "_")
 
 
-def _variable(name: str) -> str:
+def variable_of(name: str) -> str:
+    """The environment variable of an input that has no name of its own for it."""
     plain = name.upper().replace("-", "_")
     return plain if plain.startswith("DBT_") else f"DBT_{plain}"

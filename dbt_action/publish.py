@@ -96,7 +96,7 @@ class Publisher:
         """What the host shows beside the status: a comment, and findings where it has a place for them."""
         self._comment(facts)
         if self.config.annotations and facts.run and facts.run.final:
-            self.connect().annotate(self._findings(self._without_secrets(facts)))
+            self.connect().annotate(lambda: self._findings(self._without_secrets(facts)))
 
     def _findings(self, facts: Facts) -> hosts.Findings:
         safe = self.ci.log.safe

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dbt_action import marker
+from dbt_action import kinds, marker
 from dbt_action.config import Config, Overrides
 from dbt_action.context import CiContext, PullRequest
 from dbt_action.errors import ConfigError
@@ -124,7 +124,7 @@ def unknown(context: CiContext, run_on: str) -> str:
     where = f"the event `{context.event}`" if context.event else "this place"
     other = "git-sha" if run_on == "commit" else "branch"
     # Where inputs are variables people look for those.
-    variable = f" (`DBT_{other.upper().replace('-', '_')}`)" if context.secrets_hint else ""
+    variable = f" (`{kinds.variable_of(other)}`)" if context.secrets_hint else ""
     return (
         f"`run-on` is `{run_on}`, but {where} does not tell a {run_on}. "
         f"Give `{other}`{variable}, or `run-on: job` to run what the job is set to."

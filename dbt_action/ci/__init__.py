@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from types import ModuleType
 from typing import TextIO
 
+from dbt_action import discovery
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
 from dbt_action.kinds import Input, Kind
@@ -17,14 +15,12 @@ Ci = Terminal
 AUTO = "auto"
 
 
-def _modules() -> list[ModuleType]:
-    return [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-
+_MODULES = discovery.modules(__name__, __path__)
 
 # A module of this package that names its class `CI` is one. The first that recognises its environment is taken; the
 # terminal comes last and recognises everything.
 KNOWN: tuple[type[Ci], ...] = tuple(
-    sorted((module.CI for module in _modules() if hasattr(module, "CI")), key=lambda kind: (kind.turn, kind.key))
+    sorted((module.CI for module in _MODULES if hasattr(module, "CI")), key=lambda kind: (kind.turn, kind.key))
 )
 
 _CHOICE = Input(
@@ -35,7 +31,7 @@ _CHOICE = Input(
     choices=(AUTO, *(kind.key for kind in KNOWN)),
 )
 # The rows of the table of inputs that are about where we run; a module may have some of its own.
-INPUTS: tuple[Input, ...] = (_CHOICE, *(row for module in _modules() for row in getattr(module, "INPUTS", ())))
+INPUTS: tuple[Input, ...] = (_CHOICE, *(row for module in _MODULES for row in getattr(module, "INPUTS", ())))
 
 
 def detect(environ: Mapping[str, str], stream: TextIO) -> Ci:

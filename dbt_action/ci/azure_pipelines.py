@@ -107,7 +107,7 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
     sha = pull_request.head_sha if pull_request else environ.get("BUILD_SOURCEVERSION", "")
     own_branch = ref.removeprefix("refs/heads/") if is_branch or not ref.startswith("refs/") else ""
     attempt = environ.get("SYSTEM_JOBATTEMPT", "")
-    commit_url, file_url = _pages(environ, host, sha)
+    commit_url, file_url = _pages(environ, host, server, sha)
     repository = environ.get("BUILD_REPOSITORY_NAME") or environ.get("BUILD_REPOSITORY_ID", "")
     return CiContext(
         platform=AzurePipelines.name,
@@ -136,7 +136,7 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
 
 
 def _host(environ: Mapping[str, str]) -> tuple[str, str]:
-    """The host and its server; an Enterprise server that is not known is no other server."""
+    """The host and its server, without the user that an address may hold; an unknown Enterprise server is no other."""
     provider = environ.get("BUILD_REPOSITORY_PROVIDER", "").casefold()
     parts = urlsplit(environ.get("BUILD_REPOSITORY_URI", ""))
     server = f"https://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
@@ -172,12 +172,12 @@ def _build_url(environ: Mapping[str, str]) -> str:
     return f"{collection.rstrip('/')}/{quote(project)}/_build/results?buildId={build}{log}"
 
 
-def _pages(environ: Mapping[str, str], host: str, sha: str) -> tuple[str, str]:
-    """The pages of the commit and of a file in it; the repository's address may hold a user's name, they may not."""
+def _pages(environ: Mapping[str, str], host: str, server: str, sha: str) -> tuple[str, str]:
+    """The pages of the commit and of a file in it."""
     parts = urlsplit(environ.get("BUILD_REPOSITORY_URI", ""))
-    if not sha or parts.scheme != "https" or not parts.hostname or host not in _PAGES:
+    if not sha or parts.scheme != "https" or not server or host not in _PAGES:
         return "", ""
-    web = f"https://{parts.netloc.rpartition('@')[2]}{parts.path.removesuffix('.git')}"
+    web = f"{server}{parts.path.removesuffix('.git')}"
     commit, file = _PAGES[host]
     return f"{web}/{commit}/{sha}", f"{web}{file.replace('{sha}', sha)}"
 

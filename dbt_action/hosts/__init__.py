@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 
-from dbt_action import inputs, kinds
+from dbt_action import discovery, inputs, kinds
 from dbt_action.context import CiContext
-from dbt_action.hosts.place import TIMEOUT, Findings, Host, Kind, NoHost, Place, UnknownPlaceError
+from dbt_action.hosts.place import COMMENT, STATUS, TIMEOUT, Findings, Host, Kind, NoHost, Place, UnknownPlaceError
 
 __all__ = ["COMMENT", "INPUTS", "KNOWN", "STATUS", "TIMEOUT", "Findings", "Host", "NoHost", "Place", "connect"]
 
 
-def _found() -> dict[str, Kind]:
-    # What begins with an underscore is only imported when it is needed.
-    names = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
-    return {kind.key: kind for module in modules if isinstance(kind := getattr(module, "KIND", None), Kind)}
-
-
 # By `CiContext.host`. Which host a build has is another question than where it runs. A token goes to its own kind of
 # host only, so there is no "everything else" here.
-KNOWN: Mapping[str, Kind] = _found()
+KNOWN: Mapping[str, Kind] = {
+    module.KIND.key: module.KIND for module in discovery.modules(__name__, __path__) if hasattr(module, "KIND")
+}
 
-STATUS, COMMENT = "commit status", "comment"
 # The rows of the table of inputs that are about hosts, but for those of the action.
 INPUTS: tuple[kinds.Input, ...] = (
     kinds.Input(

@@ -139,7 +139,7 @@ def fetch(
     clock: Clock,
     **more: Any,  # noqa: ANN401 - those of requests
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Status, headers and body of the answer, as it is. Raises HostError."""
+    """Status, headers (in letters of any case) and body of the answer, as it is. Raises HostError."""
     try:
         with (
             bounded.Session() as session,
@@ -173,7 +173,7 @@ class _Authorization(requests.auth.AuthBase):
         return self._basic(request) if self._basic else request
 
 
-def answer(status: int, headers: Mapping[str, str], body: bytes | str) -> Answer:
+def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """What came, if it is an answer of the API. Raises HostError."""
     try:
         read = json.loads(body) if body else None
@@ -183,7 +183,7 @@ def answer(status: int, headers: Mapping[str, str], body: bytes | str) -> Answer
         if status < _REDIRECT and status != _SIGN_IN:
             raise HostError(status, "a page instead of an answer", passing=True) from None
     if status >= _FAILED:
-        told = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+        told = headers.get("Retry-After", "")
         # A date is later than soon.
         wait = max(_PAUSE, float(told)) if told.isdecimal() else math.inf if told else _PAUSE
         raise HostError(status, _words(read), passing=status in _PASSING or status >= _BROKEN, wait=wait)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote
@@ -16,7 +16,8 @@ from urllib.parse import quote
 from dbt_action import text
 from dbt_action.context import CiContext
 from dbt_action.hosts import code_insights
-from dbt_action.hosts.api import Api, HostError, Http
+from dbt_action.hosts.api import HostError, Http
+from dbt_action.hosts.code_insights import CodeInsights
 from dbt_action.hosts.place import Findings, Host, Kind, NoHost, Place, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.report import CommitState
@@ -81,18 +82,18 @@ class Bitbucket(RestHost):
         404: "`BITBUCKET_ACCESS_TOKEN` may not see the repository, or the commit is not in it.",
     }
 
-    def __init__(self, address: Address, token: str, place: Place, reports: Api | None = None) -> None:
-        """`user:secret` is basic authentication, anything else an access token; `reports` needs neither."""
+    def __init__(self, address: Address, token: str, place: Place, insights: CodeInsights | None) -> None:
+        """`user:secret` is basic authentication, anything else an access token; `insights` that need neither."""
         user, colon, secret = token.partition(":")
         basic = (user, secret) if colon else None
         headers = {} if colon else {"Authorization": f"Bearer {token}"}
         super().__init__(Http(address.api_url, headers, timeout=place.timeout, clock=place.clock, basic=basic), place)
         self._address = address
-        self._reports = reports or self.api
+        self._insights = insights or CodeInsights(self.api, place, address.repository)
 
-    def annotate(self, findings: Findings) -> None:
+    def annotate(self, find: Callable[[], Findings]) -> None:
         """A report of Code Insights."""
-        code_insights.show(self._reports, self.place, self._address.repository, findings)
+        self._insights.annotate(find)
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
         """The same key on the same commit overwrites."""
@@ -161,25 +162,12 @@ def key(name: str) -> str:
 
 
 def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
-    reports = code_insights.without_token(environ, context, place)
-    return Bitbucket(read_address(environ, context, place.sha), token, place, reports)
-
-
-class WithoutToken(NoHost):
-    """A step of a pipeline: no status, but a report."""
-
-    def __init__(self, reports: Api, place: Place, repository: str) -> None:
-        """Nothing is sent here."""
-        self._reports, self._place, self._repository = reports, place, repository
-
-    def annotate(self, findings: Findings) -> None:
-        """A report of Code Insights."""
-        code_insights.show(self._reports, self._place, self._repository, findings)
+    insights = code_insights.of_pipeline(environ, context, place)
+    return Bitbucket(read_address(environ, context, place.sha), token, place, insights)
 
 
 def _open_without(environ: Mapping[str, str], context: CiContext, place: Place) -> Host:
-    reports = code_insights.without_token(environ, context, place)
-    return WithoutToken(reports, place, quote(context.repository)) if reports else NoHost()
+    return code_insights.of_pipeline(environ, context, place) or NoHost()
 
 
 KIND = Kind(

@@ -6,13 +6,14 @@ https://support.atlassian.com/bitbucket-cloud/docs/code-insights/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from dbt_action import marker, text
 from dbt_action.context import CiContext
 from dbt_action.hosts.api import Api, HostError, Http
-from dbt_action.hosts.place import Findings, Place
+from dbt_action.hosts.place import Findings, NoHost, Place
 from dbt_action.notes import Annotation
 
 # In a pipeline a proxy adds the authorization for this part of the API, to plain HTTP only (documented).
@@ -25,31 +26,42 @@ MAX_SUMMARY = 450
 MAX_DETAILS = 2000
 
 
-def without_token(environ: Mapping[str, str], context: CiContext, place: Place) -> Api | None:
-    """The API as a step of a pipeline reaches it, None elsewhere."""
+class CodeInsights(NoHost):
+    """The report of one status on its commit; for a pipeline without a token that is all there is of a host."""
+
+    def __init__(self, api: Api, place: Place, repository: str) -> None:
+        """`repository` is as in an address. Nothing is sent here."""
+        self._api, self._place = api, place
+        self._name = f"dbt-cloud-run-{marker.digest(place.name)}"
+        self._report = f"repositories/{repository}/commit/{place.sha}/reports/{self._name}"
+
+    def annotate(self, find: Callable[[], Findings]) -> None:
+        """Replace the report. Trouble is one line: the log has everything too."""
+        findings = find()
+        try:
+            _remove(self._api, self._report)
+            self._api.send("PUT", self._report, _report(self._place.name, findings))
+            annotations = [
+                _annotation(f"{self._name}-{number:03}", note, findings.url)
+                for number, note in enumerate(findings.notes[:MAX_ANNOTATIONS], 1)
+            ]
+            if annotations:
+                self._api.send("POST", f"{self._report}/annotations", annotations)
+        except Exception as error:  # noqa: BLE001 - no reason to end the step
+            reason = str(error) if isinstance(error, HostError) else type(error).__name__
+            self._place.info(
+                f"No Code Insights report on Bitbucket ({reason}); everything is in the log and in the summary."
+            )
+
+
+def of_pipeline(environ: Mapping[str, str], context: CiContext, place: Place) -> CodeInsights | None:
+    """As a step of a pipeline reaches it without a token, None elsewhere."""
     if context.platform != "Bitbucket Pipelines":
         return None
     proxy = PROXY_OF_PIPES if environ.get("BITBUCKET_PIPE_STORAGE_DIR") else PROXY
     root = environ.get("BITBUCKET_API_URL") or _BEHIND_PROXY
-    return Http(root, {}, timeout=place.timeout, clock=place.clock, proxy=proxy)
-
-
-def show(api: Api, place: Place, repository: str, findings: Findings) -> None:
-    """Replace the report of this status on the commit. Trouble is one line: the log has everything too."""
-    name = f"dbt-cloud-run-{marker.digest(place.name)}"
-    report = f"repositories/{repository}/commit/{place.sha}/reports/{name}"
-    try:
-        _remove(api, report)
-        api.send("PUT", report, _report(place.name, findings))
-        annotations = [
-            _annotation(f"{name}-{number:03}", note, findings.url)
-            for number, note in enumerate(findings.notes[:MAX_ANNOTATIONS], 1)
-        ]
-        if annotations:
-            api.send("POST", f"{report}/annotations", annotations)
-    except Exception as error:  # noqa: BLE001 - no reason to end the step
-        reason = str(error) if isinstance(error, HostError) else type(error).__name__
-        place.info(f"No Code Insights report on Bitbucket ({reason}); everything is in the log and in the summary.")
+    api = Http(root, {}, timeout=place.timeout, clock=place.clock, proxy=proxy)
+    return CodeInsights(api, place, quote(context.repository))
 
 
 def _remove(api: Api, report: str) -> None:

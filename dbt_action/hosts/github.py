@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from dbt_action import inputs, text
 from dbt_action.context import CiContext
 from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import Host, Kind, Place
-from dbt_action.hosts.rest import COMMENT, STATUS, Comment, RestHost
+from dbt_action.hosts.place import COMMENT, STATUS, Host, Kind, Place
+from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.report import MAX_DESCRIPTION, CommitState
 
 _CREATED = 201

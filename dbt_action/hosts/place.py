@@ -12,6 +12,8 @@ from dbt_action.context import CiContext
 from dbt_action.notes import Annotation
 from dbt_action.report import CommitState
 
+# What is posted, as in "No … " and "The … could not be posted".
+STATUS, COMMENT = "commit status", "comment"
 # Seconds for connecting and for an answer, so at most ten for a request.
 TIMEOUT = 5
 
@@ -26,8 +28,8 @@ class Place:
     # Told when something is not there for want of something, which is nobody's fault.
     info: Callable[[str], None]
     timeout: float = TIMEOUT
-    # What is wanted, as in "No … ": commit status, comment.
-    wanted: str = "commit status"
+    # STATUS, or COMMENT alone.
+    wanted: str = STATUS
     # False when nobody stays to post how it ended.
     waits: bool = True
     clock: Clock = field(default_factory=SystemClock)
@@ -58,8 +60,8 @@ class Host(Protocol):
         time; trouble is told once and raises nothing.
         """
 
-    def annotate(self, findings: Findings) -> None:
-        """Show them at the commit and its files, if the host has a place for that. Bounded time; raises nothing."""
+    def annotate(self, find: Callable[[], Findings]) -> None:
+        """Show the findings at the commit and its files, if the host has a place for that. Bounded; raises nothing."""
 
 
 class NoHost:
@@ -74,7 +76,7 @@ class NoHost:
         """Do nothing."""
         del body, marker, only_change
 
-    def annotate(self, findings: Findings) -> None:
+    def annotate(self, find: Callable[[], Findings]) -> None:
         """Do nothing."""
 
 

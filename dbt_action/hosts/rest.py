@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from dbt_action import text
 from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import Findings, Place
+from dbt_action.hosts.place import COMMENT, STATUS, Findings, Place
 from dbt_action.report import CommitState
 
 # How long our comment is looked for among all others, in time limits of a request; nobody waits longer for a comment.
@@ -26,8 +26,6 @@ _SIGN_IN, _UNAUTHORIZED, _LIMITED = frozenset({203, 302, 303}), 401, 429
 _MOVED = frozenset({301, 307, 308})
 # Of an answer that says that all is well, and is not the host's.
 _GOOD = range(200, 300)
-STATUS = "The commit status"
-COMMENT = "The comment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +60,12 @@ class RestHost:
         if not self.place.sha:
             return True
         told = (state, description, url)
-        for part, work in self.posts(*told):
+        parts = self.posts(*told)
+        for part, work in parts:
             # Every part, whatever came of the others.
             if self._told.get(part) != told and self._attempt(STATUS, part, work):
                 self._told[part] = told
-        return all(self._told.get(part) == told for part, _ in self.posts(*told))
+        return all(self._told.get(part) == told for part, _ in parts)
 
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """Change the one comment with `marker`, which people do not see, or write it."""
@@ -74,7 +73,7 @@ class RestHost:
         page = text.cut(f"{first_line}\n\n{self.dialect(body)}", self.longest)
         self._attempt(COMMENT, COMMENT, lambda: self._write(page, first_line, only_change=only_change))
 
-    def annotate(self, findings: Findings) -> None:
+    def annotate(self, find: Callable[[], Findings]) -> None:
         """Most hosts have no place for it; the CI shows it."""
 
     def _write(self, page: str, first_line: str, *, only_change: bool) -> None:
@@ -158,7 +157,7 @@ class RestHost:
     def _complain(self, what: str, reason: str, hint: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
-            self.place.warn(f"{what} could not be posted to {self.title} ({reason}). {hint} {_HARMLESS}")
+            self.place.warn(f"The {what} could not be posted to {self.title} ({reason}). {hint} {_HARMLESS}")
 
     # What each host does in its own way. All of them raise HostError.
 

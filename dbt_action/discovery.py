@@ -1,0 +1,17 @@
+"""Importing all modules of a package, so that a new one is found by itself; what it offers, the package knows."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from types import ModuleType
+
+
+def modules(package: str, path: Iterable[str]) -> tuple[ModuleType, ...]:
+    """The modules of `package`, whose `__path__` is `path`, by name.
+
+    But for those with an underscore: they are imported only when they are needed.
+    """
+    names = (module.name for module in pkgutil.iter_modules(path))
+    return tuple(importlib.import_module(f"{package}.{name}") for name in names if not name.startswith("_"))
