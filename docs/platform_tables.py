@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from dbt_action import hosts
+from docs import tables
 from tests.platforms import samples
 
 COLUMNS = ("Commit", "Pull request", "Status", "Summary", "Annotations", "Outputs", "JUnit", "Cancel", "Comment")
@@ -12,18 +13,17 @@ COLUMNS = ("Commit", "Pull request", "Status", "Summary", "Annotations", "Output
 
 def what_works_where() -> str:
     """A row for each CI; each cell leads to its tests."""
-    rows = [("Platform", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
+    rows = []
     for kind in samples.CIS.values():
         cells = samples.of_ci(kind).row()
         rows.append((kind.name, *(_cell(cells[column]) for column in COLUMNS)))
-    return _table(rows)
+    return tables.table(("Platform", *COLUMNS), rows)
 
 
 def tokens() -> str:
     """A row for each host."""
-    rows = [("`--code-host`", "Variable of the token", "What it is"), ("---",) * 3]
-    rows += [(f"`{kind.key}`", f"`{kind.token.variable}`", kind.how) for kind in hosts.KNOWN.values()]
-    return _table(rows)
+    rows = ((f"`{kind.key}`", f"`{kind.token.variable}`", kind.how) for kind in hosts.KNOWN.values())
+    return tables.table(("`--code-host`", "Variable of the token", "What it is"), rows)
 
 
 def _cell(cell: samples.Cell) -> str:
@@ -32,7 +32,3 @@ def _cell(cell: samples.Cell) -> str:
 
 def _file(test: Callable[..., None]) -> str:
     return f"../{test.__module__.replace('.', '/')}.py"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dbt_action import inputs, outputs
 
@@ -48,24 +48,27 @@ def composite_env() -> str:
     return "\n".join(f"        {line}" for line in lines)
 
 
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
+
+
 def readme_inputs() -> str:
-    rows = ["| Input | Default | What it is |", "| --- | --- | --- |"]
-    rows += [f"| `{row.name}` | {_default(row)} | {_cell(row.help)} |" for row in inputs.INPUTS]
-    return "\n".join(rows)
+    rows = ((f"`{row.name}`", _default(row), _cell(row.help)) for row in inputs.INPUTS)
+    return table(("Input", "Default", "What it is"), rows)
 
 
 def readme_aliases() -> str:
-    rows = ["| Input | Also as input | Also as environment variable |", "| --- | --- | --- |"]
+    rows = []
     for row in inputs.INPUTS:
         variables = tuple(name for name in row.lookups() if not name.startswith("INPUT_"))
-        rows.append(f"| `{row.name}` | {_codes(row.aliases)} | {_codes(variables)} |")
-    return "\n".join(rows)
+        rows.append((f"`{row.name}`", _codes(row.aliases), _codes(variables)))
+    return table(("Input", "Also as input", "Also as environment variable"), rows)
 
 
 def readme_outputs() -> str:
-    rows = ["| Output | What it holds |", "| --- | --- |"]
-    rows += [f"| `{output.name}` | {_cell(output.help)} |" for output in outputs.OUTPUTS]
-    return "\n".join(rows)
+    rows = ((f"`{output.name}`", _cell(output.help)) for output in outputs.OUTPUTS)
+    return table(("Output", "What it holds"), rows)
 
 
 def _entry(name: str, description: str) -> list[str]:

@@ -8,8 +8,11 @@ import re
 import subprocess
 import sysconfig
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from tests.support import repository
 
 REPOSITORY = "acme/shop"
 ACT = Path(sysconfig.get_path("scripts")) / "act"
@@ -76,16 +79,12 @@ class Checkout:
         workflows.mkdir(parents=True)
         for name, action in {"docker": "./", "composite": "./composite"}.items():
             (workflows / f"{name}.yml").write_text(WORKFLOW.replace("ACTION", action), encoding="utf-8")
-        git = ["git", "-C", str(folder), "-c", "user.name=Octo", "-c", "user.email=octo@example.com"]
-        for command in (
-            ["init", "--quiet", "--initial-branch", "main"],
-            ["add", "--all"],
-            ["commit", "--quiet", "--message", "The action"],
-            ["remote", "add", "origin", f"https://github.com/{REPOSITORY}.git"],
-        ):
-            subprocess.run([*git, *command], check=True)
-        head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-        return cls(folder, head.stdout.strip())
+        git = partial(repository.git, folder)
+        git("init", "--quiet", "--initial-branch", "main")
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "The action")
+        git("remote", "add", "origin", f"https://github.com/{REPOSITORY}.git")
+        return cls(folder, git("rev-parse", "HEAD"))
 
     def run_workflow(
         self,

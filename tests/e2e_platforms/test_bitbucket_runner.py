@@ -14,12 +14,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from emulator import Emulator, Script
 from emulator.hosts import Bitbucket
+from tests.support import repository
 from tests.support.corridor import CLOUD_TOKEN, JOB_NAME
 from tests.support.scripts import GREEN, RED
 
@@ -148,10 +150,7 @@ def pipeline(tmp_path: Path, images: None, ports: tuple[int, int], runner: str, 
 
 
 def _commit(folder: Path) -> str:
-    def git(*arguments: str) -> str:
-        identity = ("-c", "user.name=Jane", "-c", "user.email=jane@example.com")
-        done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
+    git = partial(repository.git, folder)
 
     git("init", "--quiet", "--initial-branch", "main")
     git("add", "--all")

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from emulator import Emulator, Script
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline, Status
 from tests.platforms.decoders import dotenv
+from tests.support import repository
 from tests.support.corridor import CLOUD_TOKEN, JOB_NAME
 from tests.support.scripts import GREEN, RED
 
@@ -97,11 +99,7 @@ def pipeline(tmp_path: Path, gitlab_ci_local: str, wheel: Path, python_path: str
 
 def _commit(folder: Path) -> str:
     """A repository with everything in `folder`; the hash of its one commit."""
-
-    def git(*arguments: str) -> str:
-        identity = ("-c", "user.name=Jane", "-c", "user.email=jane@example.com")
-        done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
+    git = partial(repository.git, folder)
 
     git("init", "--quiet", "--initial-branch", "main")
     git("remote", "add", "origin", "https://gitlab.example/acme/shop.git")

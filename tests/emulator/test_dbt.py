@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from emulator import Emulator
+from tests.support import repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,11 +42,7 @@ class Shop:
     path: Path
 
     def git(self, *arguments: str) -> str:
-        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"]
-        answer = subprocess.run(
-            ["git", *identity, *arguments], cwd=self.path, check=True, capture_output=True, text=True
-        )
-        return answer.stdout.strip()
+        return repository.git(self.path, *arguments)
 
     def branch(self, name: str, files: dict[str, str], scenario: str = "") -> None:
         self.git("checkout", "--quiet", "-b", name, "main")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.platforms.cases import NAME, Case, MakeCase
 from tests.platforms.ci.conftest import context
 from tests.platforms.conftest import Build, Serve
 from tests.platforms.samples import HOSTS
+from tests.support import repository
 from tests.support.scripts import RED
 
 MakeBuild = Callable[..., Build]
@@ -195,12 +197,7 @@ def test_jenkins__the_script_of_the_docs_finds_commit_and_pull_request(
 ) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "platforms.md").read_text(encoding="utf-8")
     script = page.split("sh '''")[1].split("'''")[0].replace("exec dbt-cloud-run", "env")
-    identity = ("-c", "user.name=Jane", "-c", "user.email=jane@example.com")
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
+    git = partial(repository.git, tmp_path)
     git("init", "--quiet")
     git("commit", "--quiet", "--allow-empty", "-m", "head")
     head = git("rev-parse", "HEAD")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.platforms.ci.conftest import MakePlace, context
 from tests.platforms.conftest import Build
 from tests.platforms.hosts import test_bitbucket, test_code_insights, test_every_host
 from tests.platforms.samples import Cell, CiSample, Examples, Known, cell
+from tests.support import repository
 
 
 def row() -> Mapping[str, Cell]:
@@ -144,11 +145,7 @@ def test_junit__bitbucket_looks_where_the_examples_write() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout as Bitbucket makes it for a pull request: HEAD is a merge, the source commit is below it."""
-
-    def git(*arguments: str) -> str:
-        identity = ("-c", "user.name=Jane", "-c", "user.email=jane@example.com")
-        done = subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
+    git = partial(repository.git, tmp_path)
 
     git("init", "--quiet", "--initial-branch", "main")
     git("commit", "--quiet", "--allow-empty", "-m", "begin")
