@@ -15,13 +15,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TextIO
 
-from dbt_action import __version__, aftercare, ci, config, hosts, inputs, marker, trigger
+from dbt_action import __version__, ci, hosts
 from dbt_action.clock import Clock, SystemClock
+from dbt_action.config import inputs, loader
+from dbt_action.dbt_cloud import marker, run_request
+from dbt_action.dbt_cloud.session import TIMEOUTS, Timeouts
 from dbt_action.errors import ConfigError, ExitCode
 from dbt_action.interrupts import Interrupted, Interrupts
-from dbt_action.publish import Publisher
-from dbt_action.session import TIMEOUTS, Timeouts
-from dbt_action.story import Story
+from dbt_action.lifecycle import cleanup
+from dbt_action.lifecycle.job_run import Story
+from dbt_action.lifecycle.publish import Publisher
 
 # Everything that can be given, wherever this runs.
 ROWS = (*inputs.INPUTS, *ci.INPUTS, *hosts.INPUTS)
@@ -106,7 +109,7 @@ def clean_up(
 
     def tidy(publisher: Publisher) -> ExitCode:
         publisher.request = replace(publisher.request, marker=found)
-        return aftercare.tidy(publisher, kept, clock=clock, timeouts=timeouts)
+        return cleanup.tidy(publisher, kept, clock=clock, timeouts=timeouts)
 
     try:
         return _guarded(environ, here, tidy, clock)
@@ -119,20 +122,20 @@ def clean_up(
 
 def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher], ExitCode], clock: Clock) -> ExitCode:
     """Mask, read, and call `body`; whatever is not expected becomes a report that can be pasted."""
-    secret = config.secrets(environ, ROWS)
+    secret = loader.secrets(environ, ROWS)
     here.mask(secret)
     try:
         context = here.context()
-        settings = config.read(
+        settings = loader.read(
             environ,
             ROWS,
             ci_job=context.job,
             secrets_withheld=context.secrets_withheld,
             secrets_hint=context.secrets_hint,
-            unknown=partial(trigger.unknown, context),
+            unknown=partial(run_request.unknown, context),
         )
-        context = trigger.told(settings, context)
-        request = trigger.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)
+        context = run_request.told(settings, context)
+        request = run_request.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)
         return body(Publisher(environ, here, context, settings, request, clock=clock))
     except ConfigError:
         raise

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from dbt_action import __version__, app, ci
-from dbt_action.kinds import Input, Kind
+from dbt_action.config.input_types import Input, Kind
 
 if TYPE_CHECKING:
     import argparse

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbt_action.outputs import OUTPUTS
+from dbt_action.report.outputs import OUTPUTS
 from demo import runner
 from emulator import Emulator, GitHub
 from emulator.dbt import DbtRunner

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dbt_action import hosts
 from docs import tables
-from tests.platforms import samples
+from tests.support import samples
 
 COLUMNS = ("Commit", "Pull request", "Status", "Summary", "Annotations", "Outputs", "JUnit", "Cancel", "Comment")
 

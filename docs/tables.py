@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from dbt_action import inputs, outputs
+from dbt_action.config import inputs
+from dbt_action.report import outputs
 
 # What only an expression can reach is the default of an input in the action files, and only that.
 EXPRESSION = "${{"

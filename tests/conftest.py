@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = (
+    "tests.support.platform_fixtures",
+    "tests.support.real_run_fixtures",
+    "tests.support.workflow_step_fixtures",
+)
+
 # The gate tries the same examples each time; `pytest --hypothesis-profile=explore` looks for new ones.
 _HOUSE = settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("house", _HOUSE, derandomize=True)

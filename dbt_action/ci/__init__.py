@@ -8,7 +8,7 @@ from typing import TextIO
 from dbt_action import discovery
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
-from dbt_action.kinds import Input, Kind
+from dbt_action.config.input_types import Input, Kind
 
 Ci = Terminal
 

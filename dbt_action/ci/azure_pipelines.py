@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from dbt_action import text
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
-from dbt_action.context import CiContext, PullRequest
+from dbt_action.config.context import CiContext, PullRequest
 
 # An issue on the build's page is for people; the log has the rest.
 MAX_ISSUE = 4096

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from dbt_action import parsers
 from dbt_action.ci.terminal import Terminal, variable
-from dbt_action.context import CiContext, PullRequest
-from dbt_action.kinds import Input, Kind
+from dbt_action.config import parsers
+from dbt_action.config.context import CiContext, PullRequest
+from dbt_action.config.input_types import Input, Kind
 
 _SECRETS_HINT = (
     "Store it as a secured repository variable `DBT_TOKEN` (Repository settings → Pipelines → Repository variables); "

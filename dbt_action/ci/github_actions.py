@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dbt_action import state, text
+from dbt_action import text
+from dbt_action.ci import saved_state
+from dbt_action.ci.saved_state import State
 from dbt_action.ci.terminal import Terminal
-from dbt_action.context import CiContext, PullRequest
-from dbt_action.state import State
+from dbt_action.config.context import CiContext, PullRequest
 
 # Name of the saved state.
 STATE = "run"
@@ -100,7 +101,7 @@ class GitHubActions(Terminal):
 
     def saved(self) -> State | None:
         """The runner turns saved state into `STATE_*` variables; the composite action does the same."""
-        return state.from_json(self.environ.get(f"STATE_{STATE}", ""))
+        return saved_state.from_json(self.environ.get(f"STATE_{STATE}", ""))
 
     def summary(self, markdown: str) -> None:
         """Append to the job summary."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
-from dbt_action.context import CiContext, PullRequest
+from dbt_action.config.context import CiContext, PullRequest
 
 # Report files for `artifacts: reports:`; GitLab shows the first on the job's page, the second in the merge request.
 LINKS = Path("dbt-links.json")

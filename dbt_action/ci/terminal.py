@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from dbt_action import state, text
+from dbt_action import text
+from dbt_action.ci import saved_state
 from dbt_action.ci.log import Log
-from dbt_action.context import CiContext
-from dbt_action.kinds import Input, Kind
-from dbt_action.state import State
+from dbt_action.ci.saved_state import State
+from dbt_action.config.context import CiContext
+from dbt_action.config.input_types import Input, Kind
 
 # Bytes of a value: GitLab takes no dotenv file of more than 5 KB, in which all of ours have to fit.
 MAX_OUTPUT = 255
@@ -140,7 +141,7 @@ class Terminal:
         """The state that the process before this one has kept."""
         path = self._path(STATE_FILE, self.state_file)
         try:
-            return state.from_json(path.read_text(encoding="utf-8")) if path else None
+            return saved_state.from_json(path.read_text(encoding="utf-8")) if path else None
         except (OSError, ValueError):
             return None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbt_action import discovery, inputs, kinds
-from dbt_action.context import CiContext
-from dbt_action.hosts.place import COMMENT, STATUS, TIMEOUT, Findings, Host, Kind, NoHost, Place, UnknownPlaceError
+from dbt_action import discovery
+from dbt_action.config import input_types, inputs
+from dbt_action.config.context import CiContext
+from dbt_action.hosts.base import COMMENT, STATUS, TIMEOUT, Findings, Host, Kind, NoHost, Place, UnknownPlaceError
 
 __all__ = ["COMMENT", "INPUTS", "KNOWN", "STATUS", "TIMEOUT", "Findings", "Host", "NoHost", "Place", "connect"]
 
@@ -18,17 +19,17 @@ KNOWN: Mapping[str, Kind] = {
 }
 
 # The rows of the table of inputs that are about hosts, but for those of the action.
-INPUTS: tuple[kinds.Input, ...] = (
-    kinds.Input(
+INPUTS: tuple[input_types.Input, ...] = (
+    input_types.Input(
         name="code-host",
-        kind=kinds.Kind.CHOICE,
+        kind=input_types.Kind.CHOICE,
         help="Where the code lives, for statuses and comments.",
         default="(as this build's variables say)",
         choices=tuple(KNOWN),
     ),
-    kinds.Input(
+    input_types.Input(
         name="repository",
-        kind=kinds.Kind.REPOSITORY,
+        kind=input_types.Kind.REPOSITORY,
         help="The repository there: `owner/name`, on GitLab with all its groups, in Azure Repos `project/name`.",
         default="(as this build's variables say)",
     ),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import github
 
 from dbt_action.clock import Clock
-from dbt_action.hosts.api import Answer, Api, Body, HostError, answer, fetch
+from dbt_action.hosts.transport import Answer, Api, Body, HostError, answer, fetch
 
 _FORBIDDEN, _LIMITED = 403, 429
 

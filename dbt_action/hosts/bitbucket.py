@@ -14,13 +14,13 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from dbt_action import text
-from dbt_action.context import CiContext
+from dbt_action.config.context import CiContext
 from dbt_action.hosts import code_insights
-from dbt_action.hosts.api import HostError, Http
+from dbt_action.hosts.base import Findings, Host, Kind, NoHost, Place, token_input
 from dbt_action.hosts.code_insights import CodeInsights
-from dbt_action.hosts.place import Findings, Host, Kind, NoHost, Place, token_input
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.report import CommitState
+from dbt_action.hosts.transport import HostError, Http
+from dbt_action.report.outcome import CommitState
 
 # Recorded; a longer key is refused. The other limits are known by hearsay.
 MAX_KEY = 40

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from dbt_action import marker, text
-from dbt_action.context import CiContext
-from dbt_action.hosts.api import Api, HostError, Http
-from dbt_action.hosts.place import Findings, NoHost, Place
-from dbt_action.notes import Annotation
+from dbt_action import text
+from dbt_action.config.context import CiContext
+from dbt_action.dbt_cloud import marker
+from dbt_action.hosts.base import Findings, NoHost, Place
+from dbt_action.hosts.transport import Api, HostError, Http
+from dbt_action.report.node_annotations import Annotation
 
 # In a pipeline a proxy adds the authorization for this part of the API, to plain HTTP only (documented).
 PROXY = "http://localhost:29418"

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from dbt_action import inputs, text
-from dbt_action.context import CiContext
-from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import COMMENT, STATUS, Host, Kind, Place
+from dbt_action import text
+from dbt_action.config import inputs
+from dbt_action.config.context import CiContext
+from dbt_action.hosts.base import COMMENT, STATUS, Host, Kind, Place
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.report import MAX_DESCRIPTION, CommitState
+from dbt_action.hosts.transport import Api, HostError
+from dbt_action.report.headline import MAX_DESCRIPTION
+from dbt_action.report.outcome import CommitState
 
 _CREATED = 201
 _PAGE = 100

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from dbt_action import text
-from dbt_action.context import CiContext
-from dbt_action.hosts.api import HostError, Http
-from dbt_action.hosts.place import Host, Kind, Place, token_input
+from dbt_action.config.context import CiContext
+from dbt_action.hosts.base import Host, Kind, Place, token_input
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.report import CommitState
+from dbt_action.hosts.transport import HostError, Http
+from dbt_action.report.outcome import CommitState
 
 # Of name, target_url and description.
 MAX_TEXT = 255

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dbt_action import text
-from dbt_action.hosts.api import Api, HostError
-from dbt_action.hosts.place import COMMENT, STATUS, Findings, Place
-from dbt_action.report import CommitState
+from dbt_action.hosts.base import COMMENT, STATUS, Findings, Place
+from dbt_action.hosts.transport import Api, HostError
+from dbt_action.report.outcome import CommitState
 
 # How long our comment is looked for among all others, in time limits of a request; nobody waits longer for a comment.
 COMMENT_PATIENCE = 6

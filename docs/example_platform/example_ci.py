@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dbt_action.ci.terminal import Terminal
-from dbt_action.context import CiContext, PullRequest
+from dbt_action.config.context import CiContext, PullRequest
 
 _SECRETS_HINT = "Store it as a secret `DBT_TOKEN` (Settings → Secrets)."
 

@@ -10,11 +10,11 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from dbt_action import text
-from dbt_action.context import CiContext
-from dbt_action.hosts.api import Api, Http
-from dbt_action.hosts.place import Host, Kind, Place, UnknownPlaceError, token_input
+from dbt_action.config.context import CiContext
+from dbt_action.hosts.base import Host, Kind, Place, UnknownPlaceError, token_input
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.report import CommitState
+from dbt_action.hosts.transport import Api, Http
+from dbt_action.report.outcome import CommitState
 
 MAX_TEXT = 255
 # A word for each, whatever the host can tell apart.

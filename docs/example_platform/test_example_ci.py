@@ -1,13 +1,13 @@
-"""What the tests of all CIs have to know about Example CI. Copy it to `tests/platforms/ci/test_<name>.py`."""
+"""What the tests of all CIs have to know about Example CI. Copy it to `tests/ci/test_<name>.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.ci import test_every_ci as every
+from tests.hosts import test_every_host as host
 from tests.platforms import test_cancel
-from tests.platforms.ci import test_every_ci as every
-from tests.platforms.hosts import test_every_host as host
-from tests.platforms.samples import Cell, CiSample, Known, cell
+from tests.support.samples import Cell, CiSample, Known, cell
 
 HEAD = "b" * 40
 # Better a recorded environment than one that is built from the vendor's list; say which it is. This one is made up.

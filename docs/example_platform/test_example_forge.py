@@ -1,4 +1,4 @@
-"""A stand-in for Example Forge, for the tests of all hosts. Copy it to `tests/platforms/hosts/test_<name>.py`.
+"""A stand-in for Example Forge, for the tests of all hosts. Copy it to `tests/hosts/test_<name>.py`.
 
 A stand-in that the demo or a local runner needs too belongs in `emulator/hosts/`.
 """
@@ -10,11 +10,11 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from dbt_action.report import CommitState
+from dbt_action.report.outcome import CommitState
 from emulator.hosts.base import FakeHost, RefusedError, asked
-from tests.platforms.cases import NAME
-from tests.platforms.ci.test_example_ci import HEAD, PULL_REQUEST
-from tests.platforms.samples import HostSample
+from tests.ci.test_example_ci import HEAD, PULL_REQUEST
+from tests.support.host_cases import NAME
+from tests.support.samples import HostSample
 
 
 class Forge(FakeHost):

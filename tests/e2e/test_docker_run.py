@@ -12,10 +12,10 @@ import pytest
 from emulator import Emulator
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline
-from tests.platforms import environments as env
-from tests.platforms.decoders import dotenv
-from tests.support.corridor import CLOUD_TOKEN
+from tests.support import environments as env
+from tests.support.decoders import dotenv
 from tests.support.scripts import GREEN
+from tests.support.workflow_step import CLOUD_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = "ghcr.io/org/dbt-cloud-run-action:1"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dbt_action import ci
-from tests.platforms import environments as env
+from tests.support import environments as env
 
 LIBRARY = "azure-pipelines-task-lib@5.281.0"
 DECODE = """

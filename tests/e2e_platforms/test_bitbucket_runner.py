@@ -22,8 +22,8 @@ import pytest
 from emulator import Emulator, Script
 from emulator.hosts import Bitbucket
 from tests.support import repository
-from tests.support.corridor import CLOUD_TOKEN, JOB_NAME
 from tests.support.scripts import GREEN, RED
+from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_IN = Path(__file__).parent / "bitbucket"

@@ -17,10 +17,10 @@ import pytest
 from emulator import Emulator, Script
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline, Status
-from tests.platforms.decoders import dotenv
 from tests.support import repository
-from tests.support.corridor import CLOUD_TOKEN, JOB_NAME
+from tests.support.decoders import dotenv
 from tests.support.scripts import GREEN, RED
+from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "1217"

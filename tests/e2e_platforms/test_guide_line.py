@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from emulator import Emulator
-from tests.platforms import environments as env
 from tests.platforms import test_guide as guide
-from tests.support.corridor import CLOUD_TOKEN
+from tests.support import environments as env
 from tests.support.scripts import GREEN
+from tests.support.workflow_step import CLOUD_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the line asks uvx for. Without one uvx downloads it, which no test should.

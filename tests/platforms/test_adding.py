@@ -18,8 +18,8 @@ EXAMPLE = ROOT / "docs" / "example_platform"
 PLACES = {
     "example_ci.py": "dbt_action/ci",
     "example_forge.py": "dbt_action/hosts",
-    "test_example_ci.py": "tests/platforms/ci",
-    "test_example_forge.py": "tests/platforms/hosts",
+    "test_example_ci.py": "tests/ci",
+    "test_example_forge.py": "tests/hosts",
 }
 
 
@@ -55,7 +55,7 @@ def test_example__is_all_that_is_there(house: Path) -> None:
 
 
 def test_tests_of_all_platforms__hold_for_it(house: Path) -> None:
-    everything = ("tests/platforms/ci", "tests/platforms/hosts", "tests/platforms/test_by_hand.py")
+    everything = ("tests/ci", "tests/hosts", "tests/platforms/test_by_hand.py")
     plain = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     # The copy has no collection of recorded environments beside it; trouble is the same for all hosts.
     wanted = ("-k", "example and not recorded and not trouble")

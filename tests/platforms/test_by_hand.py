@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from dbt_action import config, trigger
 from dbt_action.app import ROWS
+from dbt_action.config import loader
+from dbt_action.dbt_cloud import run_request
 from dbt_action.errors import ExitCode
-from dbt_action.report import CommitState
+from dbt_action.report.outcome import CommitState
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline
-from tests.platforms import environments as env
-from tests.platforms.cases import NAME, Case, MakeCase
-from tests.platforms.ci.conftest import context
-from tests.platforms.conftest import Build, Serve
-from tests.platforms.samples import HOSTS
+from tests.ci.conftest import context
+from tests.support import environments as env
 from tests.support import repository
+from tests.support.host_cases import NAME, Case, MakeCase
+from tests.support.platform_fixtures import Build, Serve
+from tests.support.samples import HOSTS
 from tests.support.scripts import RED
 
 MakeBuild = Callable[..., Build]
@@ -181,10 +182,10 @@ def test_problems__a_fork_is_not_told_to_create_a_token(build: MakeBuild, fork: 
 
 
 def test_told__of_another_repository_nothing_of_this_one_is_left() -> None:
-    settings = config.read(
+    settings = loader.read(
         {"DBT_TOKEN": "t", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_CODE_HOST": "github"}, ROWS
     )
-    found = trigger.told(settings, context({**env.GITLAB_DETACHED, "CI_PROJECT_VISIBILITY": "private"}))
+    found = run_request.told(settings, context({**env.GITLAB_DETACHED, "CI_PROJECT_VISIBILITY": "private"}))
 
     assert (found.host, found.repository, found.public) == ("github", "acme/shop", True)
     assert (found.commit_url, found.file_url, found.server, found.pull_request) == ("", "", "", None)

@@ -16,10 +16,10 @@ from dbt_action.errors import ExitCode
 from emulator import Emulator, Status
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline
-from tests.platforms import environments as env
-from tests.platforms.conftest import Build, Serve
-from tests.support.corridor import CLOUD_TOKEN
+from tests.support import environments as env
+from tests.support.platform_fixtures import Build, Serve
 from tests.support.scripts import ENDLESS
+from tests.support.workflow_step import CLOUD_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 MakeBuild = Callable[..., Build]

@@ -12,9 +12,9 @@ import pytest
 
 from dbt_action import cli
 from dbt_action.app import ROWS
-from dbt_action.config import read
+from dbt_action.config.input_types import Input
+from dbt_action.config.loader import read
 from dbt_action.errors import ExitCode
-from dbt_action.kinds import Input
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

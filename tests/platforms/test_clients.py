@@ -14,10 +14,10 @@ from dbt_action.errors import ExitCode
 from emulator.hosts import AzureDevOps, Bitbucket, GitLab
 from emulator.hosts.azure_devops import PullRequest
 from emulator.hosts.gitlab import Pipeline
-from tests.platforms import environments as env
-from tests.platforms.conftest import Build, Serve
-from tests.support.corridor import JOB_NAME
+from tests.support import environments as env
+from tests.support.platform_fixtures import Build, Serve
 from tests.support.scripts import RED
+from tests.support.workflow_step import JOB_NAME
 
 NAME = f"dbt Cloud / {JOB_NAME}"
 MakeBuild = Callable[..., Build]

@@ -9,7 +9,7 @@ import pytest
 
 from dbt_action import ci, hosts
 from docs import platform_tables
-from tests.platforms import samples
+from tests.support import samples
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from dbt_action import inputs, outputs
 from dbt_action.app import ROWS
 from dbt_action.ci.gitlab_ci import CODE_QUALITY, LINKS, GitLabCi
 from dbt_action.ci.terminal import variable
-from tests.platforms import samples
+from dbt_action.config import inputs
+from dbt_action.report import outputs
+from tests.support import samples
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

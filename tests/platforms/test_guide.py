@@ -18,10 +18,10 @@ from emulator import Emulator, GitHub
 from emulator.hosts import AzureDevOps, Bitbucket, GitLab
 from emulator.hosts.azure_devops import PullRequest
 from emulator.hosts.gitlab import Pipeline
-from tests.platforms import environments as env
-from tests.platforms.conftest import Serve
-from tests.support.corridor import CLOUD_TOKEN, JOB_NAME
+from tests.support import environments as env
+from tests.support.platform_fixtures import Serve
 from tests.support.scripts import GREEN
+from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = Path(__file__).parent / "guide"

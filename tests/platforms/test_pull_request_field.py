@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dbt_action.errors import ExitCode
-from tests.platforms import environments as env
-from tests.platforms.conftest import Build
+from tests.support import environments as env
+from tests.support.platform_fixtures import Build
 
 FIELDS = {"github_pull_request_id", "gitlab_merge_request_id", "azure_pull_request_id", "non_native_pull_request_id"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dbt_action import marker
+from dbt_action.dbt_cloud import marker
 from dbt_action.errors import ExitCode
 from emulator import Run, Status
 from tests.reliability.rig import Rig

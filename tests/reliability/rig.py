@@ -14,15 +14,15 @@ from typing import Any
 import requests
 
 from dbt_action import app
+from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
-from dbt_action.session import Timeouts
 from emulator import Emulator, GitHub, Run, Script
 from emulator.faults import Kind
 from emulator.github import CommitStatus
 from emulator.server import RecordedRequest
-from tests.support.corridor import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 from tests.support.runner import assignments
+from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 
 Scripted = Callable[[dict[str, Any]], Script]
 # What the product waits for an answer in real life; here a request that hangs moves the virtual clock by it.

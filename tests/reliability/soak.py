@@ -16,9 +16,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupted
-from dbt_action.session import Timeouts
 from emulator import Status
 from emulator.faults import Kind
 from tests.reliability import disturbances, points, promises, scenarios

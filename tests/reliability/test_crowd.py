@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dbt_action import app
+from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
-from dbt_action.session import Timeouts
 from emulator import Emulator, GitHub, Script, ScriptedStep
-from tests.support.corridor import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 from tests.support.runner import assignments
+from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 
 CROWD = 100
 # Seconds of the clock in a real one.

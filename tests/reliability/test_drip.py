@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from dbt_action.clock import SystemClock
+from dbt_action.dbt_cloud.session import Session, Timeouts
 from dbt_action.errors import CloudError
-from dbt_action.session import Session, Timeouts
 
 READ = 0.3
 

@@ -18,8 +18,8 @@ import pytest
 
 from emulator import Emulator, GitHub, Script, ScriptedStep
 from tests.reliability.stories import ENDLESS, RESULTS
-from tests.support.corridor import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 from tests.support.runner import assignments
+from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = [sys.executable, str(ROOT / "entrypoint.py")]

@@ -11,8 +11,8 @@ import requests
 from dbt_action.errors import ExitCode
 from tests.reliability.rig import Bench, Rig
 from tests.reliability.stories import ENDLESS
-from tests.support.corridor import CLOUD_TOKEN
 from tests.support.scripts import GREEN, lasting
+from tests.support.workflow_step import CLOUD_TOKEN
 
 Make = Callable[..., Rig]
 ENDS = {"timeout_minutes": "1", "on_timeout": "leave"}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_action import manifest
-from dbt_action.manifest import NO_MANIFEST, Place
+from dbt_action.results import manifest
+from dbt_action.results.manifest import NO_MANIFEST, Place
 from tests.support.results import a_manifest, defined, manifest_document, pieces
 
 Json = Any

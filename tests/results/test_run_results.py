@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_action import results
-from dbt_action.results import Results, Verdict
+from dbt_action.results import run_results
+from dbt_action.results.run_results import Results, Verdict
 from tests.support.results import a_result, document, pieces, read, read_one
 
 Json = Any
@@ -61,7 +61,7 @@ def test_core__all_that_is_known() -> None:
 
 @pytest.mark.parametrize("version", [4, 5, 6, 7, 99])
 def test_version__does_not_matter(version: int) -> None:
-    (node,) = results.read([document(a_result(), version=version)], step=1)
+    (node,) = run_results.read([document(a_result(), version=version)], step=1)
 
     assert Verdict.PASSED is node.verdict
 
@@ -109,7 +109,7 @@ FUSION = [
 
 
 def test_fusion__keys_are_left_out_and_words_differ() -> None:
-    merged = results.merge([read(*FUSION)])
+    merged = run_results.merge([read(*FUSION)])
 
     assert "3 passed, 1 failed, 1 warned, 3 skipped" == merged.in_words()
     assert ["model", "model", "model", "test", "exposure", "operation", "function", "saved query"] == [
@@ -213,36 +213,38 @@ def test_read__any_types_anywhere(fields: dict[str, Json], others: list[Json]) -
 def test_read__pieces_do_not_matter(cuts: list[int]) -> None:
     content = document(a_result(message="é" * 30 + "\u4e2d"), a_result("model.shop.b", "error", message='"\\{}'))
 
-    assert results.read([content], step=4) == results.read(pieces(content, cuts), step=4)
+    assert run_results.read([content], step=4) == run_results.read(pieces(content, cuts), step=4)
 
 
 def test_read__byte_by_byte() -> None:
     content = document(*FUSION)
 
-    assert results.read([content], step=1) == results.read((bytes([byte]) for byte in content), step=1)
+    assert run_results.read([content], step=1) == run_results.read((bytes([byte]) for byte in content), step=1)
 
 
 @given(st.integers(min_value=0, max_value=len(document(*FUSION).rstrip(b"}")) - 1))
 def test_read__cut_off_anywhere(length: int) -> None:
     with pytest.raises(ValueError, match=r"run_results\.json"):
-        results.read([document(*FUSION)[:length]], step=1)
+        run_results.read([document(*FUSION)[:length]], step=1)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"{]", b'{"results": [}', b"\xff\xfe", b"not json"])
 def test_read__damaged(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"run_results\.json"):
-        results.read([content], step=1)
+        run_results.read([content], step=1)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{}", b'{"results": {}}', b'{"results": null}', b"3", b'"x"'])
 def test_read__another_document_has_no_nodes(content: bytes) -> None:
-    assert () == results.read([content], step=1)
+    assert () == run_results.read([content], step=1)
 
 
 def test_read__nan_and_infinity_are_no_json() -> None:
     """Python's own writer would write them; dbt does not."""
     with pytest.raises(ValueError, match=r"run_results\.json"):
-        results.read([json.dumps({"results": [{"unique_id": "m", "execution_time": float("nan")}]}).encode()], step=1)
+        run_results.read(
+            [json.dumps({"results": [{"unique_id": "m", "execution_time": float("nan")}]}).encode()], step=1
+        )
 
 
 def test_merge__a_node_counts_once_as_it_ended() -> None:
@@ -253,7 +255,7 @@ def test_merge__a_node_counts_once_as_it_ended() -> None:
     tests = read(a_result("test.shop.t.0123456789", "pass"), step=5)
     again = read(a_result("model.shop.b"), a_result("model.shop.c"), step=6)
 
-    merged = results.merge([first, tests, again])
+    merged = run_results.merge([first, tests, again])
 
     assert ["a", "t", "b", "c"] == [node.name for node in merged.nodes]
     assert [4, 5, 6, 6] == [node.step for node in merged.nodes]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from dbt_action import results
-from dbt_action.manifest import NO_MANIFEST, Manifest, Place
-from dbt_action.report import Facts, Outcome, Subject
-from dbt_action.results import Node, Results
+from dbt_action.report.outcome import Facts, Outcome, Subject
+from dbt_action.results import run_results
+from dbt_action.results.manifest import NO_MANIFEST, Manifest, Place
+from dbt_action.results.run_results import Node, Results
 from tests.support.values import a_run
 
 Json = Any
@@ -60,7 +60,7 @@ def document(*entries: Json, version: int = 6, **fields: Json) -> bytes:
 
 def read(*entries: Json, step: int = 4) -> tuple[Node, ...]:
     """What the product reads in a document with these entries."""
-    return results.read([document(*entries)], step=step)
+    return run_results.read([document(*entries)], step=step)
 
 
 def read_one(**fields: Json) -> Node:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dbt_action import config, runs
-from dbt_action.config import Config
-from dbt_action.context import CiContext
-from dbt_action.runs import Run
+from dbt_action.config import loader
+from dbt_action.config.context import CiContext
+from dbt_action.config.loader import Config
+from dbt_action.dbt_cloud import runs
+from dbt_action.dbt_cloud.runs import Run
 
 # A trigger's answer as recorded: null almost everywhere, 64-bit ids, blanks in timestamps.
 RECORDED: Mapping[str, Any] = {
@@ -74,7 +75,7 @@ def a_step(index: int = 4, *, command: str = "dbt build", **fields: Any) -> dict
 def a_config(**inputs: str) -> Config:
     """The configuration of a step with `inputs`, underscores for hyphens."""
     given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
-    return config.read({**ENVIRON, **given})
+    return loader.read({**ENVIRON, **given})
 
 
 def a_context(**fields: Any) -> CiContext:  # noqa: ANN401 - of CiContext

@@ -1,0 +1,67 @@
+"""The short text at the end of a run's cause by which the action finds its own runs again, and nobody else's."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from dbt_action.config.context import CiContext
+from dbt_action.config.loader import Config
+
+_FORM = re.compile(r"\[dra ([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9]{1,6})\.([0-9a-f]{6,16})\]$")
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Who started a run: `[dra scope.build.step.attempt.nonce]`.
+
+    `scope` stands for job and pull request (or branch), `build` for the CI's build in all its attempts,
+    `step` for the step and the leg of a matrix in it. The nonce makes a marker unique: two steps of a
+    build may share everything else that can be known about them.
+    """
+
+    scope: str
+    build: str
+    step: str
+    attempt: int
+    nonce: str
+
+    def __str__(self) -> str:
+        return f"[dra {self.scope}.{self.build}.{self.step}.{self.attempt}.{self.nonce}]"
+
+    def earlier_attempt(self, other: Marker) -> bool:
+        """Whether `other` is of the same step in an earlier attempt of the same build."""
+        same = (self.scope, self.build, self.step) == (other.scope, other.build, other.step)
+        return same and other.attempt < self.attempt
+
+    def other_build(self, other: Marker) -> bool:
+        """Whether `other` is of another build for the same pull request or branch."""
+        return self.scope == other.scope and self.build != other.build
+
+
+def make(config: Config, context: CiContext, *, nonce: str) -> Marker:
+    """The marker of this attempt of this step."""
+    job = (config.dbt_url, config.account_id, config.job_id, context.repository)
+    pull_request = context.pull_request and context.pull_request.number
+    subject = pull_request or context.subject or context.branch or context.tag or context.sha
+    # What a run is asked to do belongs to the step: the legs of a matrix often differ in nothing else.
+    asked = (config.branch, config.git_sha, config.overrides, config.status_context)
+    return Marker(
+        scope=digest(*job, subject),
+        build=digest(context.platform, context.repository, context.build_id),
+        step=digest(*job, context.job, context.step, config.instance, *asked),
+        attempt=context.attempt,
+        nonce=nonce,
+    )
+
+
+def find(cause: str) -> Marker | None:
+    """The marker at the end of `cause`."""
+    match = _FORM.search(cause)
+    return Marker(match[1], match[2], match[3], int(match[4]), match[5]) if match else None
+
+
+def digest(*facts: object) -> str:
+    """A short name for `facts`, the same in every process."""
+    return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -1,0 +1,300 @@
+"""One dbt Cloud run from the first request to the last word; how each thing is done is told elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, cast
+
+from dbt_action import text
+from dbt_action.clock import Clock
+from dbt_action.dbt_cloud import backoff
+from dbt_action.dbt_cloud.client import DbtCloud
+from dbt_action.dbt_cloud.runs import Run
+from dbt_action.dbt_cloud.session import Session, Timeouts
+from dbt_action.errors import BUILT_TWICE, CloudError, ExitCode, WebPage
+from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
+from dbt_action.lifecycle import poll
+from dbt_action.lifecycle.collect import Collector
+from dbt_action.lifecycle.publish import Publisher
+from dbt_action.lifecycle.start import Beginner, NotStarted
+from dbt_action.lifecycle.watch import CANCEL_LOOKS, Watcher
+from dbt_action.report.outcome import FORGIVABLE, Facts, Outcome, judge
+
+# A wrong host should be told soon; the trigger has a patience of its own after this one.
+JOB_PATIENCE = 10.0
+# After a signal GitHub's runner kills within ten seconds, and everything should be over in half of that: seconds
+# for one request, and for finding and cancelling the run altogether.
+HURRY = 1
+CLEAN_UP = 2.5
+# How long a run may take to turn "cancelled" after the request when nothing is pressing.
+CANCEL_PATIENCE = 20.0
+
+_NOT_SENT = "No dbt Cloud run had been started."
+_UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
+
+
+class Story:
+    """What is known about the run so far, also when a signal arrives, and the steps that make it more."""
+
+    def __init__(self, publisher: Publisher, *, clock: Clock, interrupts: Interrupts, timeouts: Timeouts) -> None:
+        """Build the edges to dbt Cloud. Nothing is sent here."""
+        self.publisher, self.clock, self.interrupts = publisher, HeedingClock(clock, interrupts), interrupts
+        self.ci, self.config, self.request = publisher.ci, publisher.config, publisher.request
+        self.session = Session(self.config.dbt_url, self.config.dbt_token, clock=self.clock, timeouts=timeouts)
+        self.cloud = DbtCloud(self.session, account_id=self.config.account_id)
+        self.began = clock.now()
+        self.beginner = Beginner(
+            self.cloud,
+            self.request,
+            clock=self.clock,
+            deadline=self.began + self.config.timeout_seconds,
+            tell=self.ci.info,
+            # Before the request: whoever cleans up after a killed process finds its run by this only.
+            remember=lambda run: publisher.save(run, in_flight=True),
+        )
+        self.watcher: Watcher | None = None
+        self.retries: list[Run] = []
+        self._usual: float | None = None
+        # The verdict, once it has been told.
+        self._told: Facts | None = None
+
+    def tell(self) -> ExitCode:
+        """The whole story; the exit code says how it ended."""
+        try:
+            return self._tell()
+        except Interrupted:
+            with self.interrupts.shielded():
+                return self._interrupted()
+        except Exception:
+            # A bug must not leave a run that nobody watches.
+            with self.interrupts.shielded(), suppress(Exception):
+                self._crashed()
+            raise
+        finally:
+            self.interrupts.heeded = True
+            self.session.close()
+
+    def _tell(self) -> ExitCode:
+        try:
+            self._read_job()
+            watcher = self._begin()
+        except CloudError as error:
+            return self._not_started(error)
+        if not self.config.wait:
+            if self.config.retry_failed or self.config.artifacts:
+                self.ci.warning("`retry-failed` and `artifacts` mean nothing with `wait: false`: nobody sees the end.")
+            return self._end(Outcome.STARTED)
+        self._usual = watcher.learn_usual(self.config.job_id)
+        policy = poll.Policy(interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual)
+        while True:
+            watched = watcher.watch(policy)
+            if watched.end is poll.End.LOST:
+                # Not closed: by the time of the clean-up dbt Cloud may be back.
+                return self._end(Outcome.LOST, error=watched.error, closed=False)
+            if watched.end is poll.End.TIMED_OUT:
+                return self._timed_out(watcher)
+            again = self._retry(watcher.run)
+            if again is None:
+                return self._finished(watcher.run)
+            watcher = again
+
+    # The job, and the one run.
+
+    def _read_job(self) -> None:
+        """Name and project; also a harmless way to learn that token, host, account or job is wrong."""
+        self.ci.info(f"dbt Cloud at {self.session.host}, account {self.config.account_id}, job {self.config.job_id}")
+        try:
+            job = backoff.persist(
+                lambda: self.cloud.get_job(self.config.job_id),
+                clock=self.clock,
+                patience=min(JOB_PATIENCE, self.config.timeout_seconds),
+            )
+        except CloudError as error:
+            # A page instead of data, every time: that host is not the API.
+            if not error.transient or isinstance(error, WebPage):
+                raise
+            self.ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
+            self.beginner.known = False
+            return
+        self.publisher.name_job(job.name)
+        version = self.request.git_sha or self.request.git_branch or "what the job is set to"
+        self.ci.info(f"Starting {job.name or self.config.job_id} on {version}")
+        if job.triggered_by_pull_requests and self.request.pull_request:
+            self.ci.warning(BUILT_TWICE)
+
+    def _begin(self) -> Watcher:
+        watcher = self._watch_over(self.beginner.begin(resume=self.config.on_rerun == "resume"))
+        wanted, run = self.config.project_id, watcher.run
+        if wanted and run.project_id and wanted != run.project_id:
+            self.ci.warning(
+                f"The run belongs to project {run.project_id}, but `project-id` says {wanted}: "
+                f"is job {self.config.job_id} the right one?"
+            )
+        if self.config.supersede:
+            self.beginner.supersede(run)
+        return watcher
+
+    def _watch_over(self, run: Run) -> Watcher:
+        """From now on `run` is ours."""
+        follow = self.config.log == "live"
+        self.watcher = Watcher(self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow)
+        self.watcher.usual = self._usual
+        self.beginner.in_flight = None
+        if self.interrupts.heeded:
+            # It is going to be cancelled at once.
+            self.publisher.save(run, in_flight=False)
+            return self.watcher
+        with self.interrupts.shielded():
+            # An import that is torn apart leaves a library that cannot be imported again.
+            self.publisher.connect()
+        self.interrupts.check()
+        self.publisher.started(run, seconds=self._age)
+        return self.watcher
+
+    def _retry(self, run: Run) -> Watcher | None:
+        """A retry of a failed run from its point of failure, as often as `retry-failed` allows."""
+        number = len(self.retries) + 1
+        if judge(run) is not Outcome.FAILED or number > self.config.retry_failed:
+            return None
+        if not run.can_retry:
+            self.ci.info(f"Run {run.id} cannot be retried ({run.retry_refusal or 'no reason given'}).")
+            return None
+        self.ci.info(f"Run {run.id} failed; retry {number} of {self.config.retry_failed} from the point of failure.")
+        try:
+            retried = self.beginner.retried(run)
+        except NotStarted as error:
+            self.ci.warning(f"The retry did not come to be: {error.explanation}")
+            return None
+        self.retries.append(run)
+        return self._watch_over(retried)
+
+    # Endings.
+
+    def _not_started(self, error: CloudError) -> ExitCode:
+        doubt = self.beginner.in_flight is not None
+        aftermath = f"A run may exist all the same: look for {self.request.marker} in the job's runs." if doubt else ""
+        return self._end(Outcome.NOT_STARTED, error=error, aftermath=aftermath)
+
+    def _finished(self, run: Run) -> ExitCode:
+        """The run is over: the verdict, then what it left behind."""
+        outcome = judge(run)
+        aftermath = self.beginner.superseded_by(run) if outcome is Outcome.CANCELLED else ""
+        seconds = self._age
+        collector = Collector(self.cloud, run, self.config, here=self.ci, clock=self.clock)
+        results = collector.results(retries=self.retries)
+        self._verdict(self._facts(outcome, results=results, aftermath=aftermath, seconds=seconds))
+        folder = collector.save()
+        manifest = collector.manifest()
+        if manifest.places and self.config.project_directory is None:
+            self.publisher.folder = collector.project_folder(self.config.job_id)
+        return self._details(manifest=manifest, artifacts_path=folder)
+
+    def _timed_out(self, watcher: Watcher) -> ExitCode:
+        limit = text.duration(self.config.timeout_seconds)
+        told = f"It was not over after {limit}, the limit of `timeout-minutes`."
+        if self.config.on_timeout == "leave":
+            return self._end(Outcome.TIMED_OUT, aftermath=f"{told} It has been left going (`on-timeout: leave`).")
+        watcher.say("The time is up (`timeout-minutes`); cancelling the run")
+        aftermath = watcher.cancel(CANCEL_PATIENCE)
+        if watcher.run.final and judge(watcher.run) is not Outcome.CANCELLED:
+            # It ended between the last look and the request to cancel.
+            return self._finished(watcher.run)
+        return self._end(Outcome.TIMED_OUT, aftermath=f"{told} {aftermath}", closed=watcher.run.final)
+
+    def _interrupted(self) -> ExitCode:
+        """Within seconds: cancel what was started, close the status, say so."""
+        self.interrupts.heeded = True
+        self.session.hurry(HURRY)
+        self.publisher.hurry(HURRY)
+        deadline = self.clock.now() + CLEAN_UP
+        if self._told:
+            # How it ended is known; it was still being told, or its details collected.
+            self.publisher.post_verdict()
+            self._details(on_host=False)
+            return ExitCode.INTERRUPTED
+        unanswered = self.beginner.in_flight is not None and not self._find_unanswered(deadline)
+        if self.watcher is None or unanswered:
+            aftermath = _UNANSWERED.format(self.request.marker) if unanswered else _NOT_SENT
+            return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=not unanswered)
+        if self.watcher.run.final:
+            self._end(judge(self.watcher.run))
+            return ExitCode.INTERRUPTED
+        if self.config.on_cancel == "leave":
+            aftermath = "The dbt Cloud run has been left going (`on-cancel: leave`)."
+            return self._end(Outcome.INTERRUPTED, aftermath=aftermath)
+        aftermath = self.watcher.cancel(max(0.0, deadline - self.clock.now()))
+        if self.watcher.run.final and judge(self.watcher.run) is not Outcome.CANCELLED:
+            # It ended before the request to cancel came.
+            self._end(judge(self.watcher.run), aftermath=aftermath)
+            return ExitCode.INTERRUPTED
+        return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=self.watcher.run.final)
+
+    def _crashed(self) -> None:
+        if self._told or self.watcher is None or self.watcher.run.final or self.config.on_cancel == "leave":
+            return
+        aftermath = f"The action itself broke down. {self.watcher.cancel(CANCEL_PATIENCE)}"
+        self._verdict(self._facts(Outcome.LOST, aftermath=aftermath), closed=self.watcher.run.final)
+
+    def _find_unanswered(self, deadline: float) -> bool:
+        """A trigger or retry was on its way when the signal came: its run may appear any moment."""
+        while self.beginner.in_flight and self.clock.now() < deadline:
+            with suppress(CloudError):
+                for found in self.beginner.in_flight():
+                    self._watch_over(found)
+                    return True
+            self.clock.sleep(CANCEL_LOOKS)
+        return False
+
+    def _end(self, outcome: Outcome, *, closed: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+        """Tell the end. `closed`: no run is left that somebody would have to look after."""
+        self._verdict(self._facts(outcome, **more), closed=closed)
+        return self._details()
+
+    def _facts(self, outcome: Outcome, **more: Any) -> Facts:  # noqa: ANN401 - of Facts
+        run = self.watcher.run if self.watcher else None
+        known = {"seconds": self._age, "retries": tuple(self.retries), "usual": self._usual, **more}
+        return Facts(outcome=outcome, run=run, doubt=self.beginner.in_flight is not None, **known)
+
+    def _verdict(self, facts: Facts, *, closed: bool = True) -> None:
+        """What other people wait for."""
+        if self.interrupts.heeded and self.beginner.doubt:
+            # There is no time to look for a twin; the clean-up has it.
+            closed = False
+        elif facts.run:
+            self.beginner.settle(facts.run)
+        with self.interrupts.shielded():
+            self._told = facts
+            self.publisher.verdict(facts, closed=closed)
+        self.interrupts.check()
+        self.publisher.post_verdict()
+
+    def _details(self, *, on_host: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+        """What the person who reads this build wants to know; trouble in telling it changes nothing."""
+        self._told = replace(cast("Facts", self._told), **more)
+        hurried, told = self.interrupts.heeded, self._told
+        if on_host and not hurried:
+            self._try(lambda: self.publisher.on_host(told))
+        with self.interrupts.shielded():
+            self._try(lambda: self.publisher.details(told))
+            if not hurried:
+                # A host that was slow a moment ago may be back.
+                self._try(self.publisher.post_verdict)
+            elif on_host:
+                self._try(lambda: self.publisher.on_host(told))
+        # Nothing is left that a signal could stop.
+        self.interrupts.heeded = True
+        outcome = self._told.outcome
+        forgiven = not self.config.fail_on_error and outcome in FORGIVABLE
+        return ExitCode.OK if forgiven else outcome.exit_code
+
+    def _try(self, tell: Callable[[], None]) -> None:
+        try:
+            tell()
+        except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
+            self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
+
+    @property
+    def _age(self) -> float:
+        return self.clock.now() - self.began

@@ -1,0 +1,45 @@
+"""The overview of a run in Markdown: the whole comment, and the beginning of the summary; pure."""
+
+from __future__ import annotations
+
+from dbt_action import text
+from dbt_action.report.headline import reasons
+from dbt_action.report.outcome import ICONS, Facts, Subject
+from dbt_action.results.run_results import Verdict
+
+MAX_MESSAGE = 2_000
+
+
+def overview(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
+    """Headline, the facts in a table, and the reason of a failure: what also fits into a comment."""
+    run = facts.run
+    url = run.url if run else ""
+    title = text.link(f"{subject.job_name} {facts.outcome.words}", url)
+    rows = {
+        "Run": text.link(str(run.id), url) if run else "",
+        "Commit": text.link(subject.sha[:7], subject.commit_url) if subject.sha else "",
+        "Branch": text.markdown(subject.branch),
+        "Duration": _duration(facts),
+        "Retry of": ", ".join(text.link(str(other.id), other.url) for other in facts.retries)
+        or (str(run.retrying) if run and run.retrying else ""),
+        "Nodes": text.markdown(facts.results.in_words()),
+    }
+    # The first row is the head of the table: an empty head would be shown as a bar.
+    head, *more = (f"| {name} | {value} |" for name, value in rows.items() if value)
+    parts = [f"### {ICONS[facts.outcome.state]} {title}", "\n".join([head, "| :--- | :--- |", *more])]
+    for part in reasons(facts, subject):
+        if not part.verbatim:
+            parts.append(text.sentence(text.cut(part.words, MAX_MESSAGE)))
+        elif with_nodes or not facts.results.of(Verdict.FAILED):
+            parts.append(text.code_block(text.cut(part.words, 2 * MAX_MESSAGE)))
+    return "\n\n".join(parts)
+
+
+def _duration(facts: Facts) -> str:
+    annotations = []
+    if facts.run and facts.run.queued and facts.run.queued >= 1:
+        annotations.append(f"{text.duration(facts.run.queued)} of it in the queue")
+    if facts.usual:
+        annotations.append(f"usually {text.duration(facts.usual)}")
+    took = text.duration(facts.seconds)
+    return f"{took} ({', '.join(annotations)})" if annotations else took

@@ -1,0 +1,67 @@
+"""Results as JUnit XML, in the form that the test reporters of the CIs read; writing the file is `collect`'s work."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from xml.etree import ElementTree as ET
+
+from dbt_action.results.manifest import Manifest
+from dbt_action.results.run_results import Node, Results, Verdict
+
+# XML 1.0 has no place for these, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# dbt's tests fail, everything else errs: reporters tell the two apart.
+_TESTS = frozenset({"test", "unit test"})
+
+
+def render(results: Results, manifest: Manifest, *, name: str) -> bytes:
+    """One suite for each kind of node, one case for each node; times are in seconds."""
+    suites: dict[str, list[Node]] = {}
+    for node in results.nodes:
+        suites.setdefault(node.kind, []).append(node)
+    root = ET.Element("testsuites", {"name": _xml(name), **_totals(results.nodes)})
+    for kind, nodes in suites.items():
+        suite = ET.SubElement(root, "testsuite", {"name": _xml(kind), **_totals(tuple(nodes))})
+        names = Counter(node.name for node in nodes)
+        for node in nodes:
+            # Reporters take two cases of one name for one; what tells such tests apart is their hash.
+            name = node.name if names[node.name] == 1 else node.unique_id.split(".", 2)[-1]
+            suite.append(_case(node, name, manifest.file(node.unique_id)))
+    ET.indent(root)
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode").encode() + b"\n"
+
+
+def _totals(nodes: tuple[Node, ...]) -> Mapping[str, str]:
+    failed = [node for node in nodes if node.verdict is Verdict.FAILED]
+    failures = [node for node in failed if _tag(node) == "failure"]
+    return {
+        "tests": str(len(nodes)),
+        "failures": str(len(failures)),
+        "errors": str(len(failed) - len(failures)),
+        "skipped": str(sum(node.verdict is Verdict.SKIPPED for node in nodes)),
+        "time": f"{sum(node.seconds for node in nodes):.3f}",
+    }
+
+
+def _tag(node: Node) -> str:
+    return "failure" if node.kind in _TESTS and node.status.lower() == "fail" else "error"
+
+
+def _case(node: Node, name: str, file: str) -> ET.Element:
+    facts = {"classname": _xml(f"{node.package}.{node.kind}"), "name": _xml(name), "time": f"{node.seconds:.3f}"}
+    case = ET.Element("testcase", facts | ({"file": _xml(file)} if file else {}))
+    words = _xml(node.message or node.status)
+    if node.verdict is Verdict.FAILED:
+        detail = ET.SubElement(case, _tag(node), {"message": words.split("\n", 1)[0], "type": _xml(node.status)})
+        detail.text = words
+    elif node.verdict is Verdict.SKIPPED:
+        ET.SubElement(case, "skipped", {"message": words.split("\n", 1)[0]})
+    elif node.verdict is not Verdict.PASSED:
+        ET.SubElement(case, "system-out").text = words
+    return case
+
+
+def _xml(value: str) -> str:
+    return _NOT_XML.sub("", value)

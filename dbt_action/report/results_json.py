@@ -1,0 +1,47 @@
+"""Results as a JSON document for other tools; its form is described by docs/results.schema.json."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dbt_action.report.outcome import Facts, Subject
+from dbt_action.results.manifest import Manifest
+from dbt_action.results.run_results import Node, Verdict
+
+# Raised when a key changes its meaning or goes; new keys may come at any time.
+VERSION = 1
+
+
+def render(facts: Facts, subject: Subject) -> bytes:
+    """The document, UTF-8 with a line end; times are in seconds."""
+    run = facts.run
+    document = {
+        "version": VERSION,
+        "status": facts.outcome.status,
+        "job": subject.job_name,
+        "run_id": run.id if run else None,
+        "run_url": run.url if run else None,
+        "git_sha": (run.git_sha if run else "") or subject.sha or None,
+        "seconds": round(facts.seconds, 3),
+        "counts": {verdict.value: facts.results.counts[verdict] for verdict in Verdict},
+        "nodes": [_node(node, facts.manifest) for node in facts.results.nodes],
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _node(node: Node, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "unique_id": node.unique_id,
+        "kind": node.kind,
+        "name": node.name,
+        "package": node.package,
+        "status": node.status,
+        "verdict": node.verdict.value,
+        "message": node.message,
+        "failures": node.failures,
+        "seconds": round(node.seconds, 3),
+        "thread": node.thread or None,
+        "step": node.step,
+        "file": manifest.file(node.unique_id) or None,
+    }

@@ -1,0 +1,171 @@
+"""The page about a run in GitHub's Markdown, bounded whatever the project's size; single words are `report`'s work."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from dbt_action import text
+from dbt_action.dbt_cloud.runs import RunStep
+from dbt_action.report import comment, node_annotations, timeline
+from dbt_action.report.outcome import Facts, Subject
+from dbt_action.results.run_results import ORDER, Node, Verdict
+
+MAX_FAILED = 20
+MAX_WARNED = 10
+MAX_SLOWEST = 10
+MAX_STEPS = 30
+MAX_MESSAGE = 2_000
+MAX_SQL = 8_000
+
+
+def page(facts: Facts, subject: Subject, *, with_sql: bool) -> str:
+    """The whole page: headline, reason, counts, nodes that need a look, and where the time went."""
+    told_below = bool(facts.results.of(Verdict.FAILED))
+    parts = [comment.overview(facts, subject, with_nodes=not told_below)]
+    if facts.results.nodes:
+        parts += [
+            _counts(facts),
+            *_failed(facts, subject, with_sql=with_sql),
+            *_warned(facts, subject),
+            *_skipped(facts),
+        ]
+    parts += [*_steps(facts), *_slowest(facts), *_timeline(facts)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _counts(facts: Facts) -> str:
+    kinds = list(dict.fromkeys(node.kind for node in facts.results.nodes))
+    counts = Counter((node.kind, node.verdict) for node in facts.results.nodes)
+    columns = [verdict for verdict in ORDER if any(counts[kind, verdict] for kind in kinds)]
+    head = f"| | {' | '.join(verdict.value for verdict in columns)} |"
+    rows = [
+        f"| {text.markdown(kind)} | {' | '.join(str(counts[kind, verdict] or '') for verdict in columns)} |"
+        for kind in kinds
+    ]
+    return "\n".join([head, "| --- |" + " ---: |" * len(columns), *rows])
+
+
+def _failed(facts: Facts, subject: Subject, *, with_sql: bool) -> Iterable[str]:
+    nodes = node_annotations.useful_first(facts.results.of(Verdict.FAILED))
+    if nodes:
+        yield "#### Failed"
+    for node in nodes[:MAX_FAILED]:
+        yield _heading(node, facts, subject)
+        yield text.code_block(text.cut(node.message or node.status, MAX_MESSAGE))
+        if with_sql and node.sql:
+            yield _fold("Compiled SQL", text.code_block(text.cut(node.sql, MAX_SQL), "sql"))
+    yield _more(len(nodes) - MAX_FAILED)
+
+
+def _warned(facts: Facts, subject: Subject) -> Iterable[str]:
+    nodes = facts.results.of(Verdict.WARNED)
+    if nodes:
+        yield "#### Warned"
+        lines = [
+            f"- {_heading(node, facts, subject)}: {text.markdown(text.cut(node.message, 300))}"
+            for node in nodes[:MAX_WARNED]
+        ]
+        yield "\n".join(lines)
+    yield _more(len(nodes) - MAX_WARNED)
+
+
+def _skipped(facts: Facts) -> Iterable[str]:
+    # What had nothing to do (`no-op`, `reused`) was not kept from it.
+    nodes = [node for node in facts.results.of(Verdict.SKIPPED) if node.status.lower() == "skipped"]
+    if not nodes or not facts.results.of(Verdict.FAILED):
+        return
+    yield "#### Skipped"
+    groups = Counter(skipped_because(facts).values())
+    lines = [
+        f"- {text.plural(count, 'node')} because of {text.markdown(cause)}"
+        for cause, count in groups.most_common(MAX_WARNED)
+    ]
+    told = sum(count for _, count in groups.most_common(MAX_WARNED))
+    if len(nodes) > told:
+        lines.append(f"- {text.plural(len(nodes) - told, 'node')} for reasons that dbt does not tell")
+    yield "\n".join(lines)
+
+
+def skipped_because(facts: Facts) -> dict[str, str]:
+    """The name of the failed node that each skipped node waits for, as far as the manifest tells.
+
+    `dbt build` skips what needs a failed node, and what needs a node whose test has failed.
+    """
+    places = facts.manifest.places
+    failed = {node.unique_id: node for node in facts.results.of(Verdict.FAILED)}
+    blockers = {uid: f"{node.kind} {node.name}" for uid, node in failed.items()}
+    for uid, node in failed.items():
+        for tested in places[uid].needs if uid in places and node.kind in ("test", "unit test") else ():
+            blockers.setdefault(tested, f"{node.kind} {node.name}")
+    causes = {}
+    for node in facts.results.of(Verdict.SKIPPED):
+        seen, waiting = {node.unique_id}, [node.unique_id]
+        while waiting:
+            needs = places[uid].needs if (uid := waiting.pop()) in places else ()
+            cause = next((blockers[need] for need in needs if need in blockers), None)
+            if cause:
+                causes[node.unique_id] = cause
+                break
+            waiting += [need for need in needs if need not in seen]
+            seen.update(needs)
+    return causes
+
+
+def _heading(node: Node, facts: Facts, subject: Subject) -> str:
+    name = f"**{text.markdown(text.cut(node.name, 200))}** ({text.markdown(node.kind)})"
+    path = node_annotations.path(facts.manifest, subject.folder, node.unique_id)
+    if not path:
+        return name
+    url = subject.file_url.replace("{path}", quote(path))
+    return f"{name} in {text.link(path, url)}"
+
+
+def _steps(facts: Facts) -> Iterable[str]:
+    steps = [step for step in facts.run.steps if step.name] if facts.run else []
+    if steps:
+        rows = [
+            f"| {step.index} | {_step_name(step)} | {step.status_in_words} "
+            f"| {text.duration(step.seconds) if step.seconds is not None else ''} |"
+            for step in steps[:MAX_STEPS]
+        ]
+        yield _fold("Steps", "\n".join(["| | Step | Status | Time |", "| ---: | --- | --- | ---: |", *rows]))
+
+
+def _slowest(facts: Facts) -> Iterable[str]:
+    nodes = sorted(facts.results.nodes, key=lambda node: node.seconds, reverse=True)[:MAX_SLOWEST]
+    if len(nodes) > 1 and nodes[0].seconds:
+        rows = [
+            f"| {text.markdown(text.cut(node.name, 200))} | {text.markdown(node.kind)} | {_seconds(node.seconds)} |"
+            for node in nodes
+        ]
+        yield _fold("Slowest nodes", "\n".join(["| Node | Kind | Time |", "| --- | --- | ---: |", *rows]))
+
+
+def _timeline(facts: Facts) -> Iterable[str]:
+    if chart := timeline.gantt(facts.results):
+        yield _fold(f"Timeline of {timeline.shown(facts.results)}", f"```mermaid\n{chart}\n```")
+
+
+def _step_name(step: RunStep) -> str:
+    """The step's name, its command in code where that is possible."""
+    command = text.cut(step.command, 200)
+    if not command or re.search(r"[`|\\<]", command):
+        return text.markdown(text.cut(step.name, 200))
+    return f"{text.markdown(step.name.split('`', 1)[0])} `{text.one_line(command)}`"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 10 else text.duration(seconds)  # noqa: PLR2004 - enough digits
+
+
+def _fold(title: str, body: str) -> str:
+    # Markdown is not read in here.
+    return f"<details><summary>{html.escape(text.one_line(title))}</summary>\n\n{body}\n\n</details>"
+
+
+def _more(count: int) -> str:
+    return f"… and {count} more" if count > 0 else ""

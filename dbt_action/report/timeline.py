@@ -1,0 +1,94 @@
+"""A run's nodes as a Mermaid gantt, small enough to be read; what else a summary holds is `summary`'s work."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+
+from dbt_action.results.run_results import Node, Results, Verdict
+from dbt_action.text import cut
+
+# More bars than these cannot be read, and Mermaid refuses a text of 50,000 characters.
+MAX_BARS = 60
+MAX_THREADS = 12
+_MAX_NAME = 48
+# How Mermaid draws these tags on GitHub.
+_COLOURS = {Verdict.FAILED: "red: failed", Verdict.WARNED: "blue: warned"}
+# (longest span in seconds, format of the times)
+_AXES = ((10.0, "%S.%L s"), (3600.0, "%M:%S"), (math.inf, "%H:%M:%S"))
+_TAGS = {Verdict.FAILED: "crit, ", Verdict.WARNED: "active, ", Verdict.PASSED: "done, "}
+
+
+def gantt(results: Results) -> str:
+    """The longest nodes by thread; "" when fewer than two nodes have a time.
+
+    Times are counted from the first node's begin, so that they read the same in every time zone.
+    """
+    bars = _bars(results)
+    if len(bars) < 2:  # noqa: PLR2004 - a single bar tells nothing
+        return ""
+    zero = min(_began(node) for node in _timed(results))
+    span = max((node.ended or 0.0) - zero for node in bars)
+    axis = next(axis for limit, axis in _AXES if span < limit)
+    lines = ["gantt", "    dateFormat HH:mm:ss.SSS", f"    axisFormat {axis}"]
+    for thread in sorted({node.thread for node in bars}, key=_number):
+        lines.append(f"    section {_plain(thread).removesuffix(' worker') or 'Thread'}")
+        lines += [_bar(node, zero, span) for node in bars if node.thread == thread]
+    return "\n".join(lines)
+
+
+def shown(results: Results) -> str:
+    """What of the nodes `gantt` shows, as a title: `27 nodes (red: failed)`."""
+    bars, nodes = _bars(results), len(_timed(results))
+    told = f"{len(bars)} of {nodes:,} nodes: what failed, and the longest" if len(bars) < nodes else f"{nodes} nodes"
+    colours = [word for verdict, word in _COLOURS.items() if any(node.verdict is verdict for node in bars)]
+    return f"{told} ({', '.join(colours)})" if colours else told
+
+
+def _timed(results: Results) -> list[Node]:
+    return [node for node in results.nodes if node.began is not None and node.ended is not None]
+
+
+def _bars(results: Results) -> list[Node]:
+    """The longest nodes of the busiest threads, in the order in which they began."""
+    busy: dict[str, float] = defaultdict(float)
+    for node in _timed(results):
+        busy[node.thread] += node.seconds
+    threads = sorted(busy, key=lambda thread: -busy[thread])[:MAX_THREADS]
+    nodes = sorted((node for node in _timed(results) if node.thread in threads), key=lambda node: -node.seconds)
+    # What failed is looked for, however short it was.
+    failed = [node for node in nodes if node.verdict is Verdict.FAILED][: MAX_BARS // 2]
+    others = [node for node in nodes if node not in failed]
+    return sorted([*failed, *others[: MAX_BARS - len(failed)]], key=_began)
+
+
+def _bar(node: Node, zero: float, span: float) -> str:
+    begin = _began(node) - zero
+    # A bar without a length would not be drawn, and one that failed is looked for.
+    shortest = span / 200 if node.verdict is Verdict.FAILED else 0.001
+    end = max((node.ended or 0.0) - zero, begin + shortest)
+    # The kind in front is more than information: a node called `section` or `title` would be a command.
+    label = cut(f"{_plain(node.kind)} {_plain(node.name)}", _MAX_NAME)
+    return f"    {label} : {_TAGS.get(node.verdict, '')}{_clock(begin)}, {_clock(end)}"
+
+
+def _began(node: Node) -> float:
+    return node.began or 0.0
+
+
+def _number(thread: str) -> tuple[int, str]:
+    match = re.search(r"\d+", thread)
+    return int(match[0][:9]) if match else 0, thread
+
+
+def _plain(name: str) -> str:
+    """Colons, commas, semicolons and hashes mean something to Mermaid; a word character never does."""
+    return re.sub(r"[^\w.\- ]", "", name).strip() or "node"
+
+
+def _clock(seconds: float) -> str:
+    milliseconds = min(round(seconds * 1000), 24 * 3600 * 1000 - 1)
+    hours, rest = divmod(milliseconds, 3600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"

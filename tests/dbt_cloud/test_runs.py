@@ -1,0 +1,284 @@
+"""dbt Cloud's JSON as it really comes: nulls, numbers beyond 32 bits, unknown statuses; garbage is Malformed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbt_action.dbt_cloud import runs
+from dbt_action.dbt_cloud.runs import RunStatus
+from dbt_action.errors import Malformed
+from tests.support.values import RECORDED, a_run, a_step
+
+
+def test_run__as_recorded_right_after_the_trigger() -> None:
+    run = a_run()
+
+    assert (70403110257794, RunStatus.QUEUED, "", "", "", (), ()) == (
+        run.id,
+        run.status,
+        run.status_message,
+        run.git_sha,
+        run.git_branch,
+        run.blocked_by,
+        run.steps,
+    )
+    assert RECORDED["href"] == run.url
+    assert 70403103936332 == run.project_id
+    assert not run.final
+
+
+def test_run__with_next_to_nothing() -> None:
+    run = runs.read_run({"id": 1, "status": 3})
+
+    assert (1, 3, "", "", None, None) == (run.id, run.status, run.url, run.cause, run.project_id, run.duration)
+
+
+@pytest.mark.parametrize("field", sorted(set(RECORDED) - {"id", "status"}))
+def test_run__with_null_anywhere(field: str) -> None:
+    assert 70403110257794 == a_run(**{field: None}).id
+
+
+@pytest.mark.parametrize("field", sorted(set(RECORDED) - {"id", "status"}))
+@pytest.mark.parametrize("value", [0, True, "x", [], {}, [None], 1.5], ids=repr)
+def test_run__with_anything_anywhere(field: str, value: object) -> None:
+    assert 70403110257794 == a_run(**{field: value}).id
+
+
+@pytest.mark.parametrize(
+    "status, complete, final, words",
+    [
+        (1, False, False, "Queued"),
+        (2, False, False, "Starting"),
+        (3, False, False, "Running"),
+        (10, True, True, "Success"),
+        (20, True, True, "Error"),
+        (30, True, True, "Cancelled"),
+        (10, False, True, "Success"),
+        (3, True, False, "Running"),
+        (7, False, False, "status 7"),
+        (7, True, True, "status 7"),
+        (0, False, False, "status 0"),
+        (-1, False, False, "status -1"),
+    ],
+)
+def test_run__status(status: int, complete: bool, final: bool, words: str) -> None:  # noqa: FBT001
+    run = a_run(status=status, is_complete=complete)
+
+    assert (final, words) == (run.final, run.status_in_words)
+
+
+@pytest.mark.parametrize(
+    "spelling, seconds",
+    [
+        ("00:00:00", 0.0),
+        ("00:01:05", 65.0),
+        ("24:00:36", 86_436.0),
+        ("100:00:00", 360_000.0),
+        ("1 day, 0:00:36", None),
+        ("0:00", None),
+        ("", None),
+        (None, None),
+        (65, None),
+    ],
+)
+def test_run__duration(spelling: object, seconds: float | None) -> None:
+    assert seconds == a_run(duration=spelling).duration
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "2024-07-03 13:59:00.653171+00:00",
+        "2024-03-25T13:47:20.129690Z",
+        "2024-03-25T13:47:20.129690+00:00",
+        "0 minutes from now",
+        None,
+        5,
+    ],
+)
+def test_run__timestamps_in_every_spelling(spelling: object) -> None:
+    times = {name: spelling for name in RECORDED if name.endswith("_at")}
+
+    assert 70403110257794 == a_run(**times).id
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://cloud.getdbt.com/#/accounts/1/projects/2/runs/3/",
+        "https://cloud.getdbt.com/next/deploy/1/projects/2/runs/3",
+        "https://ab123.us1.dbt.com/deploy/1/projects/2/runs/3/",
+    ],
+)
+def test_run__link_is_as_given(href: str) -> None:
+    assert href == a_run(href=href).url
+
+
+def test_run__message_is_one_line() -> None:
+    assert "a b" == a_run(status_message="a\r\n\x1b[31mb\x1b[0m").status_message
+
+
+def test_run__trigger_and_cause() -> None:
+    assert "why [x]" == a_run(trigger={"cause": "why [x]"}).cause
+    assert "" == a_run(trigger=None).cause
+
+
+@pytest.mark.parametrize("blocked", [[5, 70403110257790], [5, "x", None, True, 70403110257790]])
+def test_run__blocked_by(blocked: list[Any]) -> None:
+    assert (5, 70403110257790) == a_run(blocked_by=blocked).blocked_by
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        "x",
+        5,
+        True,
+        {},
+        {"id": 1},
+        {"status": 1},
+        {"id": None, "status": 1},
+        {"id": "70403110257794", "status": 1},
+        {"id": 1.5, "status": 1},
+        {"id": True, "status": 1},
+        {"id": 1, "status": None},
+        {"id": 1, "status": "10"},
+        {"id": 1, "status": True},
+    ],
+    ids=repr,
+)
+def test_run__that_is_none(data: object) -> None:
+    with pytest.raises(Malformed):
+        runs.read_run(data)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(sorted(RECORDED)) | st.sampled_from(["index", "name", "logs", "cause"]), inner, max_size=8
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(JSON)
+def test_any_json__is_read_or_malformed(data: Any) -> None:  # noqa: ANN401
+    for read in (runs.read_run, runs.read_job, runs.read_runs):
+        with suppress(Malformed):
+            read(data)
+    assert isinstance(runs.read_artifact_names(data), tuple)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(RECORDED)), JSON))
+def test_any_field__is_read_or_malformed(fields: dict[str, Any]) -> None:
+    try:
+        run = a_run(**fields)
+    except Malformed:
+        return
+    assert isinstance(run.id, int)
+    assert isinstance(run.status, int)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_ids__keep_64_bits(number: int) -> None:
+    assert number == a_run(id=number).id
+
+
+@pytest.mark.parametrize(
+    "name, command",
+    [
+        ("Clone Git Repository", ""),
+        ("Create Profile from Connection Snowflake ", ""),
+        ("Invoke dbt with `dbt deps`", "dbt deps"),
+        ("Invoke dbt with `dbt build --select a+`", "dbt build --select a+"),
+        ("", ""),
+        ("``", ""),
+    ],
+)
+def test_step__command(name: str, command: str) -> None:
+    (step,) = a_run(run_steps=[a_step(name=name)]).steps
+
+    assert command == step.command
+
+
+@pytest.mark.parametrize(
+    "logs, truncated, expected",
+    [("a", "b", "a"), (None, "b", "b"), ("", "b", "b"), ("a", None, "a"), (None, None, "")],
+)
+def test_step__logs(logs: str | None, truncated: str | None, expected: str) -> None:
+    (step,) = a_run(run_steps=[a_step(logs=logs, truncated_debug_logs=truncated)]).steps
+
+    assert expected == step.logs
+
+
+def test_step__all_failed_ones_are_seen() -> None:
+    """A failed freshness check does not fail the run, and may stand before the step that did."""
+    run = a_run(
+        run_steps=[a_step(1, status=10), a_step(4, command="dbt source freshness"), None, "x", a_step(5), a_step(6)]
+    )
+
+    assert [4, 5, 6] == [step.index for step in run.failed_steps]
+
+
+def test_steps__that_are_null() -> None:
+    assert () == a_run(run_steps=None).steps
+
+
+@pytest.mark.parametrize(
+    "triggers, expected",
+    [
+        ({"github_webhook": True, "git_provider_webhook": False}, True),
+        ({"github_webhook": False, "git_provider_webhook": True}, True),
+        ({"github_webhook": False, "schedule": True}, False),
+        ({"github_webhook": "true"}, False),
+        ({}, False),
+        (None, False),
+        ([], False),
+    ],
+)
+def test_job__started_by_dbt_cloud_too(triggers: object, expected: bool) -> None:  # noqa: FBT001
+    job = runs.read_job({"id": 3, "name": "x", "triggers": triggers})
+
+    assert expected is job.triggered_by_pull_requests
+
+
+def test_job__with_next_to_nothing() -> None:
+    job = runs.read_job({"id": 70403103937390, "name": None})
+
+    assert (70403103937390, "") == (job.id, job.name)
+
+
+@pytest.mark.parametrize("data", [None, {}, {"name": "x"}, {"id": "3"}, []], ids=repr)
+def test_job__that_is_none(data: object) -> None:
+    with pytest.raises(Malformed):
+        runs.read_job(data)
+
+
+@pytest.mark.parametrize("data", [None, {}, "x"], ids=repr)
+def test_runs__that_are_none(data: object) -> None:
+    with pytest.raises(Malformed):
+        runs.read_runs(data)
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"id": 1}, {"id": 1, "status": None}], ids=repr)
+def test_runs__one_that_cannot_be_read_does_not_hide_the_others(odd: object) -> None:
+    assert [RECORDED["id"]] == [run.id for run in runs.read_runs([odd, RECORDED, odd])]
+
+
+@pytest.mark.parametrize(
+    "data, expected",
+    [(None, ()), ([], ()), (["a.json", "b/c.sql"], ("a.json", "b/c.sql")), (["a", None, 5], ("a",)), ({}, ())],
+)
+def test_artifact_names(data: object, expected: tuple[str, ...]) -> None:
+    """Null when the run made none (recorded)."""
+    assert expected == runs.read_artifact_names(data)

@@ -1,0 +1,121 @@
+"""Bitbucket Cloud: build statuses with keys, comments without HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dbt_action.errors import ExitCode
+from dbt_action.hosts.bitbucket import key
+from dbt_action.report.outcome import CommitState
+from emulator.hosts import Bitbucket
+from emulator.hosts.bitbucket import Comment
+from emulator.hosts.bitbucket import Status as BuildStatus
+from tests.support import environments as env
+from tests.support.host_cases import NAME, MakeCase, connected
+from tests.support.platform_fixtures import Build
+from tests.support.samples import HostSample
+from tests.support.scripts import RED
+
+MakeBuild = Callable[..., Build]
+
+
+def start(**habits: Any) -> Bitbucket:  # noqa: ANN401 - of the stand-in
+    return Bitbucket(commits=(env.HEAD, env.PUSHED), **habits)
+
+
+def environ(host: Bitbucket) -> Mapping[str, str]:
+    return {**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_API_URL": host.url, "BITBUCKET_ACCESS_TOKEN": "bitbucket-token"}
+
+
+def chat(host: Bitbucket, words: list[str]) -> None:
+    host.comments[2] = [Comment(number, word) for number, word in enumerate(words, 1)]
+
+
+SAMPLE = HostSample(
+    start=start,
+    environ=environ,
+    by_hand=lambda host: {"BITBUCKET_API_URL": host.url, "DBT_REPOSITORY": "acme/shop"},
+    words={
+        CommitState.PENDING: "INPROGRESS",
+        CommitState.SUCCESS: "SUCCESSFUL",
+        CommitState.FAILURE: "FAILED",
+        CommitState.ERROR: "FAILED",
+        CommitState.CANCELLED: "STOPPED",
+    },
+    posted=lambda host: [status.state for status in host.history],
+    shown=lambda host: [status.state for status in host.statuses.values()],
+    comments=lambda host: [comment.raw for comment in host.comments.get(2, [])],
+    chat=chat,
+    longest_comment=32_768,
+    field="non_native_pull_request_id",
+    number=2,
+)
+
+
+def test_bitbucket__the_key_fits_and_no_two_names_share_one(build: MakeBuild, make_case: MakeCase) -> None:
+    case = make_case("bitbucket")
+    long = "dbt Cloud / a job whose name is longer than forty characters"
+    build().on(case.environ, DBT_STATUS_CONTEXT=long).run()
+    build().on(case.environ, DBT_STATUS_CONTEXT=f"{long}, and another").run()
+
+    keys = {status.key for status in case.host.statuses.values()}
+    assert len(keys) == 2
+    assert {len(one) for one in keys} == {40}
+    assert key("x" * 40) == "x" * 40
+    assert re.fullmatch("dbt-Cloud-Production-build-[0-9a-f]{8}", key(NAME))
+    assert key("a/b") != key("a b") != key("a-b") == "a-b"
+
+
+def test_bitbucket__shows_on_the_pull_request_of_the_branch(build: MakeBuild, make_case: MakeCase) -> None:
+    case = make_case("bitbucket")
+    build().on(case.environ).run()
+
+    (status,) = case.host.statuses.values()
+    assert (status.commit, status.refname, status.name) == (env.HEAD, "feature/x", NAME)
+
+
+def test_bitbucket__only_who_has_created_a_status_may_change_it(build: MakeBuild, make_case: MakeCase) -> None:
+    case = make_case("bitbucket")
+    case.host.post(BuildStatus(env.HEAD, key(NAME), "INPROGRESS", NAME, "https://x.example", "", None, "somebody else"))
+    step = build().on(case.environ)
+
+    assert step.run() is ExitCode.OK
+    assert "only the token that has created a status may change it" in step.log
+
+
+def test_bitbucket__takes_people_with_their_api_token_too(build: MakeBuild, make_case: MakeCase) -> None:
+    case = make_case("bitbucket", tokens={"jane@example.com:s3cret-api": "jane"})
+    step = build(RED).on(case.environ, BITBUCKET_ACCESS_TOKEN="jane@example.com:s3cret-api")
+    step.run()
+
+    assert case.posted == ["INPROGRESS", "FAILED"]
+    assert "s3cret-api" not in step.log
+
+
+def test_bitbucket__the_next_page_of_comments_is_not_looked_for_elsewhere(make_case: MakeCase) -> None:
+    case = make_case("bitbucket")
+    body = {"values": [], "next": "https://elsewhere.example/2.0/more"}
+    case.host.faults.add(kind="status", method="GET", code=200, body=body, times=None)
+    warnings: list[str] = []
+    connected(case.environ, warnings).comment("red", "marker")
+
+    assert len(warnings) == 1
+    assert "on another server" in warnings[0]
+
+
+def test_bitbucket__comments_have_no_html(make_case: MakeCase) -> None:
+    case = make_case("bitbucket")
+    body = "# Red\n<details><summary>More</summary>\n\n| a | b<br> |\n</details>"
+    connected(case.environ, []).comment(body, "marker")
+
+    assert case.comments[0] == "[//]: <> (marker)\n\n# Red\n**More**\n\n| a | b |\n"
+
+
+def test_bitbucket__code_in_comments_stays_as_it_is(make_case: MakeCase) -> None:
+    case = make_case("bitbucket")
+    code = "````sql\nselect '<b>' -- ```\n<summary>x</summary>\n````\nand `a <br> b`"
+    connected(case.environ, []).comment(f"<b>x</b>\n{code}\n<i>y</i>", "marker")
+
+    assert case.comments[0] == f"[//]: <> (marker)\n\nx\n{code}\ny"

@@ -1,0 +1,394 @@
+"""A whole step against each host of code: the statuses that people see, comments, and every kind of trouble."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from dbt_action import app, ci, hosts
+from dbt_action.config.context import CiContext
+from dbt_action.dbt_cloud.runs import PULL_REQUEST_FIELDS
+from dbt_action.errors import ExitCode
+from dbt_action.hosts.transport import Api
+from dbt_action.report.outcome import CommitState
+from emulator import Script
+from tests.support import environments as env
+from tests.support import samples
+from tests.support.host_cases import NAME, Case, connected
+from tests.support.platform_fixtures import Build
+from tests.support.scripts import ENDLESS, GREEN, RED
+from tests.support.workflow_step import JOB_NAME
+
+FIELDS = set(PULL_REQUEST_FIELDS.values())
+MakeBuild = Callable[..., Build]
+
+
+@pytest.mark.parametrize(
+    "script,end,code",
+    [(GREEN, CommitState.SUCCESS, ExitCode.OK), (RED, CommitState.FAILURE, ExitCode.FAILED)],
+    ids=["green", "red"],
+)
+def test_status__goes_from_running_to_the_end(
+    build: MakeBuild,
+    case: Case,
+    script: Script,
+    end: CommitState,
+    code: ExitCode,
+) -> None:
+    assert build(script).on(case.environ).run() is code
+    assert case.posted == case.words(CommitState.PENDING, end)
+
+
+def test_status__of_a_cancelled_run(build: MakeBuild, case: Case) -> None:
+    step = build(ENDLESS).on(case.environ)
+
+    def cancel(_seconds: float) -> None:
+        for run in step.cloud.runs:
+            step.cloud.finish(run.id, 30)
+
+    step.clock.on_sleep = cancel
+
+    assert step.run() is ExitCode.FAILED
+    assert case.posted == case.words(CommitState.PENDING, CommitState.CANCELLED)
+
+
+def test_status__links_to_the_run_and_says_what_came_of_it(build: MakeBuild, case: Case) -> None:
+    step = build().on(case.environ)
+    step.run()
+    last = [asked.json for asked in case.host.requests if asked.method == "POST"][-1]
+
+    assert "1 passed" in last["description"]
+    assert {last.get("target_url"), last.get("targetUrl"), last.get("url")} - {None} == {
+        f"{step.cloud.url}/deploy/{step.cloud.account_id}/projects/{step.cloud.project_id}/runs/{step.cloud.runs[0].id}/"
+    }
+
+
+def test_status__without_a_run_links_to_the_build(build: MakeBuild, case: Case) -> None:
+    step = build().on(case.environ)
+    step.cloud.faults.add(kind="status", path="/jobs/", code=404, times=None)
+
+    assert step.run() is ExitCode.CLOUD
+    assert case.posted == case.words(CommitState.ERROR)
+    last = [asked.json for asked in case.host.requests if asked.method == "POST"][-1]
+    link = last.get("target_url") or last.get("targetUrl") or last.get("url")
+    assert link == ci.detect(case.environ, io.StringIO()).context().build_url != ""
+
+
+def test_status__a_missing_token_is_one_line_that_names_the_variable(build: MakeBuild, case: Case) -> None:
+    step = build().on(case.environ)
+
+    assert step.run(**{case.token: ""}) is ExitCode.OK
+    assert [line for line in step.log.splitlines() if case.token in line] == [
+        line for line in step.log.splitlines() if line.startswith("No commit status: ")
+    ]
+    assert step.log.count("No commit status: ") == 1
+    assert case.host.requests == ()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "code": 500},
+        {"kind": "status", "code": 409, "body": {"message": "Another update to this commit status is in progress"}},
+        {"kind": "status", "code": 403, "body": {"message": "403 Forbidden"}},
+        {"kind": "status", "code": 404, "body": {"message": "404 Not Found"}},
+        {"kind": "status", "code": 429, "headers": {"Retry-After": "3600"}},
+        {"kind": "status", "code": 302, "headers": {"Location": "https://elsewhere.example/"}},
+        {"kind": "html", "code": 203},
+        {"kind": "html", "code": 200},
+        {"kind": "reset"},
+        {"kind": "truncate"},
+        {"kind": "empty"},
+    ],
+    ids=lambda fault: "-".join(str(fault[name]) for name in ("kind", "code") if name in fault),
+)
+def test_trouble__is_at_most_one_warning_and_never_the_verdict(
+    build: MakeBuild, case: Case, fault: dict[str, Any]
+) -> None:
+    case.host.faults.add(times=None, **fault)
+    step = build().on(case.environ)
+    began = step.clock.time
+
+    assert step.run() is ExitCode.OK
+    assert step.log.count("could not be posted") in ((0, 1) if fault["kind"] == "empty" else (1,))
+    assert "elsewhere.example" not in step.log
+    assert step.clock.time - began <= 30
+
+
+def test_trouble__a_hanging_host_costs_seconds(case: Case) -> None:
+    case.host.faults.add(kind="hang", times=None)
+    warnings: list[str] = []
+    host = connected(case.environ, warnings, timeout=0.2)
+
+    assert host.set_status(CommitState.PENDING, "Started", "https://x.example/1") is False
+    assert len(warnings) == 1
+    assert "ReadTimeout" in warnings[0]
+
+
+def test_trouble__a_bad_token_is_told_by_name_and_not_shown(build: MakeBuild, case: Case) -> None:
+    step = build().on(case.environ)
+
+    assert step.run(**{case.token: "bad-and-secret"}) is ExitCode.OK
+    assert step.log.count("could not be posted") == 1
+    assert case.token in step.log
+    assert "bad-and-secret" not in step.log.replace("##vso[task.setsecret]bad-and-secret", "")
+    # What cannot get better is not tried again.
+    assert len(case.host.requests) <= 3
+
+
+def test_trouble__a_busy_host_is_asked_again(case: Case) -> None:
+    case.host.faults.add(kind="status", method="POST", code=409, times=2)
+    warnings: list[str] = []
+
+    assert connected(case.environ, warnings).set_status(CommitState.SUCCESS, "Fine", "https://x.example/1") is True
+    assert warnings == []
+    assert case.shown == case.words(CommitState.SUCCESS)
+
+
+PASSING: list[dict[str, Any]] = [
+    *({"kind": "status", "code": code} for code in (408, 409, 429, 500, 501, 502, 503, 507, 520, 522, 525)),
+    {"kind": "html", "code": 200},
+    {"kind": "html", "code": 502},
+    {"kind": "html", "code": 520, "do": True},
+    {"kind": "reset"},
+    {"kind": "lose"},
+    {"kind": "truncate"},
+]
+# Another try at once is of no use.
+LATER: list[dict[str, Any]] = [
+    {"kind": "status", "code": 503, "headers": {"Retry-After": "3600"}},
+    {"kind": "status", "code": 429, "headers": {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}},
+    {"kind": "hang", "seconds": 1.5},
+]
+LASTING: list[dict[str, Any]] = [
+    *({"kind": "status", "code": code} for code in (400, 401, 403, 404, 422)),
+    {"kind": "status", "code": 302, "headers": {"Location": "https://elsewhere.example/"}},
+    {"kind": "html", "code": 203},
+    {"kind": "status", "code": 203, "body": {}},
+]
+
+
+def called(fault: Mapping[str, Any]) -> str:
+    return "-".join(str(fault[name]) for name in ("kind", "code") if name in fault)
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=called)
+def test_trouble__an_unlucky_first_post_does_not_cost_the_end(
+    build: MakeBuild, case: Case, fault: dict[str, Any]
+) -> None:
+    # As many as one post tries.
+    case.host.faults.add(method="POST", path="status", times=3, **fault)
+    step = build().on(case.environ)
+
+    assert step.run() is ExitCode.OK
+    assert case.shown == case.words(CommitState.SUCCESS)
+    assert step.log.count("could not be posted") <= 1
+
+
+@pytest.mark.parametrize("fault", [*PASSING, *LATER, *LASTING], ids=called)
+def test_trouble__one_unlucky_last_answer_does_not_leave_it_running(
+    build: MakeBuild, case: Case, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "TIMEOUT", 0.5)
+    posts = case.sample.parts
+    case.host.faults.add(method="POST", path="status", after=posts, times=1, **fault)
+    step = build().on(case.environ)
+
+    assert step.run() is ExitCode.OK
+    assert case.shown == case.words(CommitState.SUCCESS)
+    assert step.log.count("could not be posted") <= 1
+
+
+@pytest.mark.parametrize("fault", LASTING[-3:], ids=called)
+def test_trouble__a_page_to_sign_in_is_about_the_token(case: Case, fault: dict[str, Any]) -> None:
+    case.host.faults.add(times=None, **fault)
+    warnings: list[str] = []
+
+    assert connected(case.environ, warnings).set_status(CommitState.SUCCESS, "Fine", "") is True
+    assert len(warnings) == 1
+    assert f"`{case.token}` is wrong" in warnings[0]
+
+
+@pytest.mark.parametrize("body", [[], "words", 7], ids=["list", "words", "number"])
+def test_trouble__answers_of_another_shape_are_one_warning(case: Case, body: object) -> None:
+    case.host.faults.add(kind="status", code=200, body=body, times=None)
+    warnings: list[str] = []
+    host = connected(case.environ, warnings)
+    host.set_status(CommitState.SUCCESS, "Fine", "")
+    host.set_status(CommitState.SUCCESS, "Fine", "")
+    host.comment("red", "marker")
+    host.comment("red", "marker")
+
+    # One of statuses and one of comments at the most.
+    assert len(warnings) == len({warning.partition(" could not")[0] for warning in warnings}) <= 2
+
+
+def test_trouble__what_nobody_has_thought_of_is_one_warning(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(*_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401
+        raise AttributeError("list has no get, and a secret")
+
+    warnings: list[str] = []
+    host = connected(case.environ, warnings)
+    monkeypatch.setattr(Api, "_persist", stumble)
+
+    assert host.set_status(CommitState.PENDING, "Started", "") is False
+    assert host.set_status(CommitState.SUCCESS, "Fine", "") is False
+    assert len(warnings) == 1
+    assert "(AttributeError)" in warnings[0]
+    monkeypatch.undo()
+    assert host.set_status(CommitState.SUCCESS, "Fine", "https://x.example/1") is True
+    assert case.shown == case.words(CommitState.SUCCESS)
+
+
+# Which host.
+
+
+def test_known__each_has_its_key_its_token_and_its_stand_in() -> None:
+    assert {kind.key for kind in hosts.KNOWN.values()} == set(hosts.KNOWN) == set(samples.HOSTS)
+    assert {"github", "gitlab", "azure", "bitbucket"} <= set(hosts.KNOWN)
+    variables = [kind.token.variable for kind in hosts.KNOWN.values()]
+    assert len(set(variables)) == len(variables)
+    assert all(kind.token.secret and kind.token in app.ROWS for kind in hosts.KNOWN.values())
+    (row,) = [row for row in hosts.INPUTS if row.name == "code-host"]
+    assert set(row.choices) == set(hosts.KNOWN)
+
+
+@pytest.mark.parametrize("host", ["", "gitea", "Bitbucket"])
+def test_known__an_unknown_host_gets_no_token(host: str) -> None:
+    place = hosts.Place(sha=env.HEAD, name=NAME, warn=print, info=print)
+    context = CiContext(platform="x", host=host, repository="a/b")
+    tokens = {kind.token.name: "t" for kind in hosts.KNOWN.values()}
+
+    assert isinstance(hosts.connect({}, context, place, tokens=tokens), hosts.NoHost)
+
+
+# Comments.
+
+
+def test_comment__is_written_once_and_then_changed(case: Case) -> None:
+    warnings: list[str] = []
+    for body in ("first", "second"):
+        connected(case.environ, warnings).comment(body, "marker")
+
+    (comment,) = case.comments
+    assert comment.endswith("\n\nsecond")
+    assert "marker" in comment.splitlines()[0]
+    assert warnings == []
+
+
+def test_comment__is_found_over_all_pages(case: Case) -> None:
+    case.chatter(230)
+    case.host.page = 50
+    warnings: list[str] = []
+    connected(case.environ, warnings).comment("first", "marker")
+    connected(case.environ, warnings).comment("of another job", "other marker")
+    connected(case.environ, warnings).comment("second", "marker")
+
+    assert len(case.comments) == 232
+    assert case.comments[230].endswith("\n\nsecond")
+    assert case.comments[231].endswith("\n\nof another job")
+    assert warnings == []
+
+
+def test_comment__can_be_for_changes_only(case: Case) -> None:
+    connected(case.environ, []).comment("all is well", "marker", only_change=True)
+    assert case.comments == []
+
+    connected(case.environ, []).comment("red", "marker")
+    connected(case.environ, []).comment("all is well", "marker", only_change=True)
+    assert case.comments[0].endswith("\n\nall is well")
+
+
+def test_comment__fits(case: Case) -> None:
+    connected(case.environ, []).comment("x" * 2_000_000, "marker")
+
+    assert len(case.comments[0]) <= case.sample.longest_comment
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "status", "code": 403}, {"kind": "reset"}, {"kind": "html"}, {"kind": "truncate"}],
+    ids=lambda fault: fault["kind"],
+)
+def test_comment__trouble_is_one_warning(case: Case, fault: dict[str, Any]) -> None:
+    case.host.faults.add(times=None, **fault)
+    warnings: list[str] = []
+    host = connected(case.environ, warnings)
+    host.comment("first", "marker")
+    host.comment("second", "marker")
+
+    assert len(warnings) == 1
+    assert "The comment could not be posted" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "html", "code": 502, "do": True}, {"kind": "lose"}, {"kind": "truncate"}],
+    ids=called,
+)
+def test_comment__whose_answer_is_lost_is_not_written_twice(case: Case, fault: dict[str, Any]) -> None:
+    case.host.faults.add(method="POST", times=1, **fault)
+    warnings: list[str] = []
+    connected(case.environ, warnings).comment("red", "marker")
+
+    assert len(case.comments) == 1
+    assert warnings == []
+
+
+@pytest.mark.parametrize("code", [409, 429, 502, 503])
+def test_comment__that_was_not_written_is_written(case: Case, code: int) -> None:
+    case.host.faults.add(kind="status", code=code, method="POST", times=1)
+    warnings: list[str] = []
+    connected(case.environ, warnings).comment("red", "marker")
+
+    assert len(case.comments) == 1
+    assert warnings == []
+
+
+def test_comment__of_a_slow_host_is_not_written_twice(case: Case) -> None:
+    """It may come to be after we have looked for it."""
+    case.host.faults.add(kind="late", method="POST", seconds=1.0, times=1)
+    warnings: list[str] = []
+    connected(case.environ, warnings, timeout=0.2).comment("red", "marker")
+
+    assert len([asked for asked in case.host.requests if asked.method == "POST"]) == 1
+    assert "The comment could not be posted" in warnings[0]
+
+
+def test_comment__is_asked_for_again_after_an_answer_that_says_nothing(case: Case) -> None:
+    case.host.faults.add(kind="status", code=502, method="POST", times=None)
+    connected(case.environ, []).comment("red", "marker")
+
+    # Not a post without a look before it.
+    assert [asked.method for asked in case.host.requests] == ["GET", "POST", "GET", "POST"]
+
+
+def test_comment__of_a_run(build: MakeBuild, case: Case) -> None:
+    assert build(RED).on(case.environ, DBT_COMMENT="on-failure").run() is ExitCode.FAILED
+    (comment,) = case.comments
+    assert JOB_NAME in comment
+    assert "not_null_orders_id" in comment
+
+    assert build().on(case.environ, DBT_COMMENT="always").run() is ExitCode.OK
+    (comment,) = case.comments
+    assert "succeeded" in comment
+
+
+@pytest.mark.parametrize("state", CommitState)
+def test_states__each_has_a_word_that_the_host_accepts(case: Case, state: CommitState) -> None:
+    warnings: list[str] = []
+
+    assert connected(case.environ, warnings).set_status(state, "Something", "https://x.example/1") is True
+    assert warnings == []
+    assert case.posted == case.words(state)
+
+
+def test_pull_request__its_field_follows_from_the_host(build: MakeBuild, case: Case) -> None:
+    step = build().on(case.environ)
+
+    assert step.run() is ExitCode.OK
+    found = {name: value for name, value in step.body.items() if name in FIELDS}
+    assert found == {case.sample.field: case.sample.number}

@@ -1,0 +1,143 @@
+"""GitLab: statuses in the pipeline of the job, notes on the merge request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dbt_action.errors import ExitCode
+from dbt_action.report.outcome import CommitState
+from emulator.hosts import GitLab
+from emulator.hosts.gitlab import Note, Pipeline
+from tests.support import environments as env
+from tests.support.host_cases import NAME, MakeCase, connected
+from tests.support.platform_fixtures import Build, Serve
+from tests.support.samples import HostSample
+from tests.support.scripts import ENDLESS, RED
+
+MakeBuild = Callable[..., Build]
+
+
+def start(**habits: Any) -> GitLab:  # noqa: ANN401 - of the stand-in
+    return GitLab(pipelines=(Pipeline(77, env.HEAD, "refs/merge-requests/7/head"),), **habits)
+
+
+def environ(host: GitLab) -> Mapping[str, str]:
+    return {**env.GITLAB_DETACHED, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+
+
+def chat(host: GitLab, words: list[str]) -> None:
+    host.notes[7] = [Note(number, word, "jane") for number, word in enumerate(words, 1)]
+
+
+SAMPLE = HostSample(
+    start=start,
+    environ=environ,
+    by_hand=lambda host: {"CI_API_V4_URL": host.url, "DBT_REPOSITORY": "acme/shop"},
+    words={
+        CommitState.PENDING: "running",
+        CommitState.SUCCESS: "success",
+        CommitState.FAILURE: "failed",
+        CommitState.ERROR: "failed",
+        CommitState.CANCELLED: "canceled",
+    },
+    posted=lambda host: [asked.json["state"] for asked in host.requests if "/statuses/" in asked.path],
+    shown=lambda host: [host.newest(env.HEAD, NAME).status],
+    comments=lambda host: [note.body for note in host.notes.get(7, [])],
+    chat=chat,
+    longest_comment=1_000_000,
+    field="gitlab_merge_request_id",
+    number=7,
+)
+
+
+def test_gitlab__the_status_is_in_the_pipeline_of_the_job(build: MakeBuild, serve: Serve) -> None:
+    pipelines = (Pipeline(77, env.MERGE, "refs/merge-requests/7/merge"), Pipeline(78, env.HEAD, "feature/x"))
+    host = serve(GitLab(pipelines=pipelines))
+    step = build().on(env.GITLAB_MERGED_RESULT, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
+
+    assert step.run() is ExitCode.OK
+    # Dbt Cloud builds the head, the pipeline is about the merge commit.
+    assert step.body["git_sha"] == env.HEAD
+    assert [(one.pipeline, one.sha, one.status) for one in host.statuses] == [(77, env.MERGE, "success")]
+    assert len(host.pipelines) == 2
+
+
+def test_gitlab__another_commit_than_that_of_the_pipeline_has_none_of_it(build: MakeBuild, serve: Serve) -> None:
+    host = serve(GitLab(pipelines=(Pipeline(77, env.PUSHED, "main"),)))
+    step = build().on(env.GITLAB_PUSH, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token", DBT_GIT_SHA="d" * 40)
+
+    assert step.run() is ExitCode.OK
+    assert host.newest("d" * 40, NAME).status == "success"
+
+
+def test_gitlab__a_pipeline_that_does_not_fit_is_left_out(build: MakeBuild, serve: Serve) -> None:
+    host = serve(GitLab(pipelines=(Pipeline(1, env.PUSHED, "main"),)))
+    step = build().on(env.GITLAB_PUSH, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
+
+    assert step.run() is ExitCode.OK
+    assert (host.newest(env.PUSHED, NAME).pipeline, host.newest(env.PUSHED, NAME).status) == (1, "success")
+    assert "could not be posted" not in step.log
+
+
+def test_gitlab__outside_of_its_pipeline_the_status_is_on_the_head(build: MakeBuild, serve: Serve) -> None:
+    host = serve(GitLab(pipelines=(Pipeline(78, env.HEAD, "feature/x"),)))
+    step = build().on(env.GITLAB_MERGED_RESULT, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
+
+    assert step.run() is ExitCode.OK
+    assert [(one.pipeline, one.sha, one.ref, one.status) for one in host.statuses] == [
+        (78, env.HEAD, "feature/x", "success")
+    ]
+    # No pipeline was opened for the merge commit, which is on no branch.
+    assert len(host.pipelines) == 1
+
+
+def test_gitlab__a_status_that_is_there_already_is_no_trouble(make_case: MakeCase) -> None:
+    case = make_case("gitlab")
+    warnings: list[str] = []
+    assert connected(case.environ, warnings).set_status(CommitState.PENDING, "Started", "") is True
+    # Another process, say a retried job, does not know what the first one has posted.
+    assert connected(case.environ, warnings).set_status(CommitState.PENDING, "Started", "") is True
+
+    assert [asked.json["state"] for asked in case.host.requests] == ["running", "running"]
+    assert warnings == []
+
+
+def test_gitlab__other_refusals_of_a_transition_are_told(make_case: MakeCase) -> None:
+    case = make_case("gitlab")
+    message = "Cannot transition status via :drop from :archived"
+    case.host.faults.add(kind="status", code=400, body={"message": message}, times=None)
+    warnings: list[str] = []
+    connected(case.environ, warnings).set_status(CommitState.FAILURE, "Failed", "")
+
+    assert message in warnings[0]
+
+
+def test_gitlab__a_status_that_nobody_will_close_does_not_keep_the_pipeline_running(
+    build: MakeBuild, make_case: MakeCase
+) -> None:
+    case = make_case("gitlab")
+
+    assert build(ENDLESS).on(case.environ, DBT_WAIT="false").run() is ExitCode.OK
+    assert case.posted == ["skipped"]
+
+
+def test_gitlab__a_token_without_the_right_role_is_told_which(build: MakeBuild, make_case: MakeCase) -> None:
+    case = make_case("gitlab", weak=frozenset({"bot"}))
+    step = build().on(case.environ)
+
+    assert step.run() is ExitCode.OK
+    assert "role Developer" in step.log
+
+
+def test_gitlab__the_note_of_a_fork_is_in_the_project_that_the_merge_request_is_for(
+    build: MakeBuild, serve: Serve
+) -> None:
+    host = serve(GitLab(project="1300", path="jane/shop", pipelines=(Pipeline(77, env.HEAD, "x"),)))
+    host.also = ("1217",)
+    fork = {**env.GITLAB_FORK, "CI_PROJECT_ID": "1300", "CI_PROJECT_PATH": "jane/shop"}
+    step = build(RED).on(fork, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token", DBT_COMMENT="always")
+
+    assert step.run() is ExitCode.FAILED
+    assert {asked.path.split("/")[4] for asked in host.requests if "/notes" in asked.path} == {"1217"}
+    assert {asked.path.split("/")[4] for asked in host.requests if "/statuses/" in asked.path} == {"1300"}

@@ -1,0 +1,284 @@
+"""What is fetched after a run, how often, how patiently; seen from both ends, on a virtual clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dbt_action.errors import ExitCode
+from emulator import Script, ScriptedStep, Status
+from tests.support.results import a_result, defined, document, manifest_document
+from tests.support.scripts import GREEN
+from tests.support.workflow_step import WorkflowStep
+
+MakeStep = Callable[..., WorkflowStep]
+Json = Any
+TEST = "test.shop.unique_orders_id.0123456789"
+MANIFEST = manifest_document(
+    {
+        "nodes": {
+            "model.shop.orders": defined("models/orders.sql"),
+            TEST: defined("models/orders.yml", "model.shop.orders"),
+        }
+    }
+)
+
+
+def step(command: str, *entries: Json, status: int = Status.SUCCESS, **more: bytes) -> ScriptedStep:
+    """A step that leaves these results, and other files with `__` for the dot."""
+    artifacts = {name.replace("__", "."): content for name, content in more.items()}
+    if entries:
+        artifacts["run_results.json"] = document(*entries)
+    return ScriptedStep(command=command, status=status, artifacts=artifacts)
+
+
+def asked(workflow_step: WorkflowStep, name: str) -> list[str]:
+    """The queries of all requests for an artifact."""
+    return [str(request.query.get("step", "")) for request in workflow_step.requests("GET", f"/artifacts/{name}")]
+
+
+RED = Script(
+    steps=(
+        step(
+            "dbt build",
+            a_result(),
+            a_result(TEST, "fail", failures=1),
+            status=Status.ERROR,
+            manifest__json=MANIFEST,
+        ),
+    )
+)
+
+
+def test_steps__are_merged_though_docs_came_last(make_step: MakeStep) -> None:
+    """By default the API gives the last step's results, where everything has compiled."""
+    script = Script(
+        steps=(
+            step("dbt seed", a_result("seed.shop.raw")),
+            step("dbt run", a_result(), a_result("model.shop.late", "warn")),
+            step("dbt test --select tag:nightly", a_result(TEST, "pass")),
+            step("dbt docs generate", a_result(), a_result("model.shop.late"), a_result(TEST), manifest__json=MANIFEST),
+        )
+    )
+    workflow_step = make_step(script)
+
+    assert ExitCode.OK == workflow_step.run()
+
+    assert {"nodes-passed": "3", "nodes-failed": "0", "nodes-warned": "1", "nodes-skipped": "0"} == {
+        name: value for name, value in workflow_step.outputs.items() if name.startswith("nodes-")
+    }
+    assert ["4", "5", "6"] == asked(workflow_step, "run_results.json")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dbt compile",
+        "dbt docs generate --select tag:run",
+        "dbt ls --resource-type test",
+        "dbt source freshness --select source:test",
+        "dbt parse",
+        "dbt --quiet docs generate",
+    ],
+)
+def test_steps_that_only_look__change_nothing_and_cost_no_time(make_step: MakeStep, command: str) -> None:
+    """They list tests as successful, or leave nothing behind."""
+    compiled = [a_result(TEST, "success")] if command == "dbt compile" else []
+    later = step(command, *compiled, manifest__json=MANIFEST)
+    workflow_step = make_step(Script(steps=(step("dbt build", a_result(TEST, "warn"), manifest__json=MANIFEST), later)))
+
+    assert ExitCode.OK == workflow_step.run()
+
+    assert "1" == workflow_step.outputs["nodes-warned"]
+    assert 5.0 > workflow_step.clock.passed
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dbt build",
+        "dbt --no-use-colors run",
+        "dbt -d --target prod run --full-refresh",
+        "dbt test",
+        "dbt seed",
+        "dbt snapshot",
+        "dbt retry",
+        "dbt clone",
+        "dbt run-operation grant",
+    ],
+)
+def test_steps_that_work__have_results(make_step: MakeStep, command: str) -> None:
+    workflow_step = make_step(Script(steps=(step(command, a_result()), ScriptedStep(command="dbt docs generate"))))
+
+    workflow_step.run()
+
+    assert "1" == workflow_step.outputs["nodes-passed"]
+
+
+def test_all_failed_steps__are_looked_at(make_step: MakeStep) -> None:
+    """A failed source freshness check does not end the run; a later failure does."""
+    freshness = ScriptedStep(command="dbt source freshness", status=Status.ERROR, logs="stale\n")
+    workflow_step = make_step(Script(steps=(freshness, *RED.steps)))
+
+    assert ExitCode.FAILED == workflow_step.run()
+
+    assert "1" == workflow_step.outputs["nodes-failed"]
+    assert "unique_orders_id" in workflow_step.summary
+
+
+def test_late__is_waited_for_and_the_verdict_has_counts(make_step: MakeStep) -> None:
+    workflow_step = make_step(replace(RED, artifact_seconds=25.0))
+
+    assert ExitCode.FAILED == workflow_step.run()
+
+    assert "1 passed, 1 failed" in str(workflow_step.statuses[-1].description)
+    assert 45.0 > workflow_step.clock.passed
+
+
+def test_never__is_half_a_minute_and_no_more(make_step: MakeStep) -> None:
+    steps = tuple(ScriptedStep(command=command) for command in ("dbt seed", "dbt run", "dbt test"))
+    workflow_step = make_step(Script(steps=steps))
+
+    assert ExitCode.OK == workflow_step.run()
+
+    assert 40.0 > workflow_step.clock.passed
+    assert ["pending", "success"] == workflow_step.states
+    assert "nodes-passed" not in workflow_step.outputs
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"<html>", b'{"results": 3}', b"[]", b"\x00\xff"])
+def test_damaged_results__never_decide(make_step: MakeStep, content: bytes) -> None:
+    workflow_step = make_step(Script(steps=(ScriptedStep(artifacts={"run_results.json": content}),)))
+
+    assert ExitCode.OK == workflow_step.run()
+    assert ["pending", "success"] == workflow_step.states
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"<html>", b"[]"])
+def test_damaged_manifest__costs_only_the_places(make_step: MakeStep, content: bytes) -> None:
+    script = Script(steps=(step("dbt build", a_result(status="error"), status=Status.ERROR, manifest__json=content),))
+    workflow_step = make_step(script)
+
+    assert ExitCode.FAILED == workflow_step.run()
+    assert "**orders** (model)" in workflow_step.summary
+
+
+def test_manifest__is_left_alone_when_nobody_needs_it(workflow_step: WorkflowStep) -> None:
+    workflow_step.run()
+
+    assert [] == asked(workflow_step, "manifest.json")
+
+
+def test_manifest__is_fetched_once_for_a_failure(make_step: MakeStep) -> None:
+    workflow_step = make_step(RED)
+
+    workflow_step.run()
+
+    assert 1 == len(asked(workflow_step, "manifest.json"))
+    assert "models/orders.yml" in workflow_step.summary
+
+
+def test_manifest__is_fetched_once_when_it_is_an_artifact_too(make_step: MakeStep) -> None:
+    workflow_step = make_step(RED)
+
+    workflow_step.run(artifacts="manifest.json", results_path=str(workflow_step.folder / "r.json"), junit_path="")
+
+    assert [""] == asked(workflow_step, "manifest.json")
+    assert MANIFEST == (workflow_step.folder / "target/manifest.json").read_bytes()
+    document_ = json.loads((workflow_step.folder / "r.json").read_text())
+    assert {"models/orders.sql", "models/orders.yml"} == {node["file"] for node in document_["nodes"]}
+
+
+def test_manifest__is_streamed_when_its_download_failed(make_step: MakeStep) -> None:
+    """The file may not be written; the places are wanted all the same."""
+    workflow_step = make_step(RED)
+    (workflow_step.folder / "target").write_text("in the way")
+
+    workflow_step.run(artifacts="manifest.json")
+
+    assert "models/orders.yml" in workflow_step.summary
+
+
+def test_per_step__each_step_has_its_folder(make_step: MakeStep) -> None:
+    script = Script(
+        steps=(
+            step("dbt run", a_result(), manifest__json=b'{"nodes": {}}'),
+            step("dbt test", a_result(TEST, "pass"), manifest__json=MANIFEST),
+        )
+    )
+    workflow_step = make_step(script)
+
+    workflow_step.run(artifacts="run_results.json, manifest.json", artifacts_per_step="true")
+
+    folder = workflow_step.folder / "target"
+    assert {
+        "manifest.json",
+        "run_results.json",
+        "step-4/manifest.json",
+        "step-4/run_results.json",
+        "step-5/manifest.json",
+        "step-5/run_results.json",
+    } == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert document(a_result()) == (folder / "step-4/run_results.json").read_bytes()
+    assert MANIFEST == (folder / "step-5/manifest.json").read_bytes() == (folder / "manifest.json").read_bytes()
+
+
+def test_sizes__are_logged(workflow_step: WorkflowStep) -> None:
+    workflow_step.run(artifacts="*.sql")
+
+    assert "Saved 1 artifact (8 bytes)" in workflow_step.log
+
+
+def test_large__says_how_far_it_is(make_step: MakeStep) -> None:
+    large = b"x" * 120 * 1024 * 1024
+    workflow_step = make_step(
+        Script(steps=(ScriptedStep(artifacts={"large.bin": large, "run_results.json": document()}),))
+    )
+
+    workflow_step.run(artifacts="large.bin")
+
+    lines = [line for line in workflow_step.log.splitlines() if line.startswith("Fetching large.bin")]
+    assert 2 == len(lines)
+    assert len(large) == (workflow_step.folder / "target/large.bin").stat().st_size
+
+
+def test_three_failures_in_a_row__end_it(make_step: MakeStep) -> None:
+    """A run may have thousands of artifacts, and each would be tried for half a minute."""
+    names = {f"compiled/{number}.sql": b"select 1" for number in range(50)}
+    workflow_step = make_step(Script(steps=(ScriptedStep(artifacts={"run_results.json": document(), **names}),)))
+    workflow_step.cloud.faults.add(kind="reset", method="GET", path=r"/artifacts/compiled/", times=None)
+
+    assert ExitCode.OK == workflow_step.run(artifacts="compiled/*")
+
+    assert 3 == len(workflow_step.told("warning"))
+    assert "No more are fetched" in workflow_step.told("warning")[-1]
+    assert 150.0 > workflow_step.clock.passed
+
+
+def test_failed_download__leaves_what_was_there(make_step: MakeStep) -> None:
+    """An earlier step of the workflow has put a file there; half a new one would be worse than an old one."""
+    workflow_step = make_step(GREEN)
+    target = workflow_step.folder / "target"
+    target.mkdir()
+    (target / "manifest.json").write_bytes(b"old")
+    workflow_step.cloud.faults.add(kind="truncate", method="GET", path=r"/artifacts/manifest\.json$", times=None)
+
+    workflow_step.run(artifacts="manifest.json")
+
+    assert [("manifest.json", b"old")] == [(path.name, path.read_bytes()) for path in target.iterdir()]
+
+
+def test_new_download__takes_the_place_of_what_was_there(make_step: MakeStep) -> None:
+    workflow_step = make_step(GREEN)
+    target = workflow_step.folder / "target"
+    target.mkdir()
+    (target / "manifest.json").write_bytes(b"old and longer than the new one")
+
+    workflow_step.run(artifacts="manifest.json")
+
+    assert b'{"nodes": {}}' == (target / "manifest.json").read_bytes()
+    assert ["manifest.json"] == [path.name for path in target.iterdir()]

@@ -1,0 +1,147 @@
+"""Artifacts on disk: which, where, when they come late; and that they never decide anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dbt_action.errors import ExitCode
+from emulator import Script, ScriptedStep
+from tests.support.scripts import GREEN, PASSED, RED, run_results
+from tests.support.workflow_step import WorkflowStep
+
+MakeStep = Callable[..., WorkflowStep]
+
+
+def saved(workflow_step: WorkflowStep) -> set[str]:
+    folder = workflow_step.folder / "target"
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "wanted, expected",
+    [
+        pytest.param("*", {"manifest.json", "run_results.json", "compiled/shop/models/orders.sql"}, id="all"),
+        pytest.param("manifest.json", {"manifest.json"}, id="a name"),
+        pytest.param("manifest.json, run_results.json", {"manifest.json", "run_results.json"}, id="with a comma"),
+        pytest.param("manifest.json\nrun_results.json\n", {"manifest.json", "run_results.json"}, id="on lines"),
+        pytest.param("*.sql", {"compiled/shop/models/orders.sql"}, id="a glob across folders"),
+        pytest.param("compiled/*", {"compiled/shop/models/orders.sql"}, id="a folder"),
+        pytest.param("", set(), id="none"),
+    ],
+)
+def test_wanted(workflow_step: WorkflowStep, wanted: str, expected: set[str]) -> None:
+    assert ExitCode.OK == workflow_step.run(artifacts=wanted)
+
+    assert expected == saved(workflow_step)
+    assert (str(workflow_step.folder / "target") if expected else None) == workflow_step.outputs.get("artifacts-path")
+
+
+def test_contents__are_whole(workflow_step: WorkflowStep) -> None:
+    workflow_step.run(artifacts="*.sql")
+
+    assert b"select 1" == (workflow_step.folder / "target/compiled/shop/models/orders.sql").read_bytes()
+
+
+def test_switches_of_other_actions(workflow_step: WorkflowStep) -> None:
+    assert ExitCode.OK == workflow_step.run(get_artifacts="true", fetch_catalog="true")
+
+    assert {"manifest.json", "run_results.json"} == saved(workflow_step)
+    assert ["catalog.json"] == [
+        name for name in ("catalog.json",) if any(name in t for t in workflow_step.told("warning"))
+    ]
+
+
+def test_failed_run__has_artifacts_too(make_step: MakeStep) -> None:
+    workflow_step = make_step(RED)
+
+    assert ExitCode.FAILED == workflow_step.run(artifacts="*")
+    assert {"run_results.json"} == saved(workflow_step)
+
+
+def test_nothing_matches__one_warning_and_green(workflow_step: WorkflowStep) -> None:
+    assert ExitCode.OK == workflow_step.run(artifacts="nothing-*.json")
+
+    (told,) = workflow_step.told("warning")
+    assert "nothing-*.json" in told
+
+
+def test_run_without_artifacts__one_warning_and_green(make_step: MakeStep) -> None:
+    workflow_step = make_step(Script(steps=(ScriptedStep(command="dbt parse"),)))
+
+    assert ExitCode.OK == workflow_step.run(artifacts="*")
+
+    assert 1 == len(workflow_step.told("warning"))
+    assert workflow_step.clock.passed <= 90.0
+
+
+def test_late__are_waited_for(make_step: MakeStep) -> None:
+    workflow_step = make_step(replace(GREEN, artifact_seconds=20.0))
+
+    assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
+
+    assert {"manifest.json"} == saved(workflow_step)
+    assert "1 passed" in workflow_step.statuses[-1].description  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", ["reset", "truncate", "html", "status", "empty"])
+def test_server_trouble__never_decides(workflow_step: WorkflowStep, kind: str) -> None:
+    workflow_step.cloud.faults.add(kind=kind, method="GET", path="/artifacts/", times=None)
+
+    assert ExitCode.OK == workflow_step.run(artifacts="*")
+    assert ["pending", "success"] == workflow_step.states
+
+
+def test_trouble_once__is_got_over(workflow_step: WorkflowStep) -> None:
+    workflow_step.cloud.faults.add(kind="truncate", method="GET", path=r"/artifacts/manifest\.json$")
+
+    assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
+
+    assert b'{"nodes": {}}' == (workflow_step.folder / "target/manifest.json").read_bytes()
+
+
+def test_cut_off__leaves_no_half_file(workflow_step: WorkflowStep) -> None:
+    workflow_step.cloud.faults.add(kind="truncate", method="GET", path=r"/artifacts/manifest\.json$", times=None)
+
+    assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
+
+    assert set() == saved(workflow_step)
+    assert any("manifest.json" in told for told in workflow_step.told("warning"))
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "/etc/evil.txt", "a/../../evil.txt", "..\\evil.txt", "C:evil.txt", "a//b", "nul\0"]
+)
+def test_hostile_name__is_not_written(make_step: MakeStep, name: str) -> None:
+    artifacts = {name: b"evil", "fine.json": b"{}", "run_results.json": run_results(PASSED)}
+    workflow_step = make_step(Script(steps=(ScriptedStep(artifacts=artifacts),)))
+    before = {path for path in workflow_step.folder.parent.rglob("*") if path.is_file()}
+
+    assert ExitCode.OK == workflow_step.run(artifacts="*")
+
+    new = {path for path in workflow_step.folder.parent.rglob("*") if path.is_file()} - before
+    assert {"fine.json", "run_results.json"} == saved(workflow_step)
+    assert all("evil" not in path.name for path in new)
+
+
+def test_folder_cannot_be_made__is_a_warning(workflow_step: WorkflowStep, tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("a file is in the way")
+
+    assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
+
+    assert "artifacts-path" not in workflow_step.outputs
+    assert any("manifest.json" in told for told in workflow_step.told("warning"))
+
+
+def test_name_in_the_way__one_file_is_missing_and_the_rest_is_there(make_step: MakeStep) -> None:
+    """`a` and `a/b` cannot both be files."""
+    artifacts = {"a": b"1", "a/b": b"2", "c": b"3", "run_results.json": run_results(PASSED)}
+    workflow_step = make_step(Script(steps=(ScriptedStep(artifacts=artifacts),)))
+
+    assert ExitCode.OK == workflow_step.run(artifacts="*")
+
+    assert {"a", "c", "run_results.json"} <= saved(workflow_step)
+    assert 1 == len(workflow_step.told("warning"))

@@ -1,0 +1,193 @@
+"""Artifacts of real dbt: every kind of node and of end appears rightly, from the reader to the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import junitparser
+import pytest
+
+from dbt_action.dbt_cloud import step_logs
+from dbt_action.errors import ExitCode
+from dbt_action.results import manifest, run_results
+from dbt_action.results.run_results import Node, Verdict
+from emulator import Script, ScriptedStep
+from tests.support.markdown import render
+from tests.support.values import a_run, a_step
+from tests.support.workflow_step import REPOSITORY, SHA, WorkflowStep
+
+pytestmark = pytest.mark.dbt
+
+MakeStep = Callable[..., WorkflowStep]
+Runs = Mapping[str, Any]
+BUILD = 4
+WARNED = "accepted_values_stg_payments_method__card__transfer"
+
+
+def nodes(runs: Runs, scenario: str) -> dict[str, Node]:
+    """The build's nodes by name."""
+    read = run_results.read([runs[scenario].artifact("run_results.json")], step=BUILD)
+    return {node.name: node for node in read}
+
+
+def replayed(runs: Runs, scenario: str) -> Script:
+    """The same run on a virtual clock."""
+    steps = runs[scenario].steps
+    return Script(
+        bare=True,
+        steps=tuple(
+            ScriptedStep(name=step.name, status=step.status, logs=step.logs, artifacts=step.artifacts, seconds=10)
+            for step in steps
+        ),
+    )
+
+
+def test_green__every_kind_passes(real_runs: Runs) -> None:
+    found = nodes(real_runs, "green")
+
+    assert {
+        "orders": ("seed", Verdict.PASSED),
+        "stg_orders": ("model", Verdict.PASSED),
+        "order_status": ("snapshot", Verdict.PASSED),
+        "customer_value.customer_value_leaves_out_returned_orders": ("unit test", Verdict.PASSED),
+        "assert_no_negative_amounts": ("test", Verdict.PASSED),
+        "unique_stg_orders_order_id": ("test", Verdict.PASSED),
+        WARNED: ("test", Verdict.WARNED),
+    }.items() <= {name: (node.kind, node.verdict) for name, node in found.items()}.items()
+    assert "26 passed, 1 warned" == run_results.merge([tuple(found.values())]).in_words()
+
+
+def test_green__times_and_threads_are_known(real_runs: Runs) -> None:
+    found = nodes(real_runs, "green").values()
+
+    assert all(0 < node.seconds < 60 for node in found)
+    assert all(node.began is not None and node.ended is not None and node.began <= node.ended for node in found)
+    assert len({node.thread for node in found}) > 1
+
+
+def test_warned__has_its_message_and_number(real_runs: Runs) -> None:
+    node = nodes(real_runs, "green")[WARNED]
+
+    assert ("warn", "Got 1 result, configured to warn if != 0", 1) == (node.status, node.message, node.failures)
+    assert "select" in node.sql
+
+
+def test_failing_test__and_what_is_skipped_below(real_runs: Runs) -> None:
+    found = nodes(real_runs, "failing-test")
+
+    node = found["assert_no_negative_amounts"]
+    assert (Verdict.FAILED, "fail", "Got 1 result, configured to fail if != 0", 1) == (
+        node.verdict,
+        node.status,
+        node.message,
+        node.failures,
+    )
+    assert Verdict.SKIPPED is found["order_payments"].verdict
+    assert Verdict.SKIPPED is found["customer_value.customer_value_leaves_out_returned_orders"].verdict
+
+
+def test_failing_model__and_what_is_skipped_below(real_runs: Runs) -> None:
+    found = nodes(real_runs, "failing-model")
+
+    node = found["order_payments"]
+    assert (Verdict.FAILED, "error") == (node.verdict, node.status)
+    assert node.message.startswith("Runtime Error in model order_payments (models/marts/order_payments.sql)\n")
+    assert node.sql
+    assert Verdict.SKIPPED is found["customer_value"].verdict
+    assert Verdict.PASSED is found["order_status"].verdict
+
+
+def test_manifest__has_the_file_of_every_node(real_runs: Runs, root: Path) -> None:
+    run = real_runs["green"]
+    wanted = [node.unique_id for node in nodes(real_runs, "green").values()]
+
+    found = manifest.read([run.artifact("manifest.json")], wanted)
+
+    assert "shop" == found.project
+    assert set(wanted) == set(found.places)
+    assert all((root / "demo/project" / found.file(uid)).is_file() for uid in wanted)
+    unit_test = "unit_test.shop.customer_value.customer_value_leaves_out_returned_orders"
+    assert "model.shop.customer_value" in found.places[unit_test].needs
+
+
+def test_log__says_how_far_dbt_is(real_runs: Runs) -> None:
+    log = re.sub("\x1b\\[[0-9;]*m", "", real_runs["green"].steps[BUILD - 1].logs)
+    beginning = log[: log.index("14 of 27 START")]
+
+    (step,) = a_run(run_steps=[a_step(logs=log)]).steps
+    (half,) = a_run(run_steps=[a_step(logs=beginning)]).steps
+
+    assert "27 of 27 nodes" == step_logs.nodes_done(step)
+    assert re.fullmatch(r"(9|1[0-3]) of 27 nodes", step_logs.nodes_done(half))
+
+
+def test_green__docs_do_not_hide_the_warning(make_step: MakeStep, real_runs: Runs) -> None:
+    workflow_step = make_step(replayed(real_runs, "green"))
+
+    assert ExitCode.OK == workflow_step.run()
+
+    assert "26 passed, 1 warned" in str(workflow_step.statuses[-1].description)
+    assert ["26", "0", "1", "0"] == [
+        workflow_step.outputs[f"nodes-{w}"] for w in ("passed", "failed", "warned", "skipped")
+    ]
+    (warned,) = [command for command in workflow_step.commands if command.name == "warning"]
+    assert "models/staging/staging.yml" == warned.properties["file"]
+
+
+@pytest.mark.parametrize(
+    "scenario, node, file, message, counts",
+    [
+        (
+            "failing-test",
+            "assert_no_negative_amounts (test)",
+            "tests/assert_no_negative_amounts.sql",
+            "Got 1 result, configured to fail if != 0",
+            "14 passed, 1 failed, 1 warned, 11 skipped",
+        ),
+        (
+            "failing-model",
+            "order_payments (model)",
+            "models/marts/order_payments.sql",
+            "Binder Error",
+            "16 passed, 1 failed, 1 warned, 9 skipped",
+        ),
+    ],
+)
+def test_red__log_summary_and_status_tell_the_story(
+    make_step: MakeStep, real_runs: Runs, scenario: str, node: str, file: str, message: str, counts: str
+) -> None:
+    workflow_step = make_step(replayed(real_runs, scenario))
+
+    assert ExitCode.FAILED == workflow_step.run()
+
+    first = next(command for command in workflow_step.commands if command.name == "error")
+    assert {"file": file, "title": node} == first.properties
+    assert message in first.data
+    page = render(workflow_step.summary)
+    assert (f"https://github.example/{REPOSITORY}/blob/{SHA}/{file}", file) in page.links
+    assert any(message in content for _, content in page.code)
+    skipped = counts.rsplit(", ", maxsplit=1)[1].split(" ", maxsplit=1)[0]
+    assert any(words.startswith(f"{skipped} nodes because of {node.split()[1].strip('()')} ") for words in page.text)
+    assert counts in str(workflow_step.statuses[-1].description)
+    assert "Done. PASS=" in workflow_step.log
+
+
+def test_files__agree_with_dbt(make_step: MakeStep, real_runs: Runs, root: Path) -> None:
+    workflow_step = make_step(replayed(real_runs, "failing-test"))
+
+    workflow_step.run(results_path=str(workflow_step.folder / "r.json"), junit_path=str(workflow_step.folder / "j.xml"))
+
+    told = json.loads(workflow_step.file("r.json"))
+    jsonschema.validate(told, json.loads((root / "docs/results.schema.json").read_text(encoding="utf-8")))
+    dbt = json.loads(real_runs["failing-test"].artifact("run_results.json"))["results"]
+    assert {one["unique_id"]: one["status"] for one in dbt} == {
+        one["unique_id"]: one["status"] for one in told["nodes"]
+    }
+    assert all(one["file"] for one in told["nodes"])
+    junit = junitparser.JUnitXml.fromfile(str(workflow_step.folder / "j.xml"))
+    assert (27, 1, 0, 11) == (junit.tests, junit.failures, junit.errors, junit.skipped)

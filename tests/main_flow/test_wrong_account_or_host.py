@@ -1,0 +1,153 @@
+"""A wrong host, account, job or token is told before anything is started; a passing failure is not one of those."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dbt_action.dbt_cloud.session import Timeouts
+from dbt_action.errors import ExitCode
+from tests.support.workflow_step import WorkflowStep
+
+MakeStep = Callable[..., WorkflowStep]
+
+
+def refused(workflow_step: WorkflowStep) -> str:
+    """The one annotation of a step that started nothing."""
+    assert [] == workflow_step.triggers
+    assert () == workflow_step.cloud.runs
+    assert ["error"] == workflow_step.states
+    assert "error" == workflow_step.outputs["status"]
+    (told,) = workflow_step.told("error")
+    return told
+
+
+def test_wrong_token__names_host_and_both_causes(workflow_step: WorkflowStep) -> None:
+    assert ExitCode.CLOUD == workflow_step.run(**{"dbt-token": "dbtc_wrong"})
+
+    told = refused(workflow_step)
+    assert "Invalid token." in told
+    assert workflow_step.cloud.url.removeprefix("http://") in told
+    assert "dbt-url" in told
+    assert "dbtc_wrong" not in workflow_step.log
+
+
+def test_wrong_account__names_the_input(workflow_step: WorkflowStep) -> None:
+    assert ExitCode.CLOUD == workflow_step.run(account_id="12345")
+    assert "account-id" in refused(workflow_step)
+
+
+def test_unknown_job__names_the_input(workflow_step: WorkflowStep) -> None:
+    assert ExitCode.CLOUD == workflow_step.run(job_id="12345")
+    assert "job-id" in refused(workflow_step)
+
+
+def test_read_only_token__reads_the_job_and_may_not_start_it(workflow_step: WorkflowStep) -> None:
+    assert ExitCode.CLOUD == workflow_step.run(**{"dbt-token": workflow_step.cloud.read_only_token})
+
+    assert () == workflow_step.cloud.runs
+    assert 1 == len(workflow_step.triggers)
+    assert "Job Runner" in workflow_step.told("error")[0]
+
+
+def test_host_that_refuses_connections__is_told_soon(workflow_step: WorkflowStep) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+        assert ExitCode.CLOUD == workflow_step.run(dbt_url=nobody)
+
+    told = refused(workflow_step)
+    assert "dbt-url" in told
+    assert nobody.removeprefix("http://") in told
+    assert workflow_step.clock.passed <= 60.0
+
+
+def test_host_that_is_a_website(workflow_step: WorkflowStep) -> None:
+    workflow_step.cloud.faults.add(kind="html", code=200, times=None)
+
+    assert ExitCode.CLOUD == workflow_step.run()
+
+    (told,) = workflow_step.told("error")
+    assert "dbt-url" in told
+    assert ["error"] == workflow_step.states
+    assert workflow_step.clock.passed <= 60.0
+
+
+def test_host_that_is_another_service(workflow_step: WorkflowStep) -> None:
+    """404 without dbt Cloud's envelope: a wrong address, not an unknown job."""
+    workflow_step.cloud.faults.add(kind="status", code=404, body="404 page not found", times=None)
+
+    assert ExitCode.CLOUD == workflow_step.run()
+    assert "dbt-url" in refused(workflow_step)
+
+
+def test_host_that_redirects_elsewhere__names_the_target(workflow_step: WorkflowStep) -> None:
+    there = {"Location": "https://ab123.us1.dbt.com/"}
+    workflow_step.cloud.faults.add(kind="status", code=302, headers=there, times=None)
+
+    assert ExitCode.CLOUD == workflow_step.run()
+    assert "https://ab123.us1.dbt.com/" in refused(workflow_step)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"kind": "reset"}, id="reset"),
+        pytest.param({"kind": "status", "code": 500}, id="500"),
+        pytest.param({"kind": "status", "code": 502, "body": "<html>"}, id="502"),
+        pytest.param({"kind": "html", "code": 503}, id="web page of a proxy"),
+        pytest.param({"kind": "truncate"}, id="half an answer"),
+        pytest.param({"kind": "empty"}, id="no body"),
+        pytest.param({"kind": "status", "code": 200, "body": {"data": None}}, id="null"),
+        pytest.param({"kind": "status", "code": 200, "body": {"data": {"name": "no id"}}}, id="no job"),
+    ],
+)
+def test_job_cannot_be_read_for_a_passing_reason__run_is_started_all_the_same(
+    workflow_step: WorkflowStep, fault: dict[str, Any]
+) -> None:
+    workflow_step.cloud.faults.add(method="GET", path=r"/jobs/\d+/$", times=None, **fault)
+
+    assert ExitCode.OK == workflow_step.run()
+
+    assert 1 == len(workflow_step.cloud.runs)
+    assert {f"dbt Cloud / job {workflow_step.cloud.job_id}"} == {status.context for status in workflow_step.statuses}
+    (told,) = workflow_step.told("warning")
+    assert "job" in told
+    assert workflow_step.clock.passed <= 30.0
+
+
+def test_job_cannot_be_read_because_the_server_hangs(workflow_step: WorkflowStep) -> None:
+    workflow_step.timeouts = Timeouts(connect=0.2, read=0.2)
+    workflow_step.cloud.faults.add(kind="hang", method="GET", path=r"/jobs/\d+/$", times=None)
+
+    assert ExitCode.OK == workflow_step.run()
+    assert 1 == len(workflow_step.cloud.runs)
+
+
+def test_job_read_fails_once__name_is_known_in_the_end(workflow_step: WorkflowStep) -> None:
+    workflow_step.cloud.faults.add(kind="status", code=503, method="GET", path=r"/jobs/\d+/$")
+
+    assert ExitCode.OK == workflow_step.run()
+    assert [] == workflow_step.told("warning")
+    assert {"dbt Cloud / Production build"} == {status.context for status in workflow_step.statuses}
+
+
+def test_status_context__is_taken_as_given(workflow_step: WorkflowStep) -> None:
+    workflow_step.run(status_context="warehouse")
+
+    assert {"warehouse"} == {status.context for status in workflow_step.statuses}
+
+
+def test_certificates_that_are_not_there__name_the_variable(
+    workflow_step: WorkflowStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+
+    assert ExitCode.CLOUD == workflow_step.run(dbt_url="https://127.0.0.1:9")
+    assert "/no/such/file.pem" in workflow_step.log
+    assert "REQUESTS_CA_BUNDLE" in workflow_step.log

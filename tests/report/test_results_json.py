@@ -1,0 +1,102 @@
+"""The JSON document for other tools, held against its published schema."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbt_action.report import results_json
+from dbt_action.report.outcome import Facts, Outcome
+from dbt_action.results.manifest import NO_MANIFEST, Place
+from dbt_action.results.run_results import Verdict
+from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
+
+Json = Any
+PATH = Path(__file__).resolve().parents[2] / "docs" / "results.schema.json"
+
+
+@cache
+def schema() -> dict[str, Json]:
+    found: dict[str, Json] = json.loads(PATH.read_text(encoding="utf-8"))
+    return found
+
+
+def exported(told: Facts) -> Json:
+    """The document, valid by the schema and by nobody's surprise: no key that the schema does not describe."""
+    document = json.loads(results_json.render(told, SUBJECT).decode("utf-8"))
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert set(document) == set(schema()["properties"])
+    for node in document["nodes"]:
+        assert set(node) == set(schema()["$defs"]["node"]["properties"])
+    return document
+
+
+def test_schema__is_one_and_describes_everything() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+    parts = [*schema()["properties"].values(), *schema()["$defs"]["node"]["properties"].values()]
+    assert all(part["description"].endswith(".") for part in parts)
+
+
+def test_schema__has_every_status_and_every_verdict() -> None:
+    assert {outcome.status for outcome in Outcome} == set(schema()["properties"]["status"]["enum"])
+    assert {verdict.value for verdict in Verdict} == set(schema()["$defs"]["node"]["properties"]["verdict"]["enum"])
+    assert {verdict.value for verdict in Verdict} == set(schema()["properties"]["counts"]["required"])
+    assert results_json.VERSION == schema()["properties"]["version"]["const"]
+
+
+def test_red__all_of_it() -> None:
+    manifest = a_manifest(test__shop__t__0123456789=Place("shop", "models/x.yml"))
+    test = a_node("test.shop.t.0123456789", "fail", failures=3, message="Got 3\nresults", seconds=0.123456)
+
+    document = exported(facts(a_node(), test, manifest=manifest))
+
+    assert ("error", "Production build", SHA, 100.0) == tuple(
+        document[key] for key in ("status", "job", "git_sha", "seconds")
+    )
+    assert {"failed": 1, "warned": 0, "passed": 1, "skipped": 0, "other": 0} == document["counts"]
+    assert {
+        "unique_id": "test.shop.t.0123456789",
+        "kind": "test",
+        "name": "t",
+        "package": "shop",
+        "status": "fail",
+        "verdict": "failed",
+        "message": "Got 3\nresults",
+        "failures": 3,
+        "seconds": 0.123,
+        "thread": "Thread-1 (worker)",
+        "step": 4,
+        "file": "models/x.yml",
+    } == document["nodes"][1]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_end__has_a_document(outcome: Outcome) -> None:
+    run = None if outcome is Outcome.NOT_STARTED else facts().run
+
+    document = exported(facts(run=run, ended=Ended(outcome)))
+
+    assert (outcome.status, []) == (document["status"], document["nodes"])
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_any_words__stay_json(name: str, status: str, message: str, thread: str) -> None:
+    """Lone surrogates included: they come out of JSON and cannot be written as UTF-8."""
+    node = a_node(f"model.shop.{name}", status, message=message, thread_id=thread)
+
+    (told,) = exported(facts(node, manifest=NO_MANIFEST))["nodes"]
+
+    assert node.verdict.value == told["verdict"]
+
+
+def test_compiled_sql__is_not_in_it() -> None:
+    """The file may be published, and SQL may hold values of the data."""
+    assert b"secret" not in results_json.render(facts(a_node(status="error", sql="select 'secret'")), SUBJECT)

@@ -1,0 +1,249 @@
+"""The page about a run: what is on it, in which order, and why nodes were skipped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dbt_action.errors import Unavailable
+from dbt_action.report import comment, summary
+from dbt_action.report.outcome import Facts, Outcome, Subject
+from dbt_action.results.manifest import Place
+from tests.support.markdown import Page, render
+from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
+from tests.support.values import a_run, a_step
+
+GREEN = Ended(Outcome.SUCCEEDED, {"status": 10})
+TEST = "test.shop.unique_orders_id.0123456789"
+MANIFEST = a_manifest(
+    model__shop__orders=Place("shop", "models/my orders.sql"),
+    model__shop__marts=Place("shop", "models/marts.sql", ("model.shop.orders",)),
+    model__shop__top=Place("shop", "models/top.sql", ("model.shop.marts", "seed.shop.x")),
+    test__shop__unique_orders_id__0123456789=Place("shop", "models/orders.yml", ("model.shop.orders",)),
+    unit_test__shop__orders__counts=Place("shop", "models/orders.yml", ("model.shop.orders",)),
+)
+
+
+def page(told: Facts, subject: Subject = SUBJECT, *, with_sql: bool = False) -> Page:
+    return render(summary.page(told, subject, with_sql=with_sql))
+
+
+def row(found: Page, name: str) -> tuple[str, ...]:
+    (only,) = [row for row in found.rows if row and row[0] == name]
+    return only
+
+
+def test_headline__has_state_and_link() -> None:
+    found = page(facts(a_node()))
+
+    run = a_run()
+    assert "❌ Production build failed" == found.headings[0]
+    assert (run.url, "Production build failed") == found.links[0]
+
+
+@pytest.mark.parametrize(
+    "outcome, words",
+    [
+        (Outcome.SUCCEEDED, "✅ Production build succeeded"),
+        (Outcome.CANCELLED, "⚠️ Production build was cancelled"),
+        (Outcome.TIMED_OUT, "⚠️ Production build took too long"),
+        (Outcome.LOST, "⚠️ Production build was lost from sight"),
+        (Outcome.STARTED, "⏳ Production build started"),
+        (Outcome.INTERRUPTED, "⚠️ Production build was interrupted"),
+    ],
+)
+def test_headline__of_every_end(outcome: Outcome, words: str) -> None:
+    assert words == page(facts(ended=Ended(outcome))).headings[0]
+
+
+def test_facts__commit_branch_duration_against_the_usual() -> None:
+    told = facts(a_node(), run=a_run(status=10, queued_duration="00:00:30"), usual=60.0, ended=GREEN)
+
+    found = page(told)
+
+    assert ("Commit", SHA[:7]) == row(found, "Commit")
+    assert (SUBJECT.commit_url, SHA[:7]) in found.links
+    assert ("Branch", "main") == row(found, "Branch")
+    assert ("Duration", "1m 40s (30s of it in the queue, usually 1m 00s)") == row(found, "Duration")
+    assert ("Nodes", "1 passed") == row(found, "Nodes")
+
+
+def test_retries__are_named() -> None:
+    told = facts(a_node(), ended=GREEN, retries=(a_run(id=7, status=20), a_run(id=8, status=20)))
+
+    assert ("Retry of", "7, 8") == row(page(told), "Retry of")
+
+
+def test_counts__by_kind_and_state() -> None:
+    nodes = [
+        a_node("model.shop.a"),
+        a_node("model.shop.b"),
+        a_node("model.shop.c", "skipped"),
+        a_node("test.shop.t.0123456789", "fail"),
+        a_node("unit_test.shop.a.u", "pass"),
+        a_node("seed.shop.s", "from the future"),
+    ]
+
+    found = page(facts(*nodes))
+
+    assert ("", "passed", "failed", "skipped", "other") in found.rows
+    assert ("model", "2", "", "1", "") in found.rows
+    assert ("test", "", "1", "", "") in found.rows
+    assert ("unit test", "1", "", "", "") in found.rows
+    assert ("seed", "", "", "", "1") in found.rows
+
+
+def test_failed__file_link_message_and_sql() -> None:
+    node = a_node(status="error", message="Runtime Error\n  Binder Error: no `x`", sql="select x -- ```\nfrom y")
+
+    found = page(facts(node, manifest=MANIFEST), replace(SUBJECT, folder="dbt"), with_sql=True)
+
+    url = f"https://github.example/acme/shop/blob/{SHA}/dbt/models/my%20orders.sql"
+    assert (url, "dbt/models/my orders.sql") in found.links
+    assert ("text", "Runtime Error\n  Binder Error: no `x`\n") in found.code
+    assert ("sql", "select x -- ```\nfrom y\n") in found.code
+    assert "Compiled SQL" in found.folds
+
+
+def test_failed__without_sql_when_it_must_not_be_shown() -> None:
+    node = a_node(status="error", sql="select 'secret'")
+
+    assert "secret" not in summary.page(facts(node), SUBJECT, with_sql=False)
+
+
+def test_failed__without_a_place_has_no_link() -> None:
+    found = page(facts(a_node("model.utils.x", "error"), manifest=MANIFEST))
+
+    assert not [url for url, _ in found.links if "blob" in url]
+    assert any("x (model)" in words for words in found.text)
+
+
+def test_failed__outside_of_a_host_shows_the_file_alone() -> None:
+    found = page(facts(a_node(status="error"), manifest=MANIFEST), replace(SUBJECT, file_url=""))
+
+    assert any("models/my orders.sql" in words for words in found.text)
+    assert not [url for url, _ in found.links if "models" in url]
+
+
+def test_warned__stand_with_their_messages() -> None:
+    found = page(facts(a_node(status="warn", message="Got 1 result, configured to warn if != 0"), manifest=MANIFEST))
+
+    assert "Warned" in found.headings
+    (told,) = [words for words in found.text if "Got 1 result" in words]
+    assert "orders (model) in models/my orders.sql: Got 1 result, configured to warn if != 0" == told
+
+
+def test_slowest__the_longest_first() -> None:
+    nodes = [a_node(f"model.shop.m{n}", seconds=float(n)) for n in range(20)]
+
+    found = page(facts(*nodes, ended=GREEN))
+
+    assert "Slowest nodes" in found.folds
+    begin = found.rows.index(("Node", "Kind", "Time")) + 1
+    told = [(f"m{n}", "model", f"{n}s") for n in range(19, 9, -1)]
+    assert told == found.rows[begin : begin + 10]
+
+
+def test_slowest__short_times_have_digits() -> None:
+    found = page(facts(a_node("model.shop.a", seconds=0.126), a_node("model.shop.b", seconds=0.121), ended=GREEN))
+
+    assert ("a", "model", "0.13 s") in found.rows
+
+
+def test_steps__with_status_and_time() -> None:
+    steps = [a_step(1, command="dbt seed", status=10, duration="00:01:05"), a_step(2, status=20)]
+
+    found = page(facts(a_node(), run=a_run(status=20, run_steps=steps)))
+
+    assert ("1", "Invoke dbt with dbt seed", "Success", "1m 05s") in found.rows
+    assert ("2", "Invoke dbt with dbt build", "Error", "") in found.rows
+
+
+def test_timeline__is_a_mermaid_block() -> None:
+    found = page(facts(a_node("model.shop.a"), a_node("model.shop.b"), ended=GREEN))
+
+    assert ["mermaid"] == [language for language, _ in found.code]
+    assert "Timeline of 2 nodes" in found.folds
+
+
+def test_timeline__names_its_colours() -> None:
+    found = page(facts(a_node("model.shop.a", "error"), a_node("model.shop.b", "warn"), a_node("model.shop.c")))
+
+    assert "Timeline of 3 nodes (red: failed, blue: warned)" in found.folds
+
+
+@pytest.mark.parametrize(
+    "skipped, because",
+    [
+        pytest.param(["model.shop.marts"], "1 node because of model orders", id="needs it"),
+        pytest.param(
+            ["model.shop.marts", "model.shop.top"], "2 nodes because of model orders", id="needs what needs it"
+        ),
+        pytest.param(["model.shop.top"], "1 node because of model orders", id="through one that is not in the results"),
+        pytest.param(["model.shop.alone"], "1 node for reasons that dbt does not tell", id="nobody knows"),
+    ],
+)
+def test_skipped__because_of_a_failed_model(skipped: list[str], because: str) -> None:
+    nodes = [a_node(status="error"), *(a_node(uid, "skipped") for uid in skipped)]
+
+    assert because in page(facts(*nodes, manifest=MANIFEST)).text
+
+
+@pytest.mark.parametrize("uid, name", [(TEST, "test unique_orders_id"), ("unit_test.shop.orders.counts", "unit test")])
+def test_skipped__because_of_a_failed_test(uid: str, name: str) -> None:
+    """`dbt build` skips what needs a model whose test has failed, and a model whose unit test has failed."""
+    nodes = [a_node(), a_node(uid, "fail"), a_node("model.shop.marts", "skipped"), a_node("model.shop.top", "skipped")]
+
+    assert any(words.startswith(f"2 nodes because of {name}") for words in page(facts(*nodes, manifest=MANIFEST)).text)
+
+
+def test_skipped__a_circle_ends() -> None:
+    manifest = a_manifest(
+        model__shop__a=Place("shop", "a.sql", ("model.shop.b",)),
+        model__shop__b=Place("shop", "b.sql", ("model.shop.a",)),
+    )
+
+    failed = a_node("model.shop.elsewhere", "error")
+    found = page(facts(failed, a_node("model.shop.a", "skipped"), a_node("model.shop.b", "skipped"), manifest=manifest))
+
+    assert "2 nodes for reasons that dbt does not tell" in found.text
+
+
+def test_not_run_on_purpose__is_not_told_as_skipped() -> None:
+    """Exposures (`no-op`) and reused models did not wait for anything."""
+    found = page(facts(a_node("exposure.shop.e", "no-op"), a_node("model.shop.m", "reused"), ended=GREEN))
+
+    assert "Skipped" not in found.headings
+
+
+def test_no_results__headline_reason_and_steps() -> None:
+    steps = [{"index": 1, "name": "Clone Git Repository", "status": 20, "logs": "fatal: repository not found"}]
+
+    found = page(facts(run=a_run(status=20, run_steps=steps)))
+
+    assert any("repository not found" in content for _, content in found.code)
+    assert ["Steps"] == found.folds
+    assert ["❌ Production build failed"] == found.headings
+
+
+def test_no_run__the_reason_is_there() -> None:
+    error = Unavailable("dbt Cloud did not answer.", hint="Try again.")
+
+    found = page(facts(run=None, error=error, ended=Ended(Outcome.NOT_STARTED)))
+
+    assert "dbt Cloud did not answer. Try again." in found.text
+    assert [] == [url for url, _ in found.links if "runs" in url]
+
+
+def test_brief__fits_into_a_comment() -> None:
+    nodes = [a_node(f"model.shop.m{n}", "error", message="x" * 9_000) for n in range(3_000)]
+
+    assert 60_000 > len(comment.overview(facts(*nodes), SUBJECT))
+
+
+def test_brief__names_what_failed() -> None:
+    """The comment has no list of nodes below."""
+    told = comment.overview(facts(a_node(status="error", message="Binder Error: x")), SUBJECT)
+
+    assert "model orders: Binder Error: x" in told

@@ -1,0 +1,68 @@
+"""A host of code with a build that posts to it, on whatever host."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dbt_action import ci, hosts
+from dbt_action.report.outcome import CommitState
+from tests.support import samples
+from tests.support.clock import FakeClock
+from tests.support.workflow_step import JOB_NAME
+
+NAME = f"dbt Cloud / {JOB_NAME}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A host by its key, a stand-in for it that runs, and the environment of a build."""
+
+    key: str
+    host: Any
+    environ: dict[str, str]
+
+    @property
+    def sample(self) -> samples.HostSample:
+        return samples.of_host(self.key)
+
+    @property
+    def token(self) -> str:
+        """The variable of the token."""
+        return hosts.KNOWN[self.key].token.variable
+
+    @property
+    def posted(self) -> list[str]:
+        return self.sample.posted(self.host)
+
+    @property
+    def shown(self) -> list[str]:
+        return self.sample.shown(self.host)
+
+    @property
+    def comments(self) -> list[str]:
+        return self.sample.comments(self.host)
+
+    def words(self, *states: CommitState) -> list[str]:
+        """Those states in the host's own words, as often as it hears each."""
+        return [self.sample.words[state] for state in states for _ in range(self.sample.parts)]
+
+    def chatter(self, count: int) -> None:
+        """Other people's comments, one of which quotes ours."""
+        words = [f"I say {number}" for number in range(count - 1)]
+        self.sample.chat(self.host, [*words, "> <!-- marker --> [//]: <> (marker)\n\nNo."])
+
+
+MakeCase = Callable[..., Case]
+
+
+def connected(environ: Mapping[str, str], warnings: list[str], **more: Any) -> hosts.Host:  # noqa: ANN401
+    """The host of the build that `environ` describes."""
+    context = ci.detect(environ, io.StringIO()).context()
+    place = hosts.Place(
+        sha=context.sha, name=NAME, warn=warnings.append, info=warnings.append, clock=FakeClock(), **more
+    )
+    tokens = {kind.token.name: environ.get(kind.token.variable, "") for kind in hosts.KNOWN.values()}
+    return hosts.connect(environ, context, place, tokens=tokens)

@@ -1,0 +1,134 @@
+"""One step of a workflow from outside: an environment, a dbt Cloud, a GitHub, and everything the step leaves behind."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dbt_action import app
+from dbt_action.dbt_cloud.session import Timeouts
+from dbt_action.errors import ExitCode
+from dbt_action.interrupts import Interrupts
+from emulator import Emulator, GitHub
+from emulator.github import CommitStatus
+from emulator.server import RecordedRequest
+from tests.support.clock import FakeClock
+from tests.support.runner import Command, assignments, commands
+
+CLOUD_TOKEN = "dbtc_Sup3rS3cret+cloud/token="
+GITHUB_TOKEN = "ghs_An0therS3cretOfTheWorkflow"
+REPOSITORY = "acme/shop"
+SHA = "a" * 40
+HEAD_SHA = "b" * 40
+JOB_NAME = "Production build"
+
+
+class WorkflowStep:
+    """`run` does what a runner does; the rest is what one finds afterwards."""
+
+    def __init__(self, cloud: Emulator, github: GitHub, clock: FakeClock, folder: Path) -> None:
+        self.cloud, self.github, self.clock, self.folder = cloud, github, clock, folder
+        self.out = io.StringIO()
+        self.interrupts = Interrupts()
+        # Long enough for two cores that do other things too; only tests of a hanging server shorten it.
+        self.timeouts = Timeouts(connect=5.0, read=5.0)
+        self.environ = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTION": "__run",
+            "GITHUB_ACTOR": "octocat",
+            "GITHUB_API_URL": github.url,
+            "GITHUB_EVENT_NAME": "push",
+            "GITHUB_JOB": "deploy",
+            "GITHUB_OUTPUT": str(folder / "outputs"),
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_REF_TYPE": "branch",
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_RUN_ATTEMPT": "1",
+            "GITHUB_RUN_ID": "5",
+            "GITHUB_SERVER_URL": "https://github.example",
+            "GITHUB_SHA": SHA,
+            "GITHUB_STATE": str(folder / "state"),
+            "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+            "GITHUB_WORKFLOW": "Deploy",
+            "INPUT_ACCOUNT-ID": str(cloud.account_id),
+            "INPUT_ARTIFACTS-PATH": str(folder / "target"),
+            "INPUT_DBT-TOKEN": CLOUD_TOKEN,
+            "INPUT_DBT-URL": cloud.url,
+            "INPUT_GITHUB-TOKEN": GITHUB_TOKEN,
+            "INPUT_JOB-ID": str(cloud.job_id),
+        }
+        self.event("push", {"ref": "refs/heads/main", "deleted": False})
+
+    def event(self, name: str, payload: object, **variables: str) -> None:
+        """Make `name` the event of this build."""
+        path = self.folder / "event.json"
+        path.write_text(json.dumps(payload), encoding="utf-8")
+        self.environ |= {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(path), **variables}
+
+    def run(self, **inputs: str) -> ExitCode:
+        """Run the step with these inputs besides the necessary ones; None of an input is the empty string."""
+        given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
+        return app.run(
+            {**self.environ, **given},
+            out=self.out,
+            clock=self.clock,
+            interrupts=self.interrupts,
+            timeouts=self.timeouts,
+        )
+
+    # What is left behind.
+
+    @property
+    def log(self) -> str:
+        """The log as people see it: the runner takes the masks out."""
+        return "".join(
+            line for line in self.out.getvalue().splitlines(keepends=True) if not line.startswith("::add-mask::")
+        )
+
+    @property
+    def commands(self) -> list[Command]:
+        return commands(self.log)
+
+    def told(self, name: str) -> list[str]:
+        """The texts of all annotations of one level."""
+        return [command.data for command in self.commands if command.name == name]
+
+    def file(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        return assignments(self.file("outputs"))
+
+    @property
+    def summary(self) -> str:
+        return self.file("summary")
+
+    @property
+    def statuses(self) -> tuple[CommitStatus, ...]:
+        return self.github.statuses
+
+    @property
+    def states(self) -> list[str]:
+        """The states that the commit went through."""
+        return [status.state for status in self.statuses]
+
+    # What was asked for.
+
+    def requests(self, method: str, end: str) -> list[RecordedRequest]:
+        """The requests to dbt Cloud whose path ends so."""
+        return [asked for asked in self.cloud.requests if asked.method == method and asked.path.endswith(end)]
+
+    @property
+    def triggers(self) -> list[RecordedRequest]:
+        return self.requests("POST", "/run/")
+
+    @property
+    def body(self) -> Any:  # noqa: ANN401 - JSON
+        """What the one trigger asked for."""
+        (trigger,) = self.triggers
+        return trigger.json
