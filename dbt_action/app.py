@@ -19,12 +19,12 @@ from dbt_action import __version__, ci, hosts
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
-from dbt_action.dbt_cloud.session import TIMEOUTS, Timeouts
 from dbt_action.errors import ConfigError, ExitCode
 from dbt_action.interrupts import Interrupted, Interrupts
 from dbt_action.lifecycle import cleanup
 from dbt_action.lifecycle.job_run import Story
 from dbt_action.lifecycle.publish import Publisher
+from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
 
 # Everything that can be given, wherever this runs.
 ROWS = (*inputs.INPUTS, *ci.INPUTS, *hosts.INPUTS)
@@ -51,7 +51,7 @@ def cancel(environ: Mapping[str, str]) -> int:
     """The clean-up as a command of the user's, who is told what comes of it; its exit code."""
     out = _stdout()
     here = ci.detect(environ, out)
-    kept = here.saved()
+    kept = here.load_state()
     if kept is None or kept.closed:
         why = "the run was closed by the one who started it" if kept else "no state file was found (`state-file`)"
         here.info(f"There is nothing to cancel: {why}.")
@@ -69,7 +69,7 @@ def run(
     out: TextIO,
     clock: Clock,
     interrupts: Interrupts,
-    timeouts: Timeouts = TIMEOUTS,
+    http_timeouts: HttpTimeouts = DEFAULT_HTTP_TIMEOUTS,
 ) -> ExitCode:
     """Do what `environ` asks for and tell about it on `out`."""
 
@@ -79,12 +79,12 @@ def run(
             return ExitCode.OK
         if 0 < len(publisher.request.git_sha) < _WHOLE:
             publisher.ci.warning(_ABBREVIATED.format(publisher.request.git_sha))
-        return Story(publisher, clock=clock, interrupts=interrupts, timeouts=timeouts).tell()
+        return Story(publisher, clock=clock, interrupts=interrupts, http_timeouts=http_timeouts).tell()
 
-    with interrupts.shielded():
+    with interrupts.deferred():
         here = ci.detect(environ, out)
         try:
-            with interrupts.exposed():
+            with interrupts.enabled():
                 return _guarded(environ, here, tell, clock)
         except ConfigError as error:
             here.error(f"Nothing was sent to dbt Cloud.{error.listed}", title="The inputs cannot be used")
@@ -95,21 +95,26 @@ def run(
 
 
 def clean_up(
-    environ: Mapping[str, str], *, out: TextIO, clock: Clock, timeouts: Timeouts = TIMEOUTS, strict: bool = False
+    environ: Mapping[str, str],
+    *,
+    out: TextIO,
+    clock: Clock,
+    http_timeouts: HttpTimeouts = DEFAULT_HTTP_TIMEOUTS,
+    strict: bool = False,
 ) -> ExitCode:
     """Close what `run` in another process has left open; nothing is ever started here.
 
     Raises ConfigError when `strict`: here the inputs may be others than there.
     """
     here = ci.detect(environ, out)
-    kept = here.saved()
+    kept = here.load_state()
     found = marker.find(kept.marker) if kept else None
     if kept is None or found is None:
         return ExitCode.OK
 
     def tidy(publisher: Publisher) -> ExitCode:
         publisher.request = replace(publisher.request, marker=found)
-        return cleanup.tidy(publisher, kept, clock=clock, timeouts=timeouts)
+        return cleanup.tidy(publisher, kept, clock=clock, http_timeouts=http_timeouts)
 
     try:
         return _guarded(environ, here, tidy, clock)
@@ -120,7 +125,9 @@ def clean_up(
         return ExitCode.OK
 
 
-def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher], ExitCode], clock: Clock) -> ExitCode:
+def _guarded(
+    environ: Mapping[str, str], here: ci.CiPlatform, body: Callable[[Publisher], ExitCode], clock: Clock
+) -> ExitCode:
     """Mask, read, and call `body`; whatever is not expected becomes a report that can be pasted."""
     secret = loader.secrets(environ, ROWS)
     here.mask(secret)
@@ -140,7 +147,7 @@ def _guarded(environ: Mapping[str, str], here: ci.Ci, body: Callable[[Publisher]
     except ConfigError:
         raise
     except Exception:  # noqa: BLE001 - the last resort
-        here.foreign("For the bug report", f"{_versions(environ)}\n{traceback.format_exc()}")
+        here.untrusted_block("For the bug report", f"{_versions(environ)}\n{traceback.format_exc()}")
         here.error(
             f"This is a bug of dbt-cloud-run-action {__version__}. A dbt Cloud run may still be going. "
             f"Please report it with the block above: {TRACKER}",
@@ -168,5 +175,5 @@ def _stdout() -> TextIO:
 def _listening() -> Interrupts:
     interrupts = Interrupts()
     for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, interrupts.arrive)
+        signal.signal(name, interrupts.handle_signal)
     return interrupts

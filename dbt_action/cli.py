@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from dbt_action import __version__, app, ci
-from dbt_action.config.input_types import Input, Kind
+from dbt_action.config.input_types import Input, InputType
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +35,7 @@ exit codes:
 example:
   DBT_TOKEN=... dbt-cloud-run --job-url https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3 --run-on job"""
 
-_HOST_TOKENS = tuple(row.name for row in app.ROWS if row.kind is Kind.TOKEN and row.name != "dbt-token")
+_HOST_TOKENS = tuple(row.name for row in app.ROWS if row.input_type is InputType.TOKEN and row.name != "dbt-token")
 # What belongs together in the help; whatever is in no group comes last.
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the job", ("job-url", "dbt-url", "dbt-token", "account-id", "job-id", "project-id", "cause")),
@@ -74,7 +74,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, dic
         if value is None:
             continue
         # A flag beats every name that the environment may have for it, also when it is empty.
-        for name in row.lookups():
+        for name in row.variables():
             overlaid.pop(name, None)
         overlaid[row.variable] = value
     return given.command, overlaid
@@ -119,7 +119,7 @@ def _grouped() -> list[tuple[str, list[Input]]]:
 
 
 def _add(group: argparse._ArgumentGroup, row: Input) -> None:
-    alone_is_true = row.kind is Kind.BOOLEAN
+    alone_is_true = row.input_type is InputType.BOOLEAN
     group.add_argument(
         f"--{row.name.replace('_', '-')}",
         dest=_attribute(row),
@@ -131,22 +131,22 @@ def _add(group: argparse._ArgumentGroup, row: Input) -> None:
 
 
 def _metavar(row: Input) -> str:
-    if row.choices:
-        return "|".join(row.choices)
-    return _METAVARS.get(row.kind, row.kind.name)
+    if row.allowed:
+        return "|".join(row.allowed)
+    return _METAVARS.get(row.input_type, row.input_type.name)
 
 
 _METAVARS = {
-    Kind.BOOLEAN: "true|false",
-    Kind.ID: "N",
-    Kind.COUNT: "N",
-    Kind.RETRIES: "N",
-    Kind.PULL_REQUEST: "N|none",
-    Kind.INTERVAL: "SECONDS|auto",
-    Kind.JOB_URL: "URL",
-    Kind.SENTENCE: "TEXT",
-    Kind.COMMIT: "SHA",
-    Kind.PATTERNS: "NAMES",
+    InputType.BOOLEAN: "true|false",
+    InputType.ID: "N",
+    InputType.COUNT: "N",
+    InputType.RETRIES: "N",
+    InputType.PULL_REQUEST: "N|none",
+    InputType.INTERVAL: "SECONDS|auto",
+    InputType.JOB_URL: "URL",
+    InputType.SENTENCE: "TEXT",
+    InputType.COMMIT: "SHA",
+    InputType.PATTERNS: "NAMES",
 }
 
 

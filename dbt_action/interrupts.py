@@ -17,27 +17,27 @@ class Interrupts:
 
     def __init__(self) -> None:
         """Nothing has arrived yet."""
-        self.arrived = False
+        self.signal_received = False
         # Somebody has taken notice, or it is too late for anything but the end.
-        self.heeded = False
+        self.shutting_down = False
         self._shields = 0
 
-    def arrive(self, *_signal: object) -> None:
-        """The signal handler. Once a signal is heeded another changes nothing: the clean-up is short."""
-        self.arrived = True
+    def handle_signal(self, *_signal: object) -> None:
+        """The signal handler. Once a signal is shutting_down another changes nothing: the clean-up is short."""
+        self.signal_received = True
         self.check()
 
     def check(self) -> None:
-        """Raise Interrupted when a signal has arrived that nobody has heeded.
+        """Raise Interrupted when a signal has arrived that nobody has shutting_down.
 
         An exception raised in a destructor or a callback goes nowhere, so a signal that came there is
         noticed here.
         """
-        if self.arrived and not self.heeded and not self._shields:
+        if self.signal_received and not self.shutting_down and not self._shields:
             raise Interrupted
 
     @contextmanager
-    def shielded(self) -> Iterator[None]:
+    def deferred(self) -> Iterator[None]:
         """A short stretch that a signal must not tear apart; what arrives in it is raised at the next check."""
         self._shields += 1
         try:
@@ -46,7 +46,7 @@ class Interrupts:
             self._shields -= 1
 
     @contextmanager
-    def exposed(self) -> Iterator[None]:
+    def enabled(self) -> Iterator[None]:
         """A stretch within a shielded one in which signals are raised."""
         shields, self._shields = self._shields, 0
         try:
@@ -56,7 +56,7 @@ class Interrupts:
             self._shields = shields
 
 
-class HeedingClock:
+class InterruptibleClock:
     """A clock that looks for signals around every sleep."""
 
     def __init__(self, clock: Clock, interrupts: Interrupts) -> None:

@@ -62,7 +62,7 @@ def readme_inputs() -> str:
 def readme_aliases() -> str:
     rows = []
     for row in inputs.INPUTS:
-        variables = tuple(name for name in row.lookups() if not name.startswith("INPUT_"))
+        variables = tuple(name for name in row.variables() if not name.startswith("INPUT_"))
         rows.append((f"`{row.name}`", _codes(row.aliases), _codes(variables)))
     return table(("Input", "Also as input", "Also as environment variable"), rows)
 

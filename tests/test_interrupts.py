@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from dbt_action.clock import SystemClock
-from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
+from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
 from tests.support.clock import FakeClock
 
 
@@ -15,8 +15,8 @@ def test_signal__raises() -> None:
     interrupts = Interrupts()
 
     with pytest.raises(Interrupted):
-        interrupts.arrive(signal.SIGTERM, None)
-    assert interrupts.arrived
+        interrupts.handle_signal(signal.SIGTERM, None)
+    assert interrupts.signal_received
 
 
 def test_no_signal__nothing_is_raised() -> None:
@@ -26,8 +26,8 @@ def test_no_signal__nothing_is_raised() -> None:
 def test_shielded__is_raised_at_the_next_check() -> None:
     interrupts = Interrupts()
 
-    with interrupts.shielded():
-        interrupts.arrive(signal.SIGINT, None)
+    with interrupts.deferred():
+        interrupts.handle_signal(signal.SIGINT, None)
         interrupts.check()
     with pytest.raises(Interrupted):
         interrupts.check()
@@ -36,30 +36,30 @@ def test_shielded__is_raised_at_the_next_check() -> None:
 def test_shielded__within_a_shield() -> None:
     interrupts = Interrupts()
 
-    with interrupts.shielded():
-        with interrupts.shielded():
+    with interrupts.deferred():
+        with interrupts.deferred():
             pass
-        interrupts.arrive()
-    assert interrupts.arrived
+        interrupts.handle_signal()
+    assert interrupts.signal_received
 
 
 def test_shield__is_taken_down_by_an_exception() -> None:
     interrupts = Interrupts()
 
-    with pytest.raises(RuntimeError), interrupts.shielded():
+    with pytest.raises(RuntimeError), interrupts.deferred():
         raise RuntimeError
     with pytest.raises(Interrupted):
-        interrupts.arrive()
+        interrupts.handle_signal()
 
 
 def test_heeded__another_signal_changes_nothing() -> None:
     """The clean-up is under way and is short."""
     interrupts = Interrupts()
     with pytest.raises(Interrupted):
-        interrupts.arrive()
+        interrupts.handle_signal()
 
-    interrupts.heeded = True
-    interrupts.arrive()
+    interrupts.shutting_down = True
+    interrupts.handle_signal()
     interrupts.check()
 
 
@@ -70,17 +70,17 @@ def test_interrupted__is_not_caught_by_accident() -> None:
 
 def test_clock__notices_what_came_in_a_shield() -> None:
     interrupts, clock = Interrupts(), FakeClock()
-    with interrupts.shielded():
-        interrupts.arrive()
+    with interrupts.deferred():
+        interrupts.handle_signal()
 
     with pytest.raises(Interrupted):
-        HeedingClock(clock, interrupts).sleep(5.0)
+        InterruptibleClock(clock, interrupts).sleep(5.0)
     assert 0.0 == clock.passed
 
 
 def test_clock__sleeps_otherwise() -> None:
     clock = FakeClock()
-    heeding = HeedingClock(clock, Interrupts())
+    heeding = InterruptibleClock(clock, Interrupts())
     heeding.sleep(5.0)
 
     assert 5.0 == clock.passed

@@ -8,9 +8,9 @@ from typing import TextIO
 from dbt_action import discovery
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
-from dbt_action.config.input_types import Input, Kind
+from dbt_action.config.input_types import Input, InputType
 
-Ci = Terminal
+CiPlatform = Terminal
 
 AUTO = "auto"
 
@@ -19,13 +19,15 @@ _MODULES = discovery.modules(__name__, __path__)
 
 # A module of this package that names its class `CI` is one. The first that recognises its environment is taken; the
 # terminal comes last and recognises everything.
-KNOWN: tuple[type[Ci], ...] = tuple(
-    sorted((module.CI for module in _MODULES if hasattr(module, "CI")), key=lambda kind: (kind.turn, kind.key))
+KNOWN: tuple[type[CiPlatform], ...] = tuple(
+    sorted(
+        (module.CI for module in _MODULES if hasattr(module, "CI")), key=lambda kind: (kind.detection_order, kind.key)
+    )
 )
 
 _CHOICE = Input(
     name="ci",
-    kind=Kind.CHOICE,
+    input_type=InputType.CHOICE,
     help="Where this runs; `none` is a terminal. To be given only when the detection is wrong.",
     default=AUTO,
     choices=(AUTO, *(kind.key for kind in KNOWN)),
@@ -34,7 +36,7 @@ _CHOICE = Input(
 INPUTS: tuple[Input, ...] = (_CHOICE, *(row for module in _MODULES for row in getattr(module, "INPUTS", ())))
 
 
-def detect(environ: Mapping[str, str], stream: TextIO) -> Ci:
+def detect(environ: Mapping[str, str], stream: TextIO) -> CiPlatform:
     """The CI that `environ` belongs to, speaking to `stream`; an explicit choice beats detection."""
     chosen = environ.get(_CHOICE.variable, "").strip().casefold()
     # A choice that does not exist is told by `config`, together with the other problems.

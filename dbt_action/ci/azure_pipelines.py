@@ -35,10 +35,10 @@ class AzurePipelines(Terminal):
 
     key = "azure"
     name = "Azure Pipelines"
-    turn = 1
+    detection_order = 1
 
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:
-        """Output variables are set as they change. State and summary are among the agent's temporary files.
+        """Output variables are set as they change. SavedState and summary are among the agent's temporary files.
 
         The agent empties that folder before every job, and steps of one job share it; so it suits a step with
         `condition: canceled()`.
@@ -74,7 +74,7 @@ class AzurePipelines(Terminal):
         self._issue("error", message, title, file)
 
     def _issue(self, kind: str, message: str, title: str, file: str) -> None:
-        self.unfold()
+        self.end_fold()
         words = "\n".join(text.log_lines(self.log.safe("\n".join(part for part in (title, message) if part))))
         where = f"sourcepath={_property(text.defuse(self.log.safe(file)))};" if file else ""
         self.log.command(f"##vso[task.logissue type={kind};{where}]{_data(text.cut(words, MAX_ISSUE))}")
@@ -85,9 +85,9 @@ class AzurePipelines(Terminal):
     def _close_fold(self) -> None:
         self.log.command("##[endgroup]")
 
-    def output(self, values: Mapping[str, str]) -> None:
+    def set_outputs(self, values: Mapping[str, str]) -> None:
         """Output variables: `$(step.run_id)`, in other jobs `dependencies.job.outputs['step.run_id']`."""
-        super().output(values)
+        super().set_outputs(values)
         for name, value in {name.replace("-", "_"): self._value(value) for name, value in values.items()}.items():
             if self._told.get(name) != value:
                 self._told[name] = value

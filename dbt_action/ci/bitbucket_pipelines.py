@@ -11,22 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from dbt_action import timeouts
 from dbt_action.ci.terminal import Terminal, variable
 from dbt_action.config import parsers
 from dbt_action.config.context import CiContext, PullRequest
-from dbt_action.config.input_types import Input, Kind
+from dbt_action.config.input_types import Input, InputType
 
 _SECRETS_HINT = (
     "Store it as a secured repository variable `DBT_TOKEN` (Repository settings → Pipelines → Repository variables); "
     "in a pipe pass it on under `variables:`."
 )
 _ABBREVIATED = re.compile("[0-9a-f]{7,39}")
-# Of one git command, in seconds.
-_GIT_PATIENCE = 5
 
 OUTPUT_VARIABLES = Input(
     name="output-variables",
-    kind=Kind.PATTERNS,
+    input_type=InputType.PATTERNS,
     help="On Bitbucket: the outputs that the step declares under `output-variables:`, comma-separated; one that "
     "is not declared would fail the step.",
 )
@@ -38,7 +37,7 @@ class BitbucketPipelines(Terminal):
 
     key = "bitbucket"
     name = "Bitbucket Pipelines"
-    turn = 1
+    detection_order = 1
     state_file = ".dbt-cloud-run.json"
     summary_file = "dbt-summary.md"
 
@@ -52,13 +51,13 @@ class BitbucketPipelines(Terminal):
         commit = _expand(self.environ.get("BITBUCKET_COMMIT", ""), self.environ.get("BITBUCKET_CLONE_DIR", ""))
         return read_context(self.environ, commit)
 
-    def output(self, values: Mapping[str, str]) -> None:
+    def set_outputs(self, values: Mapping[str, str]) -> None:
         """Output variables; the last value wins.
 
         Only what the step declares under `output-variables:`, which the user has to tell us too: with any other one
         the step would fail (seen in the local runner; no variable tells what is declared).
         """
-        super().output(values)
+        super().set_outputs(values)
         path = self.environ.get("BITBUCKET_PIPELINES_VARIABLES_PATH")
         declared = parsers.patterns(self.environ.get(OUTPUT_VARIABLES.variable, ""))
         told = {variable(name): self._value(value) for name, value in values.items()}
@@ -123,7 +122,7 @@ def _expand(commit: str, folder: str) -> str:
             continue
         try:
             answer = subprocess.run(  # noqa: S603 - the hash has been checked
-                ask, cwd=place, capture_output=True, text=True, timeout=_GIT_PATIENCE, check=False
+                ask, cwd=place, capture_output=True, text=True, timeout=timeouts.GIT_SECONDS, check=False
             )
         except (OSError, subprocess.SubprocessError):
             continue

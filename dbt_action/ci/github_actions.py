@@ -13,7 +13,7 @@ from typing import Any
 
 from dbt_action import text
 from dbt_action.ci import saved_state
-from dbt_action.ci.saved_state import State
+from dbt_action.ci.saved_state import SavedState
 from dbt_action.ci.terminal import Terminal
 from dbt_action.config.context import CiContext, PullRequest
 
@@ -51,10 +51,10 @@ class GitHubActions(Terminal):
     key = "github"
     name = "GitHub Actions"
     # Before the others: its runners are also used inside of them.
-    turn = 0
-    # Ten of each level are shown for a step; one is kept for the headline, and for a warning of our own.
-    most_notes = 9
-    shows_errors_apart = True
+    detection_order = 0
+    # Ten of each level are shown for a step; one is state for the headline, and for a warning of our own.
+    max_annotations = 9
+    shows_errors_outside_log = True
     has_summary = True
 
     @staticmethod
@@ -86,30 +86,30 @@ class GitHubActions(Terminal):
     def _close_fold(self) -> None:
         self.log.command("::endgroup::")
 
-    def output(self, values: Mapping[str, str]) -> None:
+    def set_outputs(self, values: Mapping[str, str]) -> None:
         """Append to the step's output file."""
         self._append(
             "GITHUB_OUTPUT",
             "".join(_assignment(name, self.log.safe(value)) for name, value in values.items()),
         )
 
-    def save(self, kept: State) -> None:
+    def save_state(self, state: SavedState) -> None:
         """For `post-entrypoint` as saved state, and for the last step of the composite action as an output."""
-        values = {STATE: self.log.safe(kept.to_json()), "closed": str(kept.closed).lower()}
+        values = {STATE: self.log.safe(state.to_json()), "closed": str(state.closed).lower()}
         self._append("GITHUB_STATE", "".join(_assignment(name, value) for name, value in values.items()))
-        self.output(values)
+        self.set_outputs(values)
 
-    def saved(self) -> State | None:
+    def load_state(self) -> SavedState | None:
         """The runner turns saved state into `STATE_*` variables; the composite action does the same."""
         return saved_state.from_json(self.environ.get(f"STATE_{STATE}", ""))
 
-    def summary(self, markdown: str) -> None:
+    def write_summary(self, markdown: str) -> None:
         """Append to the job summary."""
         page = text.redact(markdown, self.log.secrets).encode("utf-8", "replace")[:MAX_SUMMARY_BYTES]
         self._append("GITHUB_STEP_SUMMARY", page.decode("utf-8", "ignore"))
 
     def _annotate(self, level: str, message: str, title: str, file: str) -> None:
-        self.unfold()
+        self.end_fold()
         # The log view shows the message alone.
         if title:
             self.log.lines(f"{title} in {file}" if file else title)

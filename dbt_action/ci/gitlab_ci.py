@@ -35,7 +35,7 @@ class GitLabCi(Terminal):
     key = "gitlab"
     name = "GitLab CI"
     # After the others: no variables are imitated as often as these.
-    turn = 2
+    detection_order = 2
     # Relative to the working directory: CI_PROJECT_DIR is not where gitlab-ci-local's shell runs.
     state_file = ".dbt-cloud-run.json"
     output_file = "dbt.env"
@@ -77,9 +77,9 @@ class GitLabCi(Terminal):
     def _section(self) -> str:
         return f"dbt_cloud_run_{self._sections}"
 
-    def output(self, values: Mapping[str, str]) -> None:
+    def set_outputs(self, values: Mapping[str, str]) -> None:
         """The dotenv report, and a link on the job's page, for which GitLab wants no token."""
-        super().output(values)
+        super().set_outputs(values)
         if not CODE_QUALITY.exists():
             # A runner complains of a report that is not there.
             self._write(CODE_QUALITY, "[]")

@@ -1,4 +1,4 @@
-"""What a clean-up has to know about a process that may have been killed; where it is kept is `ci`'s work."""
+"""What a clean-up has to know about a process that may have been killed; where it is state is `ci`'s work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Untold:
+class PendingStatus:
     """A commit status that could not be posted, in the words of the host's API."""
 
     state: str
@@ -16,7 +16,7 @@ class Untold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class SavedState:
     """What has been started, and what is left to do."""
 
     # Of the trigger; its run may exist before its number is known here.
@@ -28,23 +28,23 @@ class State:
     job_name: str = ""
     # The run is over, or was left going on purpose.
     run_closed: bool = False
-    untold: Untold | None = None
+    pending_status: PendingStatus | None = None
 
     @property
     def closed(self) -> bool:
         """Nothing is left to do."""
-        return self.run_closed and self.untold is None
+        return self.run_closed and self.pending_status is None
 
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
-def from_json(text: str) -> State | None:
+def from_json(text: str) -> SavedState | None:
     """The state in `text`, None when there is none."""
     try:
         fields = json.loads(text)
-        untold = fields.pop("untold", None)
-        return State(**fields, untold=Untold(**untold) if untold else None)
+        pending_status = fields.pop("pending_status", None)
+        return SavedState(**fields, pending_status=PendingStatus(**pending_status) if pending_status else None)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None

@@ -9,28 +9,28 @@ from pathlib import Path
 from dbt_action import text
 from dbt_action.ci import saved_state
 from dbt_action.ci.log import Log
-from dbt_action.ci.saved_state import State
+from dbt_action.ci.saved_state import SavedState
 from dbt_action.config.context import CiContext
-from dbt_action.config.input_types import Input, Kind
+from dbt_action.config.input_types import Input, InputType
 
 # Bytes of a value: GitLab takes no dotenv file of more than 5 KB, in which all of ours have to fit.
 MAX_OUTPUT = 255
 
 STATE_FILE = Input(
     name="state-file",
-    kind=Kind.PATH,
+    input_type=InputType.PATH,
     help="File that `dbt-cloud-run cancel` finds the run by.",
     default="(a file of the job in a CI, none in a terminal)",
 )
 OUTPUT_FILE = Input(
     name="output-file",
-    kind=Kind.PATH,
+    input_type=InputType.PATH,
     help="File for the outputs, as lines `DBT_RUN_ID=…` (dotenv).",
     default="(`dbt.env` on GitLab, none elsewhere)",
 )
 SUMMARY_FILE = Input(
     name="summary-file",
-    kind=Kind.PATH,
+    input_type=InputType.PATH,
     help="File for the summary, in Markdown.",
     default="(`dbt-summary.md` in a CI without a page for it, none in a terminal)",
 )
@@ -44,11 +44,11 @@ class Terminal:
     key = "none"
     name = "a terminal"
     # CIs with a lower one are asked first whether they recognise the environment.
-    turn = 9
+    detection_order = 9
     # Failed nodes, and as many warned ones, that are told one by one.
-    most_notes = 25
+    max_annotations = 25
     # An error is also shown away from the log, where the ones before it are not seen.
-    shows_errors_apart = False
+    shows_errors_outside_log = False
     # Files in the working directory, "" for none. The user's own choice comes first.
     state_file = ""
     output_file = ""
@@ -79,7 +79,7 @@ class Terminal:
 
     def info(self, message: str) -> None:
         """Say something."""
-        self.unfold()
+        self.end_fold()
         self.log.lines(message)
 
     def warning(self, message: str, title: str = "", file: str = "") -> None:
@@ -90,20 +90,20 @@ class Terminal:
         """Say why this fails; `file` is a path in the repository that it is about."""
         self._mark("Error: ", message, title, file)
 
-    def foreign(self, title: str, body: str, *, goes_on: bool = False) -> None:
+    def untrusted_block(self, title: str, body: str, *, more_follows: bool = False) -> None:
         """Show a text of somebody else's, such as a step's log, folded where the CI can.
 
-        `goes_on`: more with this title may follow; it stands in the same fold unless something else is said first.
+        `more_follows`: more with this title may follow; it stands in the same fold unless something else is said first.
         """
         if self._folded != title:
-            self.unfold()
+            self.end_fold()
             self._folded = title or " "
             self._open_fold(text.defuse(text.one_line(self.log.safe(title))))
         self.log.lines(body, "│ ")
-        if not goes_on:
-            self.unfold()
+        if not more_follows:
+            self.end_fold()
 
-    def unfold(self) -> None:
+    def end_fold(self) -> None:
         """End the fold that is open; what comes next is for everybody."""
         if self._folded:
             self._folded = ""
@@ -116,11 +116,11 @@ class Terminal:
         """A terminal has no folds."""
 
     def _mark(self, prefix: str, message: str, title: str, file: str) -> None:
-        self.unfold()
+        self.end_fold()
         heading = " in ".join(part for part in (title, file) if part)
         self.log.lines("\n".join(part for part in (heading, message) if part), prefix)
 
-    def output(self, values: Mapping[str, str]) -> None:
+    def set_outputs(self, values: Mapping[str, str]) -> None:
         """Hand values to later steps: a dotenv file that holds the newest value of each."""
         path = self._path(OUTPUT_FILE, self.output_file)
         self._outputs |= {variable(name): self._value(value) for name, value in values.items()}
@@ -131,21 +131,21 @@ class Terminal:
         """One line without quotes: a dotenv file knows neither line ends nor escapes."""
         return text.cut_bytes(text.one_line(self.log.safe(value)), MAX_OUTPUT)
 
-    def save(self, kept: State) -> None:
+    def save_state(self, state: SavedState) -> None:
         """Keep this for `dbt-cloud-run cancel`, which runs in another process."""
         path = self._path(STATE_FILE, self.state_file)
         if path:
-            self._write(path, kept.to_json() + "\n")
+            self._write(path, state.to_json() + "\n")
 
-    def saved(self) -> State | None:
-        """The state that the process before this one has kept."""
+    def load_state(self) -> SavedState | None:
+        """The state that the process before this one has state."""
         path = self._path(STATE_FILE, self.state_file)
         try:
             return saved_state.from_json(path.read_text(encoding="utf-8")) if path else None
         except (OSError, ValueError):
             return None
 
-    def summary(self, markdown: str) -> None:
+    def write_summary(self, markdown: str) -> None:
         """Keep a page of Markdown."""
         path = self._path(SUMMARY_FILE, self.summary_file)
         if path and self._write(path, text.redact(markdown, self.log.secrets)):

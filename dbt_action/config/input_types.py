@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(Enum):
+class InputType(Enum):
     """What a value has to look like; `config` has one parser for each."""
 
     TEXT = "text"
@@ -39,25 +39,32 @@ class Input:
     `default` is what a user would have to write to get the default behaviour, or a sentence in
     parentheses where no single value says it; "" means that there is none. `aliases` are input names
     of other actions, `environment` the variable names of dbt's own CI guide and of other dbt Cloud
-    command-line tools. `known_as` is the variable where it has a name of its own.
+    command-line tools. `variable_name` is the variable where it has a name of its own.
     """
 
     name: str
-    kind: Kind
+    input_type: InputType
     help: str
     default: str = ""
+    # The closed set of a CHOICE; where it is only known at run time, `choices` holds its values instead.
+    enum: type[Enum] | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
     aliases: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
-    known_as: str = ""
+    variable_name: str = ""
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """What a CHOICE may be."""
+        return tuple(member.value for member in self.enum) if self.enum else self.choices
 
     @property
     def variable(self) -> str:
         """The input's environment variable: `DBT_` + the name, `dbt-` not doubled."""
-        return self.known_as or variable_of(self.name)
+        return self.variable_name or variable_of(self.name)
 
-    def lookups(self) -> tuple[str, ...]:
+    def variables(self) -> tuple[str, ...]:
         """Every environment variable that may carry this input, the strongest first.
 
         `INPUT_*` is what a CI sets for a step's own inputs, so it comes before variables that may

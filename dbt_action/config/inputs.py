@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dbt_action.config.input_types import Input, Kind
+from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
+from dbt_action.config.input_types import Input, InputType
 
-__all__ = ["GITHUB_TOKEN", "GUIDE_JOB_ID", "INPUTS", "Input", "Kind"]
+__all__ = ["GITHUB_TOKEN", "GUIDE_JOB_ID", "INPUTS", "Input", "InputType"]
 
 # The name by which a pipeline of dbt's own guide is recognised: only its script reads it.
 GUIDE_JOB_ID = "DBT_PR_JOB_ID"
@@ -12,23 +13,23 @@ GUIDE_JOB_ID = "DBT_PR_JOB_ID"
 # For the host of that name; the others' are with their hosts, since the action has no use for them.
 GITHUB_TOKEN = Input(
     name="github-token",
-    kind=Kind.TOKEN,
+    input_type=InputType.TOKEN,
     help="Token for the commit status; the job needs `permissions: statuses: write`.",
     default="${{ github.token }}",
     secret=True,
-    known_as="GITHUB_TOKEN",
+    variable_name="GITHUB_TOKEN",
 )
 
 INPUTS: tuple[Input, ...] = (
     Input(
         name="job-url",
-        kind=Kind.JOB_URL,
+        input_type=InputType.JOB_URL,
         help="Address of the job's page in dbt Cloud, as copied from the browser. "
         "Gives `dbt-url`, `account-id`, `project-id` and `job-id` at once.",
     ),
     Input(
         name="dbt-url",
-        kind=Kind.URL,
+        input_type=InputType.URL,
         help="Access URL of your dbt Cloud account (Account settings → Access URLs).",
         default="https://cloud.getdbt.com",
         aliases=("dbt_cloud_url",),
@@ -36,7 +37,7 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="dbt-token",
-        kind=Kind.TOKEN,
+        input_type=InputType.TOKEN,
         help="Service token or personal access token that may run the job. Required.",
         secret=True,
         aliases=("dbt_cloud_token",),
@@ -44,53 +45,53 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="account-id",
-        kind=Kind.ID,
+        input_type=InputType.ID,
         help="Number of the account. Required unless `job-url` is given.",
         aliases=("dbt_cloud_account_id",),
     ),
     Input(
         name="job-id",
-        kind=Kind.ID,
+        input_type=InputType.ID,
         help="Number of the job. Required unless `job-url` is given.",
         aliases=("dbt_cloud_job_id",),
         environment=(GUIDE_JOB_ID,),
     ),
     Input(
         name="project-id",
-        kind=Kind.ID,
+        input_type=InputType.ID,
         help="Number of the project that the job should belong to; a run of another project gives a warning.",
     ),
     Input(
         name="cause",
-        kind=Kind.SENTENCE,
+        input_type=InputType.SENTENCE,
         help="Reason of the run, shown in dbt Cloud. Cut to 255 characters.",
         default="(workflow, event and actor)",
         environment=("DBT_JOB_CAUSE",),
     ),
     Input(
         name="run-on",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="What dbt Cloud checks out: the `commit` that gets the status, the `branch`, "
         "or whatever the `job` is set to.",
         default="commit",
-        choices=("commit", "branch", "job"),
+        enum=RunOn,
     ),
     Input(
         name="branch",
-        kind=Kind.BRANCH,
+        input_type=InputType.BRANCH,
         help="Branch or tag to run; wins over `run-on`.",
         aliases=("git_branch",),
         environment=("DBT_JOB_BRANCH",),
     ),
     Input(
         name="git-sha",
-        kind=Kind.COMMIT,
+        input_type=InputType.COMMIT,
         help="Commit to run, 40 characters; wins over `run-on`. Not together with `branch`.",
         aliases=("git_sha",),
     ),
     Input(
         name="pull-request",
-        kind=Kind.PULL_REQUEST,
+        input_type=InputType.PULL_REQUEST,
         help="Number of the pull request that dbt Cloud is told; if the event has none, also that of the comment. "
         "`none` tells dbt Cloud nothing.",
         default="(from the event)",
@@ -98,7 +99,7 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="pull-request-field",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="How dbt Cloud is connected to the repository, which decides the field that carries the number: "
         "`github`, `gitlab`, `azure`, or `non-native` for Bitbucket and for any repository by deploy key.",
         default="(from where the repository lives)",
@@ -106,7 +107,7 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="schema-override",
-        kind=Kind.TEXT,
+        input_type=InputType.TEXT,
         help="Schema to build in. `auto` is `dbt_cloud_pr_<job>_<pull request>` in pull requests "
         "and nothing elsewhere; `-` and `/` become `_`.",
         aliases=("schema_override",),
@@ -114,47 +115,50 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="steps-override",
-        kind=Kind.STEPS,
+        input_type=InputType.STEPS,
         help="Commands instead of the job's own: one a line, or a JSON or YAML list.",
         aliases=("steps_override",),
     ),
     Input(
         name="dbt-version-override",
-        kind=Kind.TEXT,
+        input_type=InputType.TEXT,
         help="dbt version or release track for this run.",
         aliases=("dbt_version_override",),
     ),
     Input(
         name="target-name-override",
-        kind=Kind.TEXT,
+        input_type=InputType.TEXT,
         help="Value of `target.name` for this run.",
         aliases=("target_name_override",),
     ),
     Input(
-        name="threads-override", kind=Kind.COUNT, help="Number of threads for this run.", aliases=("threads_override",)
+        name="threads-override",
+        input_type=InputType.COUNT,
+        help="Number of threads for this run.",
+        aliases=("threads_override",),
     ),
     Input(
         name="generate-docs-override",
-        kind=Kind.BOOLEAN,
+        input_type=InputType.BOOLEAN,
         help="Whether this run generates docs.",
         aliases=("generate_docs_override",),
     ),
     Input(
         name="timeout-seconds-override",
-        kind=Kind.SECONDS,
+        input_type=InputType.SECONDS,
         help="dbt Cloud's own time limit for this run, in seconds; 0 is none.",
         aliases=("timeout_seconds_override",),
     ),
     Input(
         name="wait",
-        kind=Kind.BOOLEAN,
+        input_type=InputType.BOOLEAN,
         help="Wait for the end of the run; `false` triggers, reports and ends.",
         default="true",
         aliases=("wait_for_job",),
     ),
     Input(
         name="poll-interval",
-        kind=Kind.INTERVAL,
+        input_type=InputType.INTERVAL,
         help="Seconds between two looks at the run (1 to 3600), or `auto`: short at first and near the "
         "expected end, never longer than 30 s.",
         default="auto",
@@ -162,129 +166,143 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="timeout-minutes",
-        kind=Kind.MINUTES,
+        input_type=InputType.MINUTES,
         help="Longest wait, queue included; decimals allowed. At its end there is one last look.",
         default="300",
     ),
     Input(
         name="on-cancel",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="What happens to the dbt Cloud run when the workflow is cancelled.",
         default="cancel",
-        choices=("cancel", "leave"),
+        enum=StopAction,
     ),
     Input(
         name="on-timeout",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="What happens to the dbt Cloud run when `timeout-minutes` are over.",
         default="cancel",
-        choices=("cancel", "leave"),
+        enum=StopAction,
     ),
     Input(
         name="fail-on-error",
-        kind=Kind.BOOLEAN,
+        input_type=InputType.BOOLEAN,
         help="`false`: the step is green whatever the end of the run; outputs and status still tell the truth.",
         default="true",
         aliases=("failure_on_error",),
     ),
     GITHUB_TOKEN,
-    Input(name="commit-status", kind=Kind.BOOLEAN, help="Post a commit status that links to the run.", default="true"),
+    Input(
+        name="commit-status",
+        input_type=InputType.BOOLEAN,
+        help="Post a commit status that links to the run.",
+        default="true",
+    ),
     Input(
         name="status-context",
-        kind=Kind.TEXT,
+        input_type=InputType.TEXT,
         help="Name of the commit status. Not the name of a job of the workflow, and not `dbt Cloud`: "
         "that one belongs to dbt Cloud's own integration.",
         default="dbt Cloud / <job name>",
     ),
     Input(
         name="artifacts",
-        kind=Kind.PATTERNS,
+        input_type=InputType.PATTERNS,
         help="Artifacts to save: names or globs, one a line or comma-separated; `*` is all of them.",
     ),
-    Input(name="artifacts-path", kind=Kind.PATH, help="Folder in which artifacts are saved.", default="target"),
-    Input(name="summary", kind=Kind.BOOLEAN, help="Write a job summary.", default="true"),
     Input(
-        name="annotations", kind=Kind.BOOLEAN, help="Write annotations with the reason of a failure.", default="true"
+        name="artifacts-path", input_type=InputType.PATH, help="Folder in which artifacts are saved.", default="target"
+    ),
+    Input(name="summary", input_type=InputType.BOOLEAN, help="Write a job summary.", default="true"),
+    Input(
+        name="annotations",
+        input_type=InputType.BOOLEAN,
+        help="Write annotations with the reason of a failure.",
+        default="true",
     ),
     Input(
         name="artifacts-per-step",
-        kind=Kind.BOOLEAN,
+        input_type=InputType.BOOLEAN,
         help="Save also what each dbt step wrote, in folders `step-<index>`; without it a later step's file "
         "hides an earlier one's.",
         default="false",
     ),
     Input(
         name="log",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="What is shown of dbt's own log: `live` all of it as it comes, `failed` that of failed steps and "
         "the last lines of the others after a failure, `none` nothing.",
         default="failed",
-        choices=("live", "failed", "none"),
+        enum=LogMode,
     ),
     Input(
         name="project-directory",
-        kind=Kind.FOLDER,
+        input_type=InputType.FOLDER,
         help="Folder of the dbt project in the repository, for annotations and links.",
         default="(as the job's environment says)",
     ),
     Input(
         name="compiled-sql",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="Show the compiled SQL of failed nodes in the summary, which may hold values of your data: "
         "`auto` does unless the repository is, or may be, public.",
         default="auto",
-        choices=("auto", "always", "never"),
+        enum=CompiledSql,
     ),
     Input(
         name="comment",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="Keep one comment on the pull request up to date; needs `permissions: pull-requests: write`.",
         default="never",
-        choices=("never", "on-failure", "always"),
+        enum=CommentMode,
     ),
     Input(
         name="results-path",
-        kind=Kind.PATH,
+        input_type=InputType.PATH,
         help="File to write the results of all nodes to, as JSON (docs/results.schema.json).",
     ),
     Input(
         name="junit-path",
-        kind=Kind.PATH,
+        input_type=InputType.PATH,
         help="File to write the results of all nodes to, as JUnit XML.",
     ),
     Input(
         name="on-rerun",
-        kind=Kind.CHOICE,
+        input_type=InputType.CHOICE,
         help="In a second attempt of the workflow run: `resume` goes on with the run of the attempt before it "
         "(watches it if it is still going, has dbt Cloud retry it from the point of failure if it failed), "
         "`new` starts over.",
         default="resume",
-        choices=("resume", "new"),
+        enum=OnRerun,
     ),
     Input(
         name="retry-failed",
-        kind=Kind.RETRIES,
+        input_type=InputType.RETRIES,
         help="How many times a failed run is retried from its point of failure, 0 to 10.",
         default="0",
     ),
     Input(
         name="supersede",
-        kind=Kind.BOOLEAN,
+        input_type=InputType.BOOLEAN,
         help="Cancel runs of this job that earlier builds of the same pull request (or branch) have started here "
         "and that are still going.",
         default="false",
     ),
     Input(
         name="instance",
-        kind=Kind.TEXT,
+        input_type=InputType.TEXT,
         help="Tells the legs of a matrix apart. Leave it as it is.",
         default="${{ strategy.job-index }}",
     ),
     # The next two are another action's switches; they only add to `artifacts`.
     Input(
         name="get_artifacts",
-        kind=Kind.BOOLEAN,
+        input_type=InputType.BOOLEAN,
         help="For migration: `true` adds `manifest.json` and `run_results.json` to `artifacts`.",
     ),
-    Input(name="fetch_catalog", kind=Kind.BOOLEAN, help="For migration: `true` adds `catalog.json` to `artifacts`."),
+    Input(
+        name="fetch_catalog",
+        input_type=InputType.BOOLEAN,
+        help="For migration: `true` adds `catalog.json` to `artifacts`.",
+    ),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from dbt_action import errors, text
 from dbt_action.config import inputs, parsers
+from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
 
 Rows = Sequence[inputs.Input]
 
@@ -42,7 +43,7 @@ class Config:
     job_id: int
     project_id: int | None = None
     cause: str = ""
-    run_on: str = "commit"
+    run_on: RunOn = RunOn.COMMIT
     branch: str = ""
     git_sha: str = ""
     pull_request: int | None = None
@@ -53,8 +54,8 @@ class Config:
     # Seconds; None is `auto`.
     poll_interval: float | None = None
     timeout_seconds: float = 300 * 60.0
-    on_cancel: str = "cancel"
-    on_timeout: str = "cancel"
+    on_cancel: StopAction = StopAction.CANCEL
+    on_timeout: StopAction = StopAction.CANCEL
     fail_on_error: bool = True
     # "" is what the build's own variables say.
     code_host: str = ""
@@ -68,14 +69,14 @@ class Config:
     summary: bool = True
     annotations: bool = True
     artifacts_per_step: bool = False
-    log: str = "failed"
+    log: LogMode = LogMode.FAILED
     # None: as the job's environment says.
     project_directory: str | None = None
-    compiled_sql: str = "auto"
-    comment: str = "never"
+    compiled_sql: CompiledSql = CompiledSql.AUTO
+    comment: CommentMode = CommentMode.NEVER
     results_path: str = ""
     junit_path: str = ""
-    on_rerun: str = "resume"
+    on_rerun: OnRerun = OnRerun.RESUME
     retry_failed: int = 0
     supersede: bool = False
     instance: str = ""
@@ -83,7 +84,7 @@ class Config:
 
 def secrets(environ: Mapping[str, str], rows: Rows) -> tuple[str, ...]:
     """Every secret value in `environ`, under whatever name; to be masked before anything is printed."""
-    names = (name for row in rows if row.secret for name in row.lookups())
+    names = (name for row in rows if row.secret for name in row.variables())
     values = [value for name in names if (value := environ.get(name, "").strip()) and not _MACRO.fullmatch(value)]
     # `user:secret` is for basic authentication; the secret is one on its own too.
     parts = [secret for value in values if (secret := value.partition(":")[2])]
@@ -97,7 +98,7 @@ def read(
     ci_job: str = "",
     secrets_withheld: str = "",
     secrets_hint: str = "",
-    unknown: Callable[[str], str] = lambda _run_on: "",
+    unknown: Callable[[RunOn], str] = lambda _run_on: "",
 ) -> Config:
     """The configuration in `environ`, as far as `rows` know it.
 
@@ -114,7 +115,7 @@ def read(
     _check_context(reader, given["status-context"], ci_job)
     # A pipeline of dbt's guide leaves the version to the job unless it names a branch.
     guided = reader.source("job-id") == inputs.GUIDE_JOB_ID and not reader.given("run-on")
-    run_on = "job" if guided else given["run-on"]
+    run_on = RunOn.JOB if guided else given["run-on"]
     if run_on and not (reader.given("branch") or reader.given("git-sha")) and (problem := unknown(run_on)):
         reader.problems.append(problem)
     if reader.problems:
@@ -182,7 +183,7 @@ class _Reader:
         self.problems: list[str] = []
         self._found: dict[str, tuple[str, str]] = {}
         for row in rows:
-            for variable in row.lookups():
+            for variable in row.variables():
                 value = environ.get(variable, "").strip()
                 if value and not _MACRO.fullmatch(value):
                     self._found[row.name] = (variable, value)
@@ -208,9 +209,10 @@ class _Reader:
         if not raw:
             return None
         try:
-            if row.kind is inputs.Kind.CHOICE:
-                return parsers.choice(raw, row.choices)
-            return _PARSERS[row.kind](raw)
+            if row.input_type is inputs.InputType.CHOICE:
+                chosen = parsers.choice(raw, row.allowed)
+                return row.enum(chosen) if row.enum else chosen
+            return _PARSERS[row.input_type](raw)
         except ValueError as error:
             shown = "" if row.secret else f" is {text.cut(text.one_line(raw), 200)!r}, which"
             self.problem(row.name, f"{shown.strip()} {error}".strip())
@@ -255,25 +257,25 @@ def _check_context(reader: _Reader, context: str | None, ci_job: str) -> None:
         )
 
 
-_PARSERS: dict[inputs.Kind, Callable[[str], Any]] = {
-    inputs.Kind.TEXT: parsers.text,
-    inputs.Kind.SENTENCE: parsers.sentence,
-    inputs.Kind.TOKEN: parsers.token,
-    inputs.Kind.URL: parsers.origin,
-    inputs.Kind.JOB_URL: parsers.job_page,
-    inputs.Kind.ID: parsers.integer,
-    inputs.Kind.COUNT: parsers.integer,
-    inputs.Kind.SECONDS: parsers.seconds,
-    inputs.Kind.BOOLEAN: parsers.boolean,
-    inputs.Kind.COMMIT: parsers.commit,
-    inputs.Kind.BRANCH: parsers.branch,
-    inputs.Kind.PULL_REQUEST: parsers.pull_request,
-    inputs.Kind.STEPS: parsers.steps,
-    inputs.Kind.INTERVAL: parsers.interval,
-    inputs.Kind.MINUTES: parsers.minutes,
-    inputs.Kind.RETRIES: parsers.retries,
-    inputs.Kind.PATTERNS: parsers.patterns,
-    inputs.Kind.REPOSITORY: parsers.repository,
-    inputs.Kind.PATH: parsers.text,
-    inputs.Kind.FOLDER: parsers.folder,
+_PARSERS: dict[inputs.InputType, Callable[[str], Any]] = {
+    inputs.InputType.TEXT: parsers.text,
+    inputs.InputType.SENTENCE: parsers.sentence,
+    inputs.InputType.TOKEN: parsers.token,
+    inputs.InputType.URL: parsers.origin,
+    inputs.InputType.JOB_URL: parsers.job_page,
+    inputs.InputType.ID: parsers.integer,
+    inputs.InputType.COUNT: parsers.integer,
+    inputs.InputType.SECONDS: parsers.seconds,
+    inputs.InputType.BOOLEAN: parsers.boolean,
+    inputs.InputType.COMMIT: parsers.commit,
+    inputs.InputType.BRANCH: parsers.branch,
+    inputs.InputType.PULL_REQUEST: parsers.pull_request,
+    inputs.InputType.STEPS: parsers.steps,
+    inputs.InputType.INTERVAL: parsers.interval,
+    inputs.InputType.MINUTES: parsers.minutes,
+    inputs.InputType.RETRIES: parsers.retries,
+    inputs.InputType.PATTERNS: parsers.patterns,
+    inputs.InputType.REPOSITORY: parsers.repository,
+    inputs.InputType.PATH: parsers.text,
+    inputs.InputType.FOLDER: parsers.folder,
 }

@@ -6,16 +6,12 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from dbt_action import timeouts
 from dbt_action.clock import Clock
 from dbt_action.errors import CloudError, RateLimited
 
 T = TypeVar("T")
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
-# Exceeding the rate limit costs a cool-down of five minutes (documented); a longer `Retry-After` is not
-# believed, since nothing would be shown for all that time.
-COOL_DOWN = 300.0
 
 Jitter = Callable[[], float]
 
@@ -27,28 +23,28 @@ def pause(failures: int, error: CloudError, jitter: Jitter = random.random) -> f
     half at random so that a hundred pipelines do not come back at once.
     """
     if error.retry_after is not None:
-        return min(max(error.retry_after, FIRST_PAUSE), COOL_DOWN)
+        return min(max(error.retry_after, timeouts.FIRST_PAUSE_SECONDS), timeouts.RATE_LIMIT_PAUSE_SECONDS)
     if isinstance(error, RateLimited):
-        return COOL_DOWN
-    grown = FIRST_PAUSE * 2.0 ** min(failures - 1, 10)
-    return min(grown, LONGEST_PAUSE) * (1 - jitter() / 2)
+        return timeouts.RATE_LIMIT_PAUSE_SECONDS
+    grown = timeouts.FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10)
+    return min(grown, timeouts.LONGEST_PAUSE_SECONDS) * (1 - jitter() / 2)
 
 
-def persist(
+def retry_transient(
     call: Callable[[], T],
     *,
     clock: Clock,
-    patience: float,
-    longest: float = COOL_DOWN,
-    also: tuple[type[CloudError], ...] = (),
+    time_limit: float,
+    max_pause: float = timeouts.RATE_LIMIT_PAUSE_SECONDS,
+    also_transient: tuple[type[CloudError], ...] = (),
     jitter: Jitter = random.random,
 ) -> T:
-    """The answer of `call`, repeated after transient errors for `patience` seconds, the last time at their end.
+    """The answer of `call`, repeated after transient errors for `time_limit` seconds, the last time at their end.
 
-    No pause is longer than `longest`; `also` are errors that pass here too. Raises the last CloudError. Only for
+    No pause is longer than `max_pause`; `also` are errors that pass here too. Raises the last CloudError. Only for
     calls that change nothing, or that may be repeated.
     """
-    deadline = clock.now() + patience
+    deadline = clock.now() + time_limit
     failures = 0
     while True:
         try:
@@ -56,7 +52,7 @@ def persist(
         except CloudError as error:
             failures += 1
             left = deadline - clock.now()
-            if left <= 0 or not (error.transient or isinstance(error, also)):
+            if left <= 0 or not (error.transient or isinstance(error, also_transient)):
                 raise
-            wait = min(pause(failures, error, jitter), longest, left)
+            wait = min(pause(failures, error, jitter), max_pause, left)
         clock.sleep(wait)

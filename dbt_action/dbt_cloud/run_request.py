@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dbt_action.config import input_types
+from dbt_action.config.choices import RunOn
 from dbt_action.config.context import CiContext, PullRequest
 from dbt_action.config.loader import Config, Overrides
 from dbt_action.dbt_cloud import marker
@@ -109,31 +110,31 @@ def _version(config: Config, context: CiContext) -> tuple[str, str]:
     """(`git_sha`, `git_branch`), of which dbt Cloud takes at most one."""
     if config.git_sha or config.branch:
         return config.git_sha, config.branch
-    if config.run_on == "job":
+    if config.run_on is RunOn.JOB:
         return "", ""
     problem = unknown(context, config.run_on)
     if problem:
         raise ConfigError((problem,))
     wanted = _wanted(context, config.run_on)
-    return (wanted, "") if config.run_on == "commit" else ("", wanted)
+    return (wanted, "") if config.run_on is RunOn.COMMIT else ("", wanted)
 
 
-def unknown(context: CiContext, run_on: str) -> str:
+def unknown(context: CiContext, run_on: RunOn) -> str:
     """What is not known here of what `run-on` asks for, and what to do about it; "" if all is well."""
-    if run_on == "job" or _wanted(context, run_on):
+    if run_on is RunOn.JOB or _wanted(context, run_on):
         return ""
     where = f"the event `{context.event}`" if context.event else "this place"
-    other = "git-sha" if run_on == "commit" else "branch"
+    other = "git-sha" if run_on is RunOn.COMMIT else "branch"
     # Where inputs are variables people look for those.
     variable = f" (`{input_types.variable_of(other)}`)" if context.secrets_hint else ""
     return (
-        f"`run-on` is `{run_on}`, but {where} does not tell a {run_on}. "
+        f"`run-on` is `{run_on.value}`, but {where} does not tell a {run_on.value}. "
         f"Give `{other}`{variable}, or `run-on: job` to run what the job is set to."
     )
 
 
-def _wanted(context: CiContext, run_on: str) -> str:
-    return context.sha if run_on == "commit" else context.branch or context.tag
+def _wanted(context: CiContext, run_on: RunOn) -> str:
+    return context.sha if run_on is RunOn.COMMIT else context.branch or context.tag
 
 
 def _pull_request(config: Config, context: CiContext) -> int:

@@ -9,36 +9,23 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
-from dbt_action import __version__, http_limits
+from dbt_action import __version__, http_limits, timeouts
 from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import api_errors
 from dbt_action.errors import CloudError, Malformed, Misdirected, Unavailable, Unreachable, WebPage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds for connecting, and for each wait for the server."""
-
-    connect: float = 10.0
-    # Half a minute: a trigger has been seen to take more than the five seconds of other clients.
-    read: float = 30.0
-
-
-TIMEOUTS = Timeouts()
+from dbt_action.timeouts import HttpTimeouts
 
 # No JSON of the API is larger; a run with its steps carries their logs.
 MAX_JSON_BYTES = 64 * 1024 * 1024
 MAX_REDIRECTS = 3
 # Bytes a second that a download may not stay below for this long.
 SLOWEST = 1000
-SLOW_FOR = 60.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOTHING_SENT = (
     urllib3.exceptions.NewConnectionError,
@@ -50,13 +37,13 @@ _NOTHING_SENT = (
 class Session:
     """HTTP to one dbt Cloud host with one token."""
 
-    def __init__(self, base_url: str, token: str, *, clock: Clock, timeouts: Timeouts) -> None:
+    def __init__(self, base_url: str, token: str, *, clock: Clock, http_timeouts: HttpTimeouts) -> None:
         """`base_url` is scheme and host. No connection is made before the first request."""
         self.base_url = base_url
         self.host = urlsplit(base_url).netloc
         self._token = token
         self._clock = clock
-        self._timeouts = (timeouts.connect, timeouts.read)
+        self._timeouts = (http_timeouts.connect_seconds, http_timeouts.read_seconds)
         self._requests = http_limits.Session()
         self._requests.headers.update({"User-Agent": f"dbt-cloud-run-action/{__version__}"})
         # Given as a function so that a ~/.netrc cannot replace the header.
@@ -166,7 +153,7 @@ class Session:
             yield part
             size += len(part)
             seconds = self._clock.now() - began
-            if seconds > SLOW_FOR and size < SLOWEST * seconds:
+            if seconds > timeouts.SLOW_DOWNLOAD_SECONDS and size < SLOWEST * seconds:
                 raise Unavailable(f"{self.host} sends too slowly ({size} bytes in {seconds:.0f} s).")
 
     def _clean(self, text: str) -> str:

@@ -26,7 +26,7 @@ class Excerpt:
     title: str
     body: str
     # The step is still running: more may follow.
-    goes_on: bool = False
+    more_follows: bool = False
 
 
 def nodes_done(step: RunStep) -> str:
@@ -54,7 +54,7 @@ class Follower:
             start = _after(step.logs[:end], *self._seen.get(step.index, (0, "")))
             if end > start:
                 self._seen[step.index] = end, step.logs[max(0, end - _REMEMBERED) : end]
-                yield Excerpt(f"Step {step.index}: {step.name}", step.logs[start:end].strip("\n"), goes_on=running)
+                yield Excerpt(f"Step {step.index}: {step.name}", step.logs[start:end].strip("\n"), more_follows=running)
 
 
 def _after(log: str, position: int, seen: str) -> int:

@@ -47,7 +47,7 @@ class PyGithub(Api):
             # GitHub says 403 for its rate limits too. Asking again at once makes it worse.
             asked_to_wait = "Retry-After" in line.answer[1] or "rate limit" in error.message.lower()
             if error.status == _FORBIDDEN and asked_to_wait:
-                raise HostError(_LIMITED, error.message, passing=True, wait=math.inf) from None
+                raise HostError(_LIMITED, error.message, transient=True, wait=math.inf) from None
             raise
 
 

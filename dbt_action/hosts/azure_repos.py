@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import Host, Kind, Place, UnknownPlaceError, token_input
+from dbt_action.hosts.base import Host, HostSettings, HostType, MissingAddressError, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.hosts.transport import HostError, Http
 from dbt_action.report.outcome import CommitState
@@ -37,7 +37,7 @@ class Address:
 
 
 def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Address:
-    """Where a status of `sha` goes; on-premises the collection is in the address too. Raises UnknownPlaceError."""
+    """Where a status of `sha` goes; on-premises the collection is in the address too. Raises MissingAddressError."""
     collection = environ.get("SYSTEM_COLLECTIONURI") or environ.get("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "")
     # Given by hand the project may be in front; one that is in no address has no slash in its name.
     project, _, repository = context.repository.rpartition("/")
@@ -47,7 +47,7 @@ def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Ad
     for name, value in (("SYSTEM_COLLECTIONURI", collection), ("SYSTEM_TEAMPROJECT", project)):
         if not value:
             message = f"`{name}` is not set, so it is not known where Azure Repos is. {_BY_HAND}"
-            raise UnknownPlaceError(message)
+            raise MissingAddressError(message)
     return Address(
         api_url=f"{collection.rstrip('/')}/{quote(project, safe='')}/_apis/git/repositories",
         repository=quote(repository, safe=""),
@@ -85,9 +85,11 @@ class AzureRepos(RestHost):
         404: "The build's identity may not see the repository, or the commit is not in it.",
     }
 
-    def __init__(self, address: Address, token: str, place: Place) -> None:
+    def __init__(self, address: Address, token: str, settings: HostSettings) -> None:
         """Basic authentication does for the build's own token and for personal ones."""
-        super().__init__(Http(address.api_url, {}, timeout=place.timeout, clock=place.clock, basic=("", token)), place)
+        super().__init__(
+            Http(address.api_url, {}, timeout=settings.timeout, clock=settings.clock, basic=("", token)), settings
+        )
         self._address = address
         self._iteration: int | None = None
 
@@ -100,7 +102,7 @@ class AzureRepos(RestHost):
         return [("pull request", lambda: self._post_on_pull_request(body)), on_commit]
 
     def _body(self, state: CommitState, description: str, url: str) -> Mapping[str, Any]:
-        genre, name = names(self.place.name)
+        genre, name = names(self.settings.name)
         return {
             "state": _STATES[state],
             "description": text.cut(description, MAX_DESCRIPTION),
@@ -130,7 +132,7 @@ class AzureRepos(RestHost):
                 answer = self.api.get(f"{self._pull_request}/iterations", **{"api-version": API_VERSION})
                 iterations = answer.listed("value")
             except HostError as error:
-                if error.passing:
+                if error.transient:
                     raise
                 # A status of the whole pull request is better than none.
                 iterations = []
@@ -168,11 +170,11 @@ def names(name: str) -> tuple[str, str]:
     return (genre or GENRE, rest) if slash and rest else (GENRE, genre or GENRE)
 
 
-def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
-    return AzureRepos(read_address(environ, context, place.sha), token, place)
+def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
+    return AzureRepos(read_address(environ, context, settings.sha), token, settings)
 
 
-KIND = Kind(
+HOST_TYPE = HostType(
     key="azure",
     token=token_input(
         "azure",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from dbt_action import timeouts
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import input_types
 from dbt_action.config.context import CiContext
@@ -14,12 +15,10 @@ from dbt_action.report.outcome import CommitState
 
 # What is posted, as in "No … " and "The … could not be posted".
 STATUS, COMMENT = "commit status", "comment"
-# Seconds for connecting and for an answer, so at most ten for a request.
-TIMEOUT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class HostSettings:
     """The status `name` of commit `sha`. `timeout` is in seconds, for connecting and again for an answer."""
 
     sha: str
@@ -27,7 +26,7 @@ class Place:
     warn: Callable[[str], None]
     # Told when something is not there for want of something, which is nobody's fault.
     info: Callable[[str], None]
-    timeout: float = TIMEOUT
+    timeout: float = timeouts.HOST_REQUEST_SECONDS
     # STATUS, or COMMENT alone.
     wanted: str = STATUS
     # False when nobody stays to post how it ended.
@@ -36,7 +35,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class CommitReport:
     """What a finished run has found, for a host that shows more of it than a status."""
 
     headline: str
@@ -56,11 +55,11 @@ class Host(Protocol):
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
         """The one comment with `marker` (a short text that the host hides) becomes `body`, Markdown.
 
-        Looked for over all pages, changed in place, written when it is not there, unless `only_change`. Bounded
+        Looked for over all pages, changed in settings, written when it is not there, unless `only_change`. Bounded
         time; trouble is told once and raises nothing.
         """
 
-    def annotate(self, find: Callable[[], Findings]) -> None:
+    def post_report(self, build: Callable[[], CommitReport]) -> None:
         """Show the findings at the commit and its files, if the host has a place for that. Bounded; raises nothing."""
 
 
@@ -76,36 +75,38 @@ class NoHost:
         """Do nothing."""
         del body, marker, only_change
 
-    def annotate(self, find: Callable[[], Findings]) -> None:
+    def post_report(self, build: Callable[[], CommitReport]) -> None:
         """Do nothing."""
 
 
-class UnknownPlaceError(Exception):
+class MissingAddressError(Exception):
     """What the host needs to be found is not known; the text names what to set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One kind of host; a module of this package that has such a `KIND` is one."""
+class HostType:
+    """One kind of host; a module of this package that has such a `HOST_TYPE` is one."""
 
     # As in `CiContext.host`.
     key: str
     # The input with its token, and how one gets that, as a clause.
     token: input_types.Input
     how: str
-    # Sends nothing. Raises UnknownPlaceError.
-    open: Callable[[Mapping[str, str], CiContext, Place, str], Host]
+    # Sends nothing. Raises MissingAddressError.
+    open: Callable[[Mapping[str, str], CiContext, HostSettings, str], Host]
     # What can be shown without a token.
-    open_without: Callable[[Mapping[str, str], CiContext, Place], Host] = lambda _environ, _context, _place: NoHost()
+    open_without: Callable[[Mapping[str, str], CiContext, HostSettings], Host] = lambda _environ, _context, _settings: (
+        NoHost()
+    )
 
 
 def token_input(key: str, variable: str, help_text: str, *, also: tuple[str, ...] = ()) -> input_types.Input:
     """The row of a host's token in the table of inputs; `also` are other names of its variable."""
     return input_types.Input(
         name=f"{key}-token",
-        kind=input_types.Kind.TOKEN,
+        input_type=input_types.InputType.TOKEN,
         help=help_text,
         secret=True,
         environment=also,
-        known_as=variable,
+        variable_name=variable,
     )

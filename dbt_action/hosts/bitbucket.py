@@ -16,7 +16,7 @@ from urllib.parse import quote
 from dbt_action import text
 from dbt_action.config.context import CiContext
 from dbt_action.hosts import code_insights
-from dbt_action.hosts.base import Findings, Host, Kind, NoHost, Place, token_input
+from dbt_action.hosts.base import CommitReport, Host, HostSettings, HostType, NoHost, token_input
 from dbt_action.hosts.code_insights import CodeInsights
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.hosts.transport import HostError, Http
@@ -82,25 +82,27 @@ class Bitbucket(RestHost):
         404: "`BITBUCKET_ACCESS_TOKEN` may not see the repository, or the commit is not in it.",
     }
 
-    def __init__(self, address: Address, token: str, place: Place, insights: CodeInsights | None) -> None:
+    def __init__(self, address: Address, token: str, settings: HostSettings, insights: CodeInsights | None) -> None:
         """`user:secret` is basic authentication, anything else an access token; `insights` that need neither."""
         user, colon, secret = token.partition(":")
         basic = (user, secret) if colon else None
         headers = {} if colon else {"Authorization": f"Bearer {token}"}
-        super().__init__(Http(address.api_url, headers, timeout=place.timeout, clock=place.clock, basic=basic), place)
+        super().__init__(
+            Http(address.api_url, headers, timeout=settings.timeout, clock=settings.clock, basic=basic), settings
+        )
         self._address = address
-        self._insights = insights or CodeInsights(self.api, place, address.repository)
+        self._insights = insights or CodeInsights(self.api, settings, address.repository)
 
-    def annotate(self, find: Callable[[], Findings]) -> None:
+    def post_report(self, build: Callable[[], CommitReport]) -> None:
         """A report of Code Insights."""
-        self._insights.annotate(find)
+        self._insights.post_report(build)
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
         """The same key on the same commit overwrites."""
         body = {
             "state": _STATES[state],
-            "key": key(self.place.name),
-            "name": text.cut(self.place.name, MAX_TEXT),
+            "key": key(self.settings.name),
+            "name": text.cut(self.settings.name, MAX_TEXT),
             "description": text.cut(description, MAX_TEXT),
             # Without one the status is refused.
             "url": url or self._address.web_url,
@@ -129,7 +131,7 @@ class Bitbucket(RestHost):
                 return
             if not str(following).startswith(f"{self.api.root}/"):
                 # The token does not go anywhere else.
-                raise HostError(0, "the next page is on another server", passing=False)
+                raise HostError(0, "the next page is on another server", transient=False)
             answer = self.api.get(following)
 
     def create(self, body: str) -> None:
@@ -161,16 +163,16 @@ def key(name: str) -> str:
     return f"{word[: MAX_KEY - _DIGEST - 1]}-{digest}"
 
 
-def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
-    insights = code_insights.of_pipeline(environ, context, place)
-    return Bitbucket(read_address(environ, context, place.sha), token, place, insights)
+def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
+    insights = code_insights.of_pipeline(environ, context, settings)
+    return Bitbucket(read_address(environ, context, settings.sha), token, settings, insights)
 
 
-def _open_without(environ: Mapping[str, str], context: CiContext, place: Place) -> Host:
-    return code_insights.of_pipeline(environ, context, place) or NoHost()
+def _open_without(environ: Mapping[str, str], context: CiContext, settings: HostSettings) -> Host:
+    return code_insights.of_pipeline(environ, context, settings) or NoHost()
 
 
-KIND = Kind(
+HOST_TYPE = HostType(
     key="bitbucket",
     token=token_input(
         "bitbucket",

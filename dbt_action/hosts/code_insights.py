@@ -13,7 +13,7 @@ from urllib.parse import quote
 from dbt_action import text
 from dbt_action.config.context import CiContext
 from dbt_action.dbt_cloud import marker
-from dbt_action.hosts.base import Findings, NoHost, Place
+from dbt_action.hosts.base import CommitReport, HostSettings, NoHost
 from dbt_action.hosts.transport import Api, HostError, Http
 from dbt_action.report.node_annotations import Annotation
 
@@ -30,18 +30,18 @@ MAX_DETAILS = 2000
 class CodeInsights(NoHost):
     """The report of one status on its commit; for a pipeline without a token that is all there is of a host."""
 
-    def __init__(self, api: Api, place: Place, repository: str) -> None:
+    def __init__(self, api: Api, settings: HostSettings, repository: str) -> None:
         """`repository` is as in an address. Nothing is sent here."""
-        self._api, self._place = api, place
-        self._name = f"dbt-cloud-run-{marker.digest(place.name)}"
-        self._report = f"repositories/{repository}/commit/{place.sha}/reports/{self._name}"
+        self._api, self._settings = api, settings
+        self._name = f"dbt-cloud-run-{marker.digest(settings.name)}"
+        self._report = f"repositories/{repository}/commit/{settings.sha}/reports/{self._name}"
 
-    def annotate(self, find: Callable[[], Findings]) -> None:
+    def post_report(self, build: Callable[[], CommitReport]) -> None:
         """Replace the report. Trouble is one line: the log has everything too."""
-        findings = find()
+        findings = build()
         try:
             _remove(self._api, self._report)
-            self._api.send("PUT", self._report, _report(self._place.name, findings))
+            self._api.send("PUT", self._report, _report(self._settings.name, findings))
             annotations = [
                 _annotation(f"{self._name}-{number:03}", note, findings.url)
                 for number, note in enumerate(findings.notes[:MAX_ANNOTATIONS], 1)
@@ -50,19 +50,19 @@ class CodeInsights(NoHost):
                 self._api.send("POST", f"{self._report}/annotations", annotations)
         except Exception as error:  # noqa: BLE001 - no reason to end the step
             reason = str(error) if isinstance(error, HostError) else type(error).__name__
-            self._place.info(
+            self._settings.info(
                 f"No Code Insights report on Bitbucket ({reason}); everything is in the log and in the summary."
             )
 
 
-def of_pipeline(environ: Mapping[str, str], context: CiContext, place: Place) -> CodeInsights | None:
+def of_pipeline(environ: Mapping[str, str], context: CiContext, settings: HostSettings) -> CodeInsights | None:
     """As a step of a pipeline reaches it without a token, None elsewhere."""
     if context.platform != "Bitbucket Pipelines":
         return None
     proxy = PROXY_OF_PIPES if environ.get("BITBUCKET_PIPE_STORAGE_DIR") else PROXY
     root = environ.get("BITBUCKET_API_URL") or _BEHIND_PROXY
-    api = Http(root, {}, timeout=place.timeout, clock=place.clock, proxy=proxy)
-    return CodeInsights(api, place, quote(context.repository))
+    api = Http(root, {}, timeout=settings.timeout, clock=settings.clock, proxy=proxy)
+    return CodeInsights(api, settings, quote(context.repository))
 
 
 def _remove(api: Api, report: str) -> None:
@@ -75,7 +75,7 @@ def _remove(api: Api, report: str) -> None:
             raise
 
 
-def _report(title: str, findings: Findings) -> Mapping[str, Any]:
+def _report(title: str, findings: CommitReport) -> Mapping[str, Any]:
     return {
         "title": text.cut(title, MAX_SUMMARY),
         "details": text.cut(findings.headline, MAX_DETAILS),

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from dbt_action import text
 from dbt_action.config import inputs
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import COMMENT, STATUS, Host, Kind, Place
+from dbt_action.hosts.base import COMMENT, STATUS, Host, HostSettings, HostType
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.hosts.transport import Api, HostError
 from dbt_action.report.headline import MAX_DESCRIPTION
@@ -57,9 +57,11 @@ class GitHub(RestHost):
         422: "The commit is not in this repository, or the commit has too many statuses.",
     }
 
-    def __init__(self, api: Api, place: Place, *, repository: str, pull_request: int, own_token: bool) -> None:
+    def __init__(
+        self, api: Api, settings: HostSettings, *, repository: str, pull_request: int, own_token: bool
+    ) -> None:
         """`own_token`: the user has made the token, no workflow has."""
-        super().__init__(api, place)
+        super().__init__(api, settings)
         self._repository = f"repos/{repository}"
         self._comments = f"{self._repository}/issues/{pull_request}/comments"
         self._own_token = own_token
@@ -74,13 +76,13 @@ class GitHub(RestHost):
         status = {
             "state": _STATES[state],
             "description": text.cut(description, MAX_DESCRIPTION),
-            "context": self.place.name,
+            "context": self.settings.name,
             **({"target_url": url} if url else {}),
         }
-        answer = self.api.send("POST", f"{self._repository}/statuses/{self.place.sha}", status).json
+        answer = self.api.send("POST", f"{self._repository}/statuses/{self.settings.sha}", status).json
         if not isinstance(answer, Mapping) or answer.get("state") != status["state"]:
             # Something of a proxy's.
-            raise HostError(_CREATED, "an answer that is not GitHub's", passing=True)
+            raise HostError(_CREATED, "an answer that is not GitHub's", transient=True)
 
     def comments(self) -> Iterator[Sequence[Comment]]:
         """The comments, the oldest first."""
@@ -112,20 +114,20 @@ def read_api_url(environ: Mapping[str, str], context: CiContext) -> str:
     return f"https://api.{server}" if server.endswith(".ghe.com") else f"https://{server}/api/v3"
 
 
-def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
     from dbt_action.hosts._pygithub import PyGithub  # noqa: PLC0415 - takes time
 
-    api = PyGithub(read_api_url(environ, context), token, timeout=place.timeout, clock=place.clock)
+    api = PyGithub(read_api_url(environ, context), token, timeout=settings.timeout, clock=settings.clock)
     return GitHub(
         api,
-        place,
+        settings,
         repository=context.repository,
         pull_request=context.number,
         own_token=context.platform != "GitHub Actions",
     )
 
 
-KIND = Kind(
+HOST_TYPE = HostType(
     key="github",
     token=inputs.GITHUB_TOKEN,
     how="a token with the permission Commit statuses (write)",

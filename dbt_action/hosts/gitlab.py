@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import Host, Kind, Place, token_input
+from dbt_action.hosts.base import Host, HostSettings, HostType, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.hosts.transport import HostError, Http
 from dbt_action.report.outcome import CommitState
@@ -86,19 +86,19 @@ class GitLab(RestHost):
         422: "The pipeline has as many jobs as GitLab allows.",
     }
 
-    def __init__(self, address: Address, token: str, place: Place) -> None:
+    def __init__(self, address: Address, token: str, settings: HostSettings) -> None:
         """Nothing is sent here."""
-        api = Http(address.api_url, {"PRIVATE-TOKEN": token}, timeout=place.timeout, clock=place.clock)
-        super().__init__(api, place)
+        api = Http(address.api_url, {"PRIVATE-TOKEN": token}, timeout=settings.timeout, clock=settings.clock)
+        super().__init__(api, settings)
         self._address = address
         self._posted = ""
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
         """`running` once, then the end."""
-        word = (_STATES if self.place.waits else _NOBODY_WAITS)[state]
+        word = (_STATES if self.settings.waits else _NOBODY_WAITS)[state]
         if word == self._posted:
             return
-        body = {"state": word, "name": text.cut(self.place.name, MAX_TEXT), "description": description[:MAX_TEXT]}
+        body = {"state": word, "name": text.cut(self.settings.name, MAX_TEXT), "description": description[:MAX_TEXT]}
         if url and len(url) <= MAX_TEXT:
             body["target_url"] = url
         try:
@@ -107,7 +107,7 @@ class GitLab(RestHost):
             if error.status == _NOT_FOUND and self._address.pipeline:
                 # Not the pipeline of this commit, as far as GitLab can tell: it will find one of its own. It is that
                 # of the head then; a merge commit that GitLab has made up belongs to no branch.
-                self._address = replace(self._address, sha=self.place.sha, pipeline="")
+                self._address = replace(self._address, sha=self.settings.sha, pipeline="")
                 self.post_status(state, description, url)
             elif not (error.status == _BAD_REQUEST and _REPEATED.search(error.message)):
                 raise
@@ -144,11 +144,11 @@ class GitLab(RestHost):
         self.api.send("PUT", comment.url, {"body": body})
 
 
-def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
-    return GitLab(read_address(environ, context, place.sha), token, place)
+def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
+    return GitLab(read_address(environ, context, settings.sha), token, settings)
 
 
-KIND = Kind(
+HOST_TYPE = HostType(
     key="gitlab",
     token=token_input(
         "gitlab",

@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dbt_action import text
-from dbt_action.hosts.base import COMMENT, STATUS, Findings, Place
+from dbt_action import text, timeouts
+from dbt_action.hosts.base import COMMENT, STATUS, CommitReport, HostSettings
 from dbt_action.hosts.transport import Api, HostError
 from dbt_action.report.outcome import CommitState
 
-# How long our comment is looked for among all others, in time limits of a request; nobody waits longer for a comment.
-COMMENT_PATIENCE = 6
 # Pages of a hundred; a host whose pages do not end has a problem.
 MOST_PAGES = 100
-# Seconds before looking whether a comment is there whose answer was lost, and before asking about a refusal.
-_PAUSE = 0.5
 _UNREACHABLE = "It cannot be reached from here at the moment."
 _NOT_UNDERSTOOD = "Its answer is none that is known here."
 _HARMLESS = "Nothing else depends on it."
@@ -45,9 +41,9 @@ class RestHost:
     # Longest comment in characters.
     longest = 0
 
-    def __init__(self, api: Api, place: Place) -> None:
+    def __init__(self, api: Api, settings: HostSettings) -> None:
         """Nothing is sent here."""
-        self.api, self.place = api, place
+        self.api, self.settings = api, settings
         self._warned: set[str] = set()
         self._hopeless: set[str] = set()
         # The last state, description and link of each part that are settled.
@@ -57,7 +53,7 @@ class RestHost:
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Post a status. False: another try may help."""
-        if not self.place.sha:
+        if not self.settings.sha:
             return True
         told = (state, description, url)
         parts = self.posts(*told)
@@ -73,7 +69,7 @@ class RestHost:
         page = text.cut(f"{first_line}\n\n{self.dialect(body)}", self.longest)
         self._attempt(COMMENT, COMMENT, lambda: self._write(page, first_line, only_change=only_change))
 
-    def annotate(self, find: Callable[[], Findings]) -> None:
+    def post_report(self, build: Callable[[], CommitReport]) -> None:
         """Most hosts have no place for it; the CI shows it."""
 
     def _write(self, page: str, first_line: str, *, only_change: bool) -> None:
@@ -88,23 +84,23 @@ class RestHost:
         except HostError as error:
             if not error.ambiguous:
                 raise
-            self.place.clock.sleep(_PAUSE)
+            self.settings.clock.sleep(timeouts.HOST_RETRY_PAUSE_SECONDS)
             if self._find(first_line):
                 return
-            if error.wait > _PAUSE:
+            if error.wait > timeouts.HOST_RETRY_PAUSE_SECONDS:
                 # Slow as it is, the host may still be writing the first one.
                 raise
             self.create(page)
 
     def _find(self, first_line: str) -> Comment | None:
-        deadline = self.place.clock.now() + COMMENT_PATIENCE * self.place.timeout
+        deadline = self.settings.clock.now() + timeouts.FIND_COMMENT_SECONDS
         for number, page in enumerate(self.comments(), 1):
             for found in page:
                 # At the beginning only: people quote, and a quotation begins with something else.
                 if found.body.lstrip().startswith(first_line):
                     return found
-            if number == MOST_PAGES or self.place.clock.now() > deadline:
-                raise HostError(0, "ours was not found among the others in time", passing=True)
+            if number == MOST_PAGES or self.settings.clock.now() > deadline:
+                raise HostError(0, "ours was not found among the others in time", transient=True)
         return None
 
     def _attempt(self, what: str, part: str, work: Callable[[], None]) -> bool:
@@ -116,7 +112,7 @@ class RestHost:
         except HostError as error:
             if error.ambiguous:
                 self._accepted.add(part)
-            hopeless = not error.passing and part not in self._accepted
+            hopeless = not error.transient and part not in self._accepted
             if hopeless:
                 self._hopeless.add(part)
             code = str(error.status or "")
@@ -135,9 +131,9 @@ class RestHost:
         try:
             work()
         except HostError as error:
-            if error.passing or not (error.ambiguous or part in self._accepted):
+            if error.transient or not (error.ambiguous or part in self._accepted):
                 raise
-            self.place.clock.sleep(_PAUSE)
+            self.settings.clock.sleep(timeouts.HOST_RETRY_PAUSE_SECONDS)
             work()
 
     def hint(self, what: str, status: int) -> str:
@@ -157,7 +153,7 @@ class RestHost:
     def _complain(self, what: str, reason: str, hint: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
-            self.place.warn(f"The {what} could not be posted to {self.title} ({reason}). {hint} {_HARMLESS}")
+            self.settings.warn(f"The {what} could not be posted to {self.title} ({reason}). {hint} {_HARMLESS}")
 
     # What each host does in its own way. All of them raise HostError.
 

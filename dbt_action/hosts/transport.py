@@ -11,7 +11,7 @@ from typing import Any
 import requests
 import urllib3
 
-from dbt_action import __version__, http_limits, text
+from dbt_action import __version__, http_limits, text, timeouts
 from dbt_action.clock import Clock
 
 # Answers that say for sure that nothing was done, and that it may be tried again.
@@ -20,7 +20,6 @@ _REFUSED_FOR_NOW = frozenset({409, 429})
 # everything else of a 4xx will be the same next time.
 _PASSING = _REFUSED_FOR_NOW | {408}
 _TRIES = 3
-_PAUSE = 0.5
 _SIGN_IN, _REDIRECT, _FAILED, _BROKEN = 203, 300, 400, 500
 # No page of comments is larger.
 _MAX_BYTES = 64 * 1024 * 1024
@@ -31,14 +30,16 @@ Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class HostError(Exception):
-    """No usable answer: `status` 0 is no answer at all; `passing` says whether another try may help."""
+    """No usable answer: `status` 0 is no answer at all; `transient` says whether another try may help."""
 
-    def __init__(self, status: int, message: str, *, passing: bool, wait: float = _PAUSE) -> None:
+    def __init__(
+        self, status: int, message: str, *, transient: bool, wait: float = timeouts.HOST_RETRY_PAUSE_SECONDS
+    ) -> None:
         """`message` is the host's own, on one line; `wait` is how long to wait before another try, in seconds."""
         super().__init__(message)
-        self.status, self.message, self.passing, self.wait = status, message, passing, wait
+        self.status, self.message, self.transient, self.wait = status, message, transient, wait
         # Perhaps what was asked for has been done, now or by an earlier try, and only the answer is lost.
-        self.ambiguous = passing and status not in _REFUSED_FOR_NOW
+        self.ambiguous = transient and status not in _REFUSED_FOR_NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Answer:
         """The objects of a list, or of the list under `name`. Raises HostError when there is none."""
         values = self.json.get(name) if name and isinstance(self.json, Mapping) else self.json
         if not isinstance(values, list):
-            raise HostError(0, "an answer without the list that was asked for", passing=False)
+            raise HostError(0, "an answer without the list that was asked for", transient=False)
         return [value for value in values if isinstance(value, Mapping)]
 
 
@@ -93,7 +94,7 @@ class Api:
                 return self.ask(method, url, body, query)
             except HostError as error:
                 doubt = error.ambiguous = error.ambiguous or doubt
-                again = error.passing and not (once and doubt) and tries < _TRIES
+                again = error.transient and not (once and doubt) and tries < _TRIES
                 if not again or self.clock.now() + error.wait > deadline:
                     raise
                 pause = error.wait
@@ -150,15 +151,15 @@ def fetch(
             body = http_limits.read(response, clock=clock, patience=timeout, most=_MAX_BYTES)
             return response.status_code, response.headers, body
     except http_limits.EndlessError:
-        raise HostError(0, "an endless answer", passing=True, wait=math.inf) from None
+        raise HostError(0, "an endless answer", transient=True, wait=math.inf) from None
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         # Waiting for it has taken all the time there is.
         slow = isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError)
-        wait = math.inf if slow else _PAUSE
-        raise HostError(0, type(error).__name__, passing=True, wait=wait) from None
+        wait = math.inf if slow else timeouts.HOST_RETRY_PAUSE_SECONDS
+        raise HostError(0, type(error).__name__, transient=True, wait=wait) from None
     except OSError as error:
         # Of certificates that are not where REQUESTS_CA_BUNDLE says.
-        raise HostError(0, str(error), passing=False) from None
+        raise HostError(0, str(error), transient=False) from None
 
 
 class _Authorization(requests.auth.AuthBase):
@@ -181,17 +182,23 @@ def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         read = None
         # A page, of a proxy for one.
         if status < _REDIRECT and status != _SIGN_IN:
-            raise HostError(status, "a page instead of an answer", passing=True) from None
+            raise HostError(status, "a page instead of an answer", transient=True) from None
     if status >= _FAILED:
         told = headers.get("Retry-After", "")
         # A date is later than soon.
-        wait = max(_PAUSE, float(told)) if told.isdecimal() else math.inf if told else _PAUSE
-        raise HostError(status, _words(read), passing=status in _PASSING or status >= _BROKEN, wait=wait)
+        wait = (
+            max(timeouts.HOST_RETRY_PAUSE_SECONDS, float(told))
+            if told.isdecimal()
+            else math.inf
+            if told
+            else timeouts.HOST_RETRY_PAUSE_SECONDS
+        )
+        raise HostError(status, _words(read), transient=status in _PASSING or status >= _BROKEN, wait=wait)
     if status >= _REDIRECT:
-        raise HostError(status, "a redirect instead of an answer", passing=False)
+        raise HostError(status, "a redirect instead of an answer", transient=False)
     if status == _SIGN_IN:
         # So Azure answers a bad token, if not by a redirect to that page.
-        raise HostError(status, "a page to sign in instead of an answer", passing=False)
+        raise HostError(status, "a page to sign in instead of an answer", transient=False)
     return Answer(read, headers)
 
 

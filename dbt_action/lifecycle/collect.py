@@ -1,4 +1,4 @@
-"""What a run leaves behind, fetched patiently: results, places of nodes, files for the user; it never fails."""
+"""What a run leaves behind, fetched patiently: results, locations of nodes, files for the user; it never fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from dbt_action import ci, text
+from dbt_action import ci, text, timeouts
 from dbt_action.clock import Clock
 from dbt_action.config.loader import Config
 from dbt_action.dbt_cloud import backoff
@@ -22,8 +22,6 @@ from dbt_action.results import run_results as results_
 
 T = TypeVar("T")
 
-# Artifacts are uploaded after the end of a run, so a 404 is not the last word for this long (reported).
-LATE = 30.0
 MANIFEST = "manifest.json"
 RUN_RESULTS = "run_results.json"
 # dbt's commands; those that tell what became of nodes are the first. (`compile` writes a run_results.json too, in
@@ -42,13 +40,13 @@ _LARGE = 50 * 1024 * 1024
 class Collector:
     """Fetches from one run that is over."""
 
-    def __init__(self, cloud: DbtCloud, run: Run, config: Config, *, here: ci.Ci, clock: Clock) -> None:
+    def __init__(self, cloud: DbtCloud, run: Run, config: Config, *, here: ci.CiPlatform, clock: Clock) -> None:
         """Nothing is sent here."""
         self._cloud, self._run, self._config, self._ci, self._clock = cloud, run, config, here, clock
         self._steps = _with_results(run)
-        self._late = clock.now() + LATE
+        self._late = clock.now() + timeouts.LATE_ARTIFACTS_SECONDS
         self._failures = 0
-        # The nodes whose places somebody will look for, and the places as soon as they are known.
+        # The nodes whose locations somebody will look for, and the locations as soon as they are known.
         self._looked_for: list[str] = []
         self._manifest: manifest_.Manifest | None = None
 
@@ -60,10 +58,10 @@ class Collector:
         taken_up = tuple(retries) or tuple(self._taken_up())
         found = [nodes for run in taken_up for nodes in self._results_at_once(run)]
         for step in self._steps:
-            patience = self._left() if _has_run(step) else 0.0
+            time_limit = self._left() if _has_run(step) else 0.0
             # A step that ended before dbt ran anything has none; the step's log tells the rest.
             with suppress(CloudError):
-                found.append(self._patiently(partial(self._results_of, self._run.id, step.index), patience))
+                found.append(self._patiently(partial(self._results_of, self._run.id, step.index), time_limit))
         merged = results_.merge(found)
         everything = bool(self._config.results_path or self._config.junit_path)
         self._looked_for = _worth_a_place(merged, everything=everything)
@@ -85,17 +83,17 @@ class Collector:
             return _understood(RUN_RESULTS, lambda: results_.read(chunks, step=step))
 
     def manifest(self) -> manifest_.Manifest:
-        """The places of the nodes that somebody will look for; it is fetched once, whoever needs it."""
+        """The locations of the nodes that somebody will look for; it is fetched once, whoever needs it."""
         if not self._looked_for:
             return manifest_.NO_MANIFEST
         if self._manifest is not None:
             return self._manifest
-        # That of the last step with results, and if that one wrote none, what the API gives by itself; patience is
+        # That of the last step with results, and if that one wrote none, what the API gives by itself; time_limit is
         # for the first alone.
         for step in (*(step.index for step in self._steps[-1:]), None):
-            patience = None if step is not None else 0.0
+            time_limit = None if step is not None else 0.0
             with suppress(CloudError):
-                return self._patiently(partial(self._manifest_of, step), patience)
+                return self._patiently(partial(self._manifest_of, step), time_limit)
         self._ci.info("The run has no readable manifest.json, so the files of its nodes are not known.")
         return manifest_.NO_MANIFEST
 
@@ -165,7 +163,11 @@ class Collector:
         target = folder / path
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            size = backoff.persist(partial(self._download, name, target, step), clock=self._clock, patience=LATE)
+            size = backoff.retry_transient(
+                partial(self._download, name, target, step),
+                clock=self._clock,
+                time_limit=timeouts.LATE_ARTIFACTS_SECONDS,
+            )
         except NotFound as error:
             if step is None:
                 self._ci.warning(f"Artifact {name} is not there: {error.message}")
@@ -209,10 +211,10 @@ class Collector:
                 told *= 2
             yield chunk
 
-    def _patiently(self, call: Callable[[], T], patience: float | None = None) -> T:
+    def _patiently(self, call: Callable[[], T], time_limit: float | None = None) -> T:
         """`call`, repeated for a while also when the thing is not there yet."""
-        limit = self._left() if patience is None else patience
-        return backoff.persist(call, clock=self._clock, patience=limit, also=(NotFound,))
+        limit = self._left() if time_limit is None else time_limit
+        return backoff.retry_transient(call, clock=self._clock, time_limit=limit, also_transient=(NotFound,))
 
     def _left(self) -> float:
         return max(0.0, self._late - self._clock.now())
@@ -237,16 +239,16 @@ def _has_run(step: RunStep) -> bool:
 
 def _worth_a_place(found: results_.Results, *, everything: bool) -> list[str]:
     counts = found.counts
-    failed, warned = counts[results_.Verdict.FAILED], counts[results_.Verdict.WARNED]
+    failed, warned = counts[results_.NodeStatus.FAILED], counts[results_.NodeStatus.WARNED]
     if not everything and not failed and not warned:
         return []
     # What passed leads from a skipped node to its cause.
-    everything = everything or counts[results_.Verdict.SKIPPED] > 0
-    looked_for = (results_.Verdict.FAILED, results_.Verdict.WARNED)
-    return [node.unique_id for node in found.nodes if everything or node.verdict in looked_for]
+    everything = everything or counts[results_.NodeStatus.SKIPPED] > 0
+    looked_for = (results_.NodeStatus.FAILED, results_.NodeStatus.WARNED)
+    return [node.unique_id for node in found.nodes if everything or node.status in looked_for]
 
 
-def write(path: str, content: bytes, here: ci.Ci) -> str:
+def write(path: str, content: bytes, here: ci.CiPlatform) -> str:
     """Write a file that the user asked for; its path, "" when that failed."""
     if not path:
         return ""

@@ -7,29 +7,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from dbt_action import text
+from dbt_action import text, timeouts
 from dbt_action.clock import Clock
+from dbt_action.config.choices import LogMode, OnRerun, StopAction
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Run
-from dbt_action.dbt_cloud.session import Session, Timeouts
+from dbt_action.dbt_cloud.session import Session
 from dbt_action.errors import BUILT_TWICE, CloudError, ExitCode, WebPage
-from dbt_action.interrupts import HeedingClock, Interrupted, Interrupts
+from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
 from dbt_action.lifecycle import poll
 from dbt_action.lifecycle.collect import Collector
 from dbt_action.lifecycle.publish import Publisher
 from dbt_action.lifecycle.start import Beginner, NotStarted
-from dbt_action.lifecycle.watch import CANCEL_LOOKS, Watcher
-from dbt_action.report.outcome import FORGIVABLE, Facts, Outcome, judge
-
-# A wrong host should be told soon; the trigger has a patience of its own after this one.
-JOB_PATIENCE = 10.0
-# After a signal GitHub's runner kills within ten seconds, and everything should be over in half of that: seconds
-# for one request, and for finding and cancelling the run altogether.
-HURRY = 1
-CLEAN_UP = 2.5
-# How long a run may take to turn "cancelled" after the request when nothing is pressing.
-CANCEL_PATIENCE = 20.0
+from dbt_action.lifecycle.watch import Watcher
+from dbt_action.report.outcome import FORGIVABLE, Outcome, RunFacts, judge
+from dbt_action.timeouts import HttpTimeouts
 
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
@@ -38,11 +31,15 @@ _UNANSWERED = "The trigger was unanswered and no run was found; one may still ap
 class Story:
     """What is known about the run so far, also when a signal arrives, and the steps that make it more."""
 
-    def __init__(self, publisher: Publisher, *, clock: Clock, interrupts: Interrupts, timeouts: Timeouts) -> None:
+    def __init__(
+        self, publisher: Publisher, *, clock: Clock, interrupts: Interrupts, http_timeouts: HttpTimeouts
+    ) -> None:
         """Build the edges to dbt Cloud. Nothing is sent here."""
-        self.publisher, self.clock, self.interrupts = publisher, HeedingClock(clock, interrupts), interrupts
+        self.publisher, self.clock, self.interrupts = publisher, InterruptibleClock(clock, interrupts), interrupts
         self.ci, self.config, self.request = publisher.ci, publisher.config, publisher.request
-        self.session = Session(self.config.dbt_url, self.config.dbt_token, clock=self.clock, timeouts=timeouts)
+        self.session = Session(
+            self.config.dbt_url, self.config.dbt_token, clock=self.clock, http_timeouts=http_timeouts
+        )
         self.cloud = DbtCloud(self.session, account_id=self.config.account_id)
         self.began = clock.now()
         self.beginner = Beginner(
@@ -58,22 +55,22 @@ class Story:
         self.retries: list[Run] = []
         self._usual: float | None = None
         # The verdict, once it has been told.
-        self._told: Facts | None = None
+        self._told: RunFacts | None = None
 
     def tell(self) -> ExitCode:
         """The whole story; the exit code says how it ended."""
         try:
             return self._tell()
         except Interrupted:
-            with self.interrupts.shielded():
+            with self.interrupts.deferred():
                 return self._interrupted()
         except Exception:
             # A bug must not leave a run that nobody watches.
-            with self.interrupts.shielded(), suppress(Exception):
+            with self.interrupts.deferred(), suppress(Exception):
                 self._crashed()
             raise
         finally:
-            self.interrupts.heeded = True
+            self.interrupts.shutting_down = True
             self.session.close()
 
     def _tell(self) -> ExitCode:
@@ -106,10 +103,10 @@ class Story:
         """Name and project; also a harmless way to learn that token, host, account or job is wrong."""
         self.ci.info(f"dbt Cloud at {self.session.host}, account {self.config.account_id}, job {self.config.job_id}")
         try:
-            job = backoff.persist(
+            job = backoff.retry_transient(
                 lambda: self.cloud.get_job(self.config.job_id),
                 clock=self.clock,
-                patience=min(JOB_PATIENCE, self.config.timeout_seconds),
+                time_limit=min(timeouts.READ_JOB_SECONDS, self.config.timeout_seconds),
             )
         except CloudError as error:
             # A page instead of data, every time: that host is not the API.
@@ -125,7 +122,7 @@ class Story:
             self.ci.warning(BUILT_TWICE)
 
     def _begin(self) -> Watcher:
-        watcher = self._watch_over(self.beginner.begin(resume=self.config.on_rerun == "resume"))
+        watcher = self._watch_over(self.beginner.begin(resume=self.config.on_rerun is OnRerun.RESUME))
         wanted, run = self.config.project_id, watcher.run
         if wanted and run.project_id and wanted != run.project_id:
             self.ci.warning(
@@ -138,15 +135,15 @@ class Story:
 
     def _watch_over(self, run: Run) -> Watcher:
         """From now on `run` is ours."""
-        follow = self.config.log == "live"
+        follow = self.config.log is LogMode.LIVE
         self.watcher = Watcher(self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow)
         self.watcher.usual = self._usual
         self.beginner.in_flight = None
-        if self.interrupts.heeded:
+        if self.interrupts.shutting_down:
             # It is going to be cancelled at once.
             self.publisher.save(run, in_flight=False)
             return self.watcher
-        with self.interrupts.shielded():
+        with self.interrupts.deferred():
             # An import that is torn apart leaves a library that cannot be imported again.
             self.publisher.connect()
         self.interrupts.check()
@@ -187,17 +184,17 @@ class Story:
         self._verdict(self._facts(outcome, results=results, aftermath=aftermath, seconds=seconds))
         folder = collector.save()
         manifest = collector.manifest()
-        if manifest.places and self.config.project_directory is None:
+        if manifest.locations and self.config.project_directory is None:
             self.publisher.folder = collector.project_folder(self.config.job_id)
         return self._details(manifest=manifest, artifacts_path=folder)
 
     def _timed_out(self, watcher: Watcher) -> ExitCode:
         limit = text.duration(self.config.timeout_seconds)
         told = f"It was not over after {limit}, the limit of `timeout-minutes`."
-        if self.config.on_timeout == "leave":
+        if self.config.on_timeout is StopAction.LEAVE:
             return self._end(Outcome.TIMED_OUT, aftermath=f"{told} It has been left going (`on-timeout: leave`).")
         watcher.say("The time is up (`timeout-minutes`); cancelling the run")
-        aftermath = watcher.cancel(CANCEL_PATIENCE)
+        aftermath = watcher.cancel(timeouts.CANCEL_SECONDS)
         if watcher.run.final and judge(watcher.run) is not Outcome.CANCELLED:
             # It ended between the last look and the request to cancel.
             return self._finished(watcher.run)
@@ -205,10 +202,10 @@ class Story:
 
     def _interrupted(self) -> ExitCode:
         """Within seconds: cancel what was started, close the status, say so."""
-        self.interrupts.heeded = True
-        self.session.hurry(HURRY)
-        self.publisher.hurry(HURRY)
-        deadline = self.clock.now() + CLEAN_UP
+        self.interrupts.shutting_down = True
+        self.session.hurry(timeouts.INTERRUPTED_REQUEST_SECONDS)
+        self.publisher.hurry(timeouts.INTERRUPTED_REQUEST_SECONDS)
+        deadline = self.clock.now() + timeouts.INTERRUPTED_CANCEL_SECONDS
         if self._told:
             # How it ended is known; it was still being told, or its details collected.
             self.publisher.post_verdict()
@@ -221,7 +218,7 @@ class Story:
         if self.watcher.run.final:
             self._end(judge(self.watcher.run))
             return ExitCode.INTERRUPTED
-        if self.config.on_cancel == "leave":
+        if self.config.on_cancel is StopAction.LEAVE:
             aftermath = "The dbt Cloud run has been left going (`on-cancel: leave`)."
             return self._end(Outcome.INTERRUPTED, aftermath=aftermath)
         aftermath = self.watcher.cancel(max(0.0, deadline - self.clock.now()))
@@ -232,9 +229,9 @@ class Story:
         return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=self.watcher.run.final)
 
     def _crashed(self) -> None:
-        if self._told or self.watcher is None or self.watcher.run.final or self.config.on_cancel == "leave":
+        if self._told or self.watcher is None or self.watcher.run.final or self.config.on_cancel is StopAction.LEAVE:
             return
-        aftermath = f"The action itself broke down. {self.watcher.cancel(CANCEL_PATIENCE)}"
+        aftermath = f"The action itself broke down. {self.watcher.cancel(timeouts.CANCEL_SECONDS)}"
         self._verdict(self._facts(Outcome.LOST, aftermath=aftermath), closed=self.watcher.run.final)
 
     def _find_unanswered(self, deadline: float) -> bool:
@@ -244,39 +241,39 @@ class Story:
                 for found in self.beginner.in_flight():
                     self._watch_over(found)
                     return True
-            self.clock.sleep(CANCEL_LOOKS)
+            self.clock.sleep(timeouts.CANCEL_POLL_SECONDS)
         return False
 
-    def _end(self, outcome: Outcome, *, closed: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+    def _end(self, outcome: Outcome, *, closed: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of RunFacts
         """Tell the end. `closed`: no run is left that somebody would have to look after."""
         self._verdict(self._facts(outcome, **more), closed=closed)
         return self._details()
 
-    def _facts(self, outcome: Outcome, **more: Any) -> Facts:  # noqa: ANN401 - of Facts
+    def _facts(self, outcome: Outcome, **more: Any) -> RunFacts:  # noqa: ANN401 - of RunFacts
         run = self.watcher.run if self.watcher else None
         known = {"seconds": self._age, "retries": tuple(self.retries), "usual": self._usual, **more}
-        return Facts(outcome=outcome, run=run, doubt=self.beginner.in_flight is not None, **known)
+        return RunFacts(outcome=outcome, run=run, doubt=self.beginner.in_flight is not None, **known)
 
-    def _verdict(self, facts: Facts, *, closed: bool = True) -> None:
+    def _verdict(self, facts: RunFacts, *, closed: bool = True) -> None:
         """What other people wait for."""
-        if self.interrupts.heeded and self.beginner.doubt:
+        if self.interrupts.shutting_down and self.beginner.doubt:
             # There is no time to look for a twin; the clean-up has it.
             closed = False
         elif facts.run:
             self.beginner.settle(facts.run)
-        with self.interrupts.shielded():
+        with self.interrupts.deferred():
             self._told = facts
             self.publisher.verdict(facts, closed=closed)
         self.interrupts.check()
         self.publisher.post_verdict()
 
-    def _details(self, *, on_host: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of Facts
+    def _details(self, *, on_host: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of RunFacts
         """What the person who reads this build wants to know; trouble in telling it changes nothing."""
-        self._told = replace(cast("Facts", self._told), **more)
-        hurried, told = self.interrupts.heeded, self._told
+        self._told = replace(cast("RunFacts", self._told), **more)
+        hurried, told = self.interrupts.shutting_down, self._told
         if on_host and not hurried:
             self._try(lambda: self.publisher.on_host(told))
-        with self.interrupts.shielded():
+        with self.interrupts.deferred():
             self._try(lambda: self.publisher.details(told))
             if not hurried:
                 # A host that was slow a moment ago may be back.
@@ -284,7 +281,7 @@ class Story:
             elif on_host:
                 self._try(lambda: self.publisher.on_host(told))
         # Nothing is left that a signal could stop.
-        self.interrupts.heeded = True
+        self.interrupts.shutting_down = True
         outcome = self._told.outcome
         forgiven = not self.config.fail_on_error and outcome in FORGIVABLE
         return ExitCode.OK if forgiven else outcome.exit_code

@@ -7,19 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from dbt_action import timeouts
 from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.runs import Run
 from dbt_action.errors import CloudError, NotFound
-
-# About one run in a hundred answers 404 right after its trigger (reported), and is there soon after.
-NOT_FOUND_GRACE = 60.0
-# How long dbt Cloud may stay out of reach while a run is going.
-OUTAGE_PATIENCE = 15 * 60.0
-LONGEST_INTERVAL = 30.0
-# (age of the wait in seconds, interval): short while a broken run would fail, slower later.
-_AUTO = ((20.0, 2.0), (120.0, 5.0), (600.0, 10.0))
-_NEAR_THE_END = 5.0
 
 Look = Run | CloudError
 
@@ -105,9 +97,9 @@ def _after_miss(
     error: CloudError, seen: Seen, now: float, left: float, jitter: backoff.Jitter
 ) -> tuple[Seen, float | Watched]:
     failing_since = seen.failing_since if seen.failures else now
-    young = isinstance(error, NotFound) and now - seen.born < NOT_FOUND_GRACE
+    young = isinstance(error, NotFound) and now - seen.born < timeouts.NEW_RUN_NOT_FOUND_SECONDS
     hopeless = not error.transient and not young
-    if hopeless or now - failing_since > OUTAGE_PATIENCE:
+    if hopeless or now - failing_since > timeouts.OUTAGE_SECONDS:
         return seen, Watched(end=End.LOST, error=error)
     if left <= 0:
         return seen, Watched(end=End.TIMED_OUT, error=error)
@@ -119,9 +111,12 @@ def interval(age: float, policy: Policy) -> float:
     """Seconds between two looks at a wait of `age` seconds."""
     if policy.interval is not None:
         return policy.interval
-    steady = next((seconds for limit, seconds in _AUTO if age < limit), LONGEST_INTERVAL)
-    if policy.usual is None or age > policy.usual * 1.25 + _NEAR_THE_END:
+    steady = next(
+        (seconds for limit, seconds in timeouts.AUTO_INTERVALS_SECONDS if age < limit),
+        timeouts.LONGEST_INTERVAL_SECONDS,
+    )
+    if policy.usual is None or age > policy.usual * 1.25 + timeouts.NEAR_END_INTERVAL_SECONDS:
         return steady
     # Not past the moment from which the end is near.
     until_near = policy.usual * 0.9 - age
-    return min(steady, max(until_near, _NEAR_THE_END))
+    return min(steady, max(until_near, timeouts.NEAR_END_INTERVAL_SECONDS))

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from dbt_action import ci, hosts, text
-from dbt_action.ci.saved_state import State, Untold
+from dbt_action import ci, hosts, text, timeouts
+from dbt_action.ci.saved_state import PendingStatus, SavedState
 from dbt_action.clock import Clock
+from dbt_action.config.choices import CommentMode, CompiledSql, LogMode
 from dbt_action.config.context import CiContext
 from dbt_action.config.loader import Config
 from dbt_action.dbt_cloud import run_request, step_logs
@@ -18,8 +19,8 @@ from dbt_action.dbt_cloud.runs import Run
 from dbt_action.errors import CloudError
 from dbt_action.lifecycle import collect
 from dbt_action.report import comment, headline, junit, node_annotations, results_json, summary
-from dbt_action.report.outcome import CommitState, Facts, Outcome, Subject
-from dbt_action.results.run_results import COUNTED, Verdict
+from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject
+from dbt_action.results.run_results import COUNTED, NodeStatus
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Publisher:
     def __init__(
         self,
         environ: Mapping[str, str],
-        here: ci.Ci,
+        here: ci.CiPlatform,
         context: CiContext,
         config: Config,
         request: run_request.RunRequest,
@@ -47,9 +48,9 @@ class Publisher:
         self._job_name = ""
         # Folder of the dbt project in the repository.
         self.folder = config.project_directory or ""
-        self._timeout: float = hosts.TIMEOUT
+        self._timeout: float = timeouts.HOST_REQUEST_SECONDS
         self._host: hosts.Host | None = None
-        self._untold: Untold | None = None
+        self._pending_status: PendingStatus | None = None
         self._close = partial(self.save, None, in_flight=False)
 
     def hurry(self, seconds: float) -> None:
@@ -64,11 +65,11 @@ class Publisher:
     def started(self, run: Run, *, seconds: float) -> None:
         """There is a run: state and outputs say so first, then everybody else hears of it."""
         self.save(run, in_flight=False)
-        self._outputs(Facts(outcome=Outcome.STARTED, seconds=seconds, run=run))
+        self._outputs(RunFacts(outcome=Outcome.STARTED, seconds=seconds, run=run))
         self.ci.info(f"Run {run.id}: {run.url}")
-        self.catch_up(Untold(state=CommitState.PENDING.value, description="Started", url=run.url))
+        self.catch_up(PendingStatus(state=CommitState.PENDING.value, description="Started", url=run.url))
 
-    def verdict(self, facts: Facts, *, closed: bool) -> None:
+    def verdict(self, facts: RunFacts, *, closed: bool) -> None:
         """Outputs and saved state of the end, as soon as it is known; the details may take their time.
 
         `closed`: nothing is left to do at dbt Cloud for whoever cleans up after this process.
@@ -77,34 +78,36 @@ class Publisher:
         self._outputs(facts)
         description = headline.build(facts, self.subject).description
         url = facts.run.url if facts.run else ""
-        self._untold = Untold(state=facts.outcome.state.value, description=description, url=url)
+        self._pending_status = PendingStatus(state=facts.outcome.state.value, description=description, url=url)
         closed = closed and not facts.doubt
         self._close = partial(self.save, facts.run, in_flight=facts.doubt, run_closed=closed)
-        self._close(untold=self._untold)
+        self._close(pending_status=self._pending_status)
 
     def post_verdict(self) -> None:
         """Post what `verdict` has prepared, unless that has been done; a clean-up will, should it fail here."""
-        if self._untold and self.catch_up(self._untold):
-            self._untold = None
-            self._close(untold=None)
+        if self._pending_status and self.catch_up(self._pending_status):
+            self._pending_status = None
+            self._close(pending_status=None)
 
-    def catch_up(self, untold: Untold) -> bool:
+    def catch_up(self, pending_status: PendingStatus) -> bool:
         """Post a status that is due. False when another try may help."""
         if not self.config.commit_status:
             return True
-        url = untold.url or self.context.build_url
-        return self.connect().set_status(CommitState(untold.state), self.ci.log.safe(untold.description), url)
+        url = pending_status.url or self.context.build_url
+        return self.connect().set_status(
+            CommitState(pending_status.state), self.ci.log.safe(pending_status.description), url
+        )
 
-    def on_host(self, facts: Facts) -> None:
+    def on_host(self, facts: RunFacts) -> None:
         """What the host shows beside the status: a comment, and findings where it has a place for them."""
         self._comment(facts)
         if self.config.annotations and facts.run and facts.run.final:
-            self.connect().annotate(lambda: self._findings(self._without_secrets(facts)))
+            self.connect().post_report(lambda: self._findings(self._without_secrets(facts)))
 
-    def _findings(self, facts: Facts) -> hosts.Findings:
+    def _findings(self, facts: RunFacts) -> hosts.CommitReport:
         safe = self.ci.log.safe
         counts = facts.results.counts
-        return hosts.Findings(
+        return hosts.CommitReport(
             headline=safe(headline.build(facts, self.subject).headline),
             url=facts.run.url if facts.run else "",
             passed=facts.outcome is Outcome.SUCCEEDED,
@@ -117,16 +120,16 @@ class Publisher:
             ],
         )
 
-    def _comment(self, facts: Facts) -> None:
+    def _comment(self, facts: RunFacts) -> None:
         """Keep the one comment of this status on a pull request up to date."""
-        if self.config.comment == "never" or not self.context.pull_request:
+        if self.config.comment is CommentMode.NEVER or not self.context.pull_request:
             return
         # With `on-failure` a success is told only to those who have been told of a failure.
-        only_change = self.config.comment == "on-failure" and facts.outcome is Outcome.SUCCEEDED
+        only_change = self.config.comment is CommentMode.ON_FAILURE and facts.outcome is Outcome.SUCCEEDED
         body = self.ci.log.safe(comment.overview(self._without_secrets(facts), self.subject))
         self.connect().comment(body, f"dbt-cloud-run {digest(self._status_name)}", only_change=only_change)
 
-    def details(self, facts: Facts) -> None:
+    def details(self, facts: RunFacts) -> None:
         """Everything for the person who reads this build: files, summary, logs, annotations, headline."""
         facts = self._without_secrets(facts)
         told = headline.build(facts, self.subject)
@@ -140,12 +143,12 @@ class Publisher:
             facts = replace(facts, results_path=results_path, junit_path=junit_path)
         self._outputs(facts)
         if self.config.summary:
-            self.ci.summary(summary.page(facts, self.subject, with_sql=self._with_sql()))
-        if told.reason and self.config.log == "failed" and facts.run:
+            self.ci.write_summary(summary.page(facts, self.subject, with_sql=self._with_sql()))
+        if told.reason and self.config.log is LogMode.FAILED and facts.run:
             for excerpt in step_logs.at_the_end(facts.run):
-                self.ci.foreign(excerpt.title, excerpt.body)
+                self.ci.untrusted_block(excerpt.title, excerpt.body)
         reason = told.reason
-        if self.config.annotations and self._annotate(facts) and not self.ci.shows_errors_apart:
+        if self.config.annotations and self._annotate(facts) and not self.ci.shows_errors_outside_log:
             # The nodes have just been told, one by one.
             parts = headline.reasons(facts, self.subject)
             reason = "\n".join(part.words for part in parts if not part.nodes)
@@ -159,38 +162,42 @@ class Publisher:
             # It has been told at the beginning, which may be far away by now.
             self.ci.info(facts.run.url)
 
-    def _annotate(self, facts: Facts) -> bool:
+    def _annotate(self, facts: RunFacts) -> bool:
         """Whether every failed node was told."""
-        picked = node_annotations.pick(facts.results, facts.manifest, self.subject.folder, most=self.ci.most_notes)
+        picked = node_annotations.pick(facts.results, facts.manifest, self.subject.folder, most=self.ci.max_annotations)
         for note in picked.told:
             (self.ci.error if note.failed else self.ci.warning)(note.message, title=note.title, file=note.file)
-        if picked.untold:
+        if picked.pending_status:
             place = (
                 "the summary has them" if self._has_summary else "`results-path` (`DBT_RESULTS_PATH`) saves them all"
             )
-            self.ci.info(f"{text.plural(picked.untold, 'more node')} failed or warned; {place}.")
-        return sum(note.failed for note in picked.told) == len(facts.results.of(Verdict.FAILED))
+            self.ci.info(f"{text.plural(picked.pending_status, 'more node')} failed or warned; {place}.")
+        return sum(note.failed for note in picked.told) == len(facts.results.of(NodeStatus.FAILED))
 
     @property
     def _has_summary(self) -> bool:
         return self.config.summary and self.ci.has_summary
 
     def _with_sql(self) -> bool:
-        return self.config.compiled_sql == "always" or (self.config.compiled_sql == "auto" and not self.context.public)
+        return self.config.compiled_sql is CompiledSql.ALWAYS or (
+            self.config.compiled_sql is CompiledSql.AUTO and not self.context.public
+        )
 
     def _write(self, path: str, render: Callable[[], bytes]) -> str:
         return collect.write(path, render(), self.ci) if path else ""
 
-    def save(self, run: Run | None, *, in_flight: bool, run_closed: bool = False, untold: Untold | None = None) -> None:
+    def save(
+        self, run: Run | None, *, in_flight: bool, run_closed: bool = False, pending_status: PendingStatus | None = None
+    ) -> None:
         """What a clean-up needs to know, should this process be killed now."""
-        self.ci.save(
-            State(
+        self.ci.save_state(
+            SavedState(
                 marker=str(self.request.marker),
                 run_id=run.id if run else None,
                 in_flight=in_flight,
                 job_name=self._job_name,
                 run_closed=run_closed,
-                untold=untold,
+                pending_status=pending_status,
             )
         )
 
@@ -207,7 +214,7 @@ class Publisher:
         )
         return self._scrubbed(subject)
 
-    def _without_secrets(self, facts: Facts) -> Facts:
+    def _without_secrets(self, facts: RunFacts) -> RunFacts:
         error = facts.error and CloudError(
             self.ci.log.safe(facts.error.message), hint=self.ci.log.safe(facts.error.hint)
         )
@@ -217,7 +224,7 @@ class Publisher:
         scrubbed: T = text.scrub(value, self.ci.log.secrets)
         return scrubbed
 
-    def _outputs(self, facts: Facts) -> None:
+    def _outputs(self, facts: RunFacts) -> None:
         """As many as are known; later values win."""
         run = facts.run
         values = {
@@ -237,7 +244,7 @@ class Publisher:
             values |= {f"nodes-{verdict.value}": str(counts[verdict]) for verdict in COUNTED}
         # The spellings of other actions.
         values |= {"run_id": values["run-id"], "git_sha": values["git-sha"]}
-        self.ci.output({name: value for name, value in values.items() if value})
+        self.ci.set_outputs({name: value for name, value in values.items() if value})
 
     def connect(self) -> hosts.Host:
         """The host; only when needed, which is after the trigger, because its library takes time to import."""
@@ -254,13 +261,13 @@ class Publisher:
         return self.ci.log.safe(self.config.status_context or f"dbt Cloud / {self.subject.job_name}")
 
     def _connect(self) -> hosts.Host:
-        comments = self.config.comment != "never" and self.context.pull_request is not None
+        comments = self.config.comment is not CommentMode.NEVER and self.context.pull_request is not None
         if not self.config.commit_status and not comments:
             return hosts.NoHost()
         return hosts.connect(
             self._environ,
             self.context,
-            hosts.Place(
+            hosts.HostSettings(
                 sha=self._sha,
                 name=self._status_name,
                 warn=self.ci.warning,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dbt_action import timeouts
 from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff, marker
 from dbt_action.dbt_cloud.client import DbtCloud
@@ -13,9 +14,6 @@ from dbt_action.errors import CloudError
 from dbt_action.lifecycle import start_once
 
 Tell = Callable[[str], None]
-
-# How long the look at earlier attempts may take before nothing is started at all.
-EARLIER_PATIENCE = 60.0
 
 
 class NotStarted(CloudError):
@@ -128,10 +126,10 @@ class Beginner:
         """The earlier attempt's run. Raises CloudError when dbt Cloud stays out of reach: it may still be going."""
         if self.request.marker.attempt == 1:
             return None
-        patience = min(EARLIER_PATIENCE, self.deadline - self.clock.now())
+        time_limit = min(timeouts.FIND_EARLIER_RUN_SECONDS, self.deadline - self.clock.now())
         try:
-            newest = backoff.persist(
-                lambda: self.cloud.newest(self.request.job_id), clock=self.clock, patience=patience
+            newest = backoff.retry_transient(
+                lambda: self.cloud.newest(self.request.job_id), clock=self.clock, time_limit=time_limit
             )
             return earlier_run(newest, self.request.marker)
         except CloudError as error:

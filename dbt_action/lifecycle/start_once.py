@@ -11,24 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from dbt_action import timeouts
 from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.runs import Run
 from dbt_action.errors import CloudError, RateLimited, Unavailable
 
-# Pauses before the looks for a run whose trigger went unanswered. Together a minute: as long as a new run
-# may stay invisible (reported for single runs; assumed for the list). A build waits a minute rather than
-# paying for its warehouse twice.
-LOOKS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 MAX_TRIGGERS = 3
-# A wrong host should be told soon; nothing has been started that could be lost.
-TRIGGER_PATIENCE = 20.0
-# Long enough for two cool-downs: whoever is rate-limited has at least found dbt Cloud.
-RATE_LIMIT_PATIENCE = 2 * backoff.COOL_DOWN
-# A run may be going unseen: worth more patience than before the first trigger.
-LOOK_PATIENCE = 10 * 60.0
-# Unless nothing of dbt Cloud has been seen so far: then this is more likely not the right host at all.
-STRANGER_PATIENCE = 60.0
 
 
 class Do(Enum):
@@ -39,7 +28,7 @@ class Do(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class StartState:
     """What has been sent so far. `doubt` is the error of the last trigger whose fate is unknown."""
 
     triggers: int = 0
@@ -48,7 +37,7 @@ class State:
     waited: float = 0.0
     doubt: CloudError | None = None
     # For looks that fail, in seconds.
-    patience: float = LOOK_PATIENCE
+    time_limit: float = timeouts.FIND_RUN_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +61,8 @@ FIRST = Next(do=Do.TRIGGER)
 
 
 def advance(
-    state: State, done: Do, answer: Answer, jitter: backoff.Jitter = random.random
-) -> tuple[State, Run | Next | GiveUp]:
+    state: StartState, done: Do, answer: Answer, jitter: backoff.Jitter = random.random
+) -> tuple[StartState, Run | Next | GiveUp]:
     """The state and the decision after `done` was answered; `answer` None is a look that found no run."""
     if isinstance(answer, Run):
         return state, answer
@@ -84,25 +73,27 @@ def advance(
         return _after_trigger(replace(state, triggers=state.triggers + 1), answer, jitter)
     if answer is None:
         return _after_vain_look(replace(state, looks=state.looks + 1, failures=0, waited=0.0))
-    return _again(state, Do.LOOK, answer, state.patience, jitter)
+    return _again(state, Do.LOOK, answer, state.time_limit, jitter)
 
 
-def _after_trigger(state: State, error: CloudError, jitter: backoff.Jitter) -> tuple[State, Next | GiveUp]:
+def _after_trigger(state: StartState, error: CloudError, jitter: backoff.Jitter) -> tuple[StartState, Next | GiveUp]:
     if error.unsent:
         # Not accepted: it does not count, and may be sent again; after a doubtful one only behind another look.
-        unsent = replace(state, triggers=state.triggers - 1, looks=len(LOOKS) - 1)
-        return _again(unsent, Do.LOOK if state.doubt else Do.TRIGGER, error, TRIGGER_PATIENCE, jitter)
+        unsent = replace(state, triggers=state.triggers - 1, looks=len(timeouts.FIND_RUN_PAUSES_SECONDS) - 1)
+        return _again(unsent, Do.LOOK if state.doubt else Do.TRIGGER, error, timeouts.TRIGGER_SECONDS, jitter)
     if not error.transient and state.doubt is None:
         return state, GiveUp(error=error, doubt=False)
     if not error.transient:
         # Perhaps it is refused because the one before it was accepted: look once more, but send no other.
         state = replace(state, triggers=MAX_TRIGGERS)
-    return replace(state, looks=0, failures=0, waited=0.0, doubt=error), Next(do=Do.LOOK, pause=LOOKS[0])
+    return replace(state, looks=0, failures=0, waited=0.0, doubt=error), Next(
+        do=Do.LOOK, pause=timeouts.FIND_RUN_PAUSES_SECONDS[0]
+    )
 
 
-def _after_vain_look(state: State) -> tuple[State, Next | GiveUp]:
-    if state.looks < len(LOOKS):
-        return state, Next(do=Do.LOOK, pause=LOOKS[state.looks])
+def _after_vain_look(state: StartState) -> tuple[StartState, Next | GiveUp]:
+    if state.looks < len(timeouts.FIND_RUN_PAUSES_SECONDS):
+        return state, Next(do=Do.LOOK, pause=timeouts.FIND_RUN_PAUSES_SECONDS[state.looks])
     if state.triggers < MAX_TRIGGERS:
         return state, Next(do=Do.TRIGGER)
     if state.doubt is None:
@@ -112,10 +103,10 @@ def _after_vain_look(state: State) -> tuple[State, Next | GiveUp]:
 
 
 def _again(
-    state: State, do: Do, error: CloudError, patience: float, jitter: backoff.Jitter
-) -> tuple[State, Next | GiveUp]:
+    state: StartState, do: Do, error: CloudError, time_limit: float, jitter: backoff.Jitter
+) -> tuple[StartState, Next | GiveUp]:
     pause = backoff.pause(state.failures + 1, error, jitter)
-    limit = max(patience, RATE_LIMIT_PATIENCE) if isinstance(error, RateLimited) else patience
+    limit = max(time_limit, timeouts.RATE_LIMITED_SECONDS) if isinstance(error, RateLimited) else time_limit
     if not error.transient or state.waited + pause > limit:
         return state, GiveUp(error=error, doubt=state.doubt is not None)
     return replace(state, failures=state.failures + 1, waited=state.waited + pause), Next(do=do, pause=pause)
@@ -141,10 +132,13 @@ def exactly_once(
 ) -> Started | GiveUp:
     """Start a run with `send`, whatever happens to the answers; `find` looks whether it is there.
 
-    `known`: dbt Cloud has answered before, so it is worth more patience. Both callables raise CloudError. Past
+    `known`: dbt Cloud has answered before, so it is worth more time_limit. Both callables raise CloudError. Past
     `deadline` (on `clock`) nothing is sent or looked for any more.
     """
-    state, decision = State(patience=LOOK_PATIENCE if known else STRANGER_PATIENCE), FIRST
+    state, decision = (
+        StartState(time_limit=timeouts.FIND_RUN_SECONDS if known else timeouts.FIND_RUN_UNANSWERED_SECONDS),
+        FIRST,
+    )
     if clock.now() >= deadline:
         message = "The time (`timeout-minutes`) was over before a run could be started."
         return GiveUp(error=Unavailable(message), doubt=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from dbt_action import ci, text
+from dbt_action import ci, text, timeouts
 from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
@@ -16,11 +16,6 @@ from dbt_action.lifecycle.poll import Look
 from dbt_action.report import headline
 from dbt_action.report.outcome import Outcome, judge
 
-# A line at least this often, so that nobody wonders whether anything still happens.
-HEARTBEAT = 60.0
-# Seconds between the looks at a run that is being cancelled.
-CANCEL_LOOKS = 0.5
-
 
 class Watcher:
     """Remembers the newest look at the run."""
@@ -30,7 +25,7 @@ class Watcher:
         cloud: DbtCloud,
         run: Run,
         *,
-        here: ci.Ci,
+        here: ci.CiPlatform,
         clock: Clock,
         began: float,
         follow: bool = False,
@@ -66,17 +61,17 @@ class Watcher:
             self.look, clock=self._clock, policy=policy, tell=self._progress, since=self._began, born=self._born
         )
 
-    def cancel(self, patience: float) -> str:
+    def cancel(self, time_limit: float) -> str:
         """Cancel the run and look whether it worked; what came of it, as a sentence."""
-        deadline = self._clock.now() + patience
+        deadline = self._clock.now() + time_limit
         try:
             # A run may be invisible for a while after its start.
-            self.run = backoff.persist(
+            self.run = backoff.retry_transient(
                 lambda: self.cloud.cancel(self.run.id),
                 clock=self._clock,
-                patience=patience,
-                longest=CANCEL_LOOKS,
-                also=(NotFound,),
+                time_limit=time_limit,
+                max_pause=timeouts.CANCEL_POLL_SECONDS,
+                also_transient=(NotFound,),
             )
         except CloudError as error:
             self.look()
@@ -85,7 +80,7 @@ class Watcher:
                 return self._became()
             return f"It could NOT be cancelled and may still be going: {error.explanation}"
         while not self.run.final and self._clock.now() < deadline:
-            self._clock.sleep(CANCEL_LOOKS)
+            self._clock.sleep(timeouts.CANCEL_POLL_SECONDS)
             self.look()
         if not self.run.final:
             return "dbt Cloud has been asked to cancel it."
@@ -102,7 +97,7 @@ class Watcher:
         """One line for each change, and a heartbeat that says how far the run is."""
         if self._follower and isinstance(look, Run):
             for excerpt in self._follower.news(look):
-                self._ci.foreign(excerpt.title, excerpt.body, goes_on=excerpt.goes_on)
+                self._ci.untrusted_block(excerpt.title, excerpt.body, more_follows=excerpt.more_follows)
         now = self._clock.now()
         if isinstance(look, CloudError):
             line, more = f"No news, asking again: {look.message}", ""
@@ -112,7 +107,7 @@ class Watcher:
             news = line = headline.progress(look)
             more = self._share(look)
             self._wonder(look)
-        if news != self._told or now - self._told_at >= HEARTBEAT:
+        if news != self._told or now - self._told_at >= timeouts.HEARTBEAT_SECONDS:
             self._told, self._told_at = news, now
             self.say(line + more)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dbt_action import text
 from dbt_action.report.headline import reasons
-from dbt_action.report.outcome import ICONS, Facts, Subject
-from dbt_action.results.run_results import Verdict
+from dbt_action.report.outcome import ICONS, RunFacts, Subject
+from dbt_action.results.run_results import NodeStatus
 
 MAX_MESSAGE = 2_000
 
 
-def overview(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
+def overview(facts: RunFacts, subject: Subject, *, with_nodes: bool = True) -> str:
     """Headline, the facts in a table, and the reason of a failure: what also fits into a comment."""
     run = facts.run
     url = run.url if run else ""
@@ -30,12 +30,12 @@ def overview(facts: Facts, subject: Subject, *, with_nodes: bool = True) -> str:
     for part in reasons(facts, subject):
         if not part.verbatim:
             parts.append(text.sentence(text.cut(part.words, MAX_MESSAGE)))
-        elif with_nodes or not facts.results.of(Verdict.FAILED):
+        elif with_nodes or not facts.results.of(NodeStatus.FAILED):
             parts.append(text.code_block(text.cut(part.words, 2 * MAX_MESSAGE)))
     return "\n\n".join(parts)
 
 
-def _duration(facts: Facts) -> str:
+def _duration(facts: RunFacts) -> str:
     annotations = []
     if facts.run and facts.run.queued and facts.run.queued >= 1:
         annotations.append(f"{text.duration(facts.run.queued)} of it in the queue")

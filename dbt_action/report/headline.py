@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from dbt_action import text
 from dbt_action.dbt_cloud.runs import Run, RunStep
-from dbt_action.report.outcome import Facts, Outcome, Subject
-from dbt_action.results.run_results import Node, Verdict
+from dbt_action.report.outcome import Outcome, RunFacts, Subject
+from dbt_action.results.run_results import Node, NodeStatus
 
 # GitHub's limit; a longer description is refused.
 MAX_DESCRIPTION = 140
@@ -50,7 +50,7 @@ def progress(run: Run) -> str:
     return f"{run.status_in_words} · step {step.index}{of}: {step.name}"
 
 
-def build(facts: Facts, subject: Subject) -> Report:
+def build(facts: RunFacts, subject: Subject) -> Report:
     """The report on `facts`."""
     counts = facts.results.in_words()
     took = text.duration(facts.seconds)
@@ -71,7 +71,7 @@ def build(facts: Facts, subject: Subject) -> Report:
     )
 
 
-def _description(facts: Facts, counts: str, took: str) -> str:
+def _description(facts: RunFacts, counts: str, took: str) -> str:
     if facts.outcome is Outcome.STARTED:
         return "Started; nobody waits for the result"
     if facts.error and not facts.run:
@@ -90,12 +90,12 @@ class Reason:
     nodes: bool = False
 
 
-def reasons(facts: Facts, subject: Subject) -> tuple[Reason, ...]:
+def reasons(facts: RunFacts, subject: Subject) -> tuple[Reason, ...]:
     """Why it is not green, for people who do not open dbt Cloud; nothing for a success."""
     if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED):
         return ()
     step = _telling_step(facts.run)
-    failed = facts.results.of(Verdict.FAILED)
+    failed = facts.results.of(NodeStatus.FAILED)
     parts = []
     if facts.error:
         parts.append(Reason(facts.error.explanation))
@@ -116,7 +116,7 @@ def reasons(facts: Facts, subject: Subject) -> tuple[Reason, ...]:
 
 
 def _failed_nodes(nodes: Sequence[Node]) -> str:
-    told = [f"{node.kind} {node.name}: {_beginning(node.message) or node.status}" for node in nodes[:_NODES_TOLD]]
+    told = [f"{node.kind} {node.name}: {_beginning(node.message) or node.dbt_status}" for node in nodes[:_NODES_TOLD]]
     more = len(nodes) - len(told)
     return "\n".join([*told, f"… and {more} more" if more > 0 else ""]).rstrip()
 

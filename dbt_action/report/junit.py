@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
 from dbt_action.results.manifest import Manifest
-from dbt_action.results.run_results import Node, Results, Verdict
+from dbt_action.results.run_results import Node, NodeStatus, Results
 
 # XML 1.0 has no place for these, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -34,31 +34,31 @@ def render(results: Results, manifest: Manifest, *, name: str) -> bytes:
 
 
 def _totals(nodes: tuple[Node, ...]) -> Mapping[str, str]:
-    failed = [node for node in nodes if node.verdict is Verdict.FAILED]
+    failed = [node for node in nodes if node.status is NodeStatus.FAILED]
     failures = [node for node in failed if _tag(node) == "failure"]
     return {
         "tests": str(len(nodes)),
         "failures": str(len(failures)),
         "errors": str(len(failed) - len(failures)),
-        "skipped": str(sum(node.verdict is Verdict.SKIPPED for node in nodes)),
+        "skipped": str(sum(node.status is NodeStatus.SKIPPED for node in nodes)),
         "time": f"{sum(node.seconds for node in nodes):.3f}",
     }
 
 
 def _tag(node: Node) -> str:
-    return "failure" if node.kind in _TESTS and node.status.lower() == "fail" else "error"
+    return "failure" if node.kind in _TESTS and node.dbt_status.lower() == "fail" else "error"
 
 
 def _case(node: Node, name: str, file: str) -> ET.Element:
     facts = {"classname": _xml(f"{node.package}.{node.kind}"), "name": _xml(name), "time": f"{node.seconds:.3f}"}
     case = ET.Element("testcase", facts | ({"file": _xml(file)} if file else {}))
-    words = _xml(node.message or node.status)
-    if node.verdict is Verdict.FAILED:
-        detail = ET.SubElement(case, _tag(node), {"message": words.split("\n", 1)[0], "type": _xml(node.status)})
+    words = _xml(node.message or node.dbt_status)
+    if node.status is NodeStatus.FAILED:
+        detail = ET.SubElement(case, _tag(node), {"message": words.split("\n", 1)[0], "type": _xml(node.dbt_status)})
         detail.text = words
-    elif node.verdict is Verdict.SKIPPED:
+    elif node.status is NodeStatus.SKIPPED:
         ET.SubElement(case, "skipped", {"message": words.split("\n", 1)[0]})
-    elif node.verdict is not Verdict.PASSED:
+    elif node.status is not NodeStatus.PASSED:
         ET.SubElement(case, "system-out").text = words
     return case
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbt_action.results.manifest import Manifest
-from dbt_action.results.run_results import Node, Results, Verdict
+from dbt_action.results.run_results import Node, NodeStatus, Results
 
 # What breaks others comes first.
 _FIRST = ("model", "seed", "snapshot", "function")
@@ -27,7 +27,7 @@ class Picked:
     """The annotations for which there is room, and how many more there are."""
 
     told: tuple[Annotation, ...]
-    untold: int
+    pending_status: int
 
 
 def pick(results: Results, manifest: Manifest, folder: str, *, most: int) -> Picked:
@@ -37,12 +37,12 @@ def pick(results: Results, manifest: Manifest, folder: str, *, most: int) -> Pic
     manifest nobody knows which project a node is of, and all are taken.
     """
     told: list[Annotation] = []
-    untold = 0
-    for verdict in (Verdict.FAILED, Verdict.WARNED):
+    pending_status = 0
+    for verdict in (NodeStatus.FAILED, NodeStatus.WARNED):
         nodes = [node for node in results.of(verdict) if not manifest.project or node.package == manifest.project]
         told += [_annotation(node, manifest, folder) for node in useful_first(nodes)[:most]]
-        untold += len(nodes[most:])
-    return Picked(tuple(told), untold)
+        pending_status += len(nodes[most:])
+    return Picked(tuple(told), pending_status)
 
 
 def useful_first(nodes: Iterable[Node]) -> list[Node]:
@@ -58,8 +58,8 @@ def path(manifest: Manifest, folder: str, unique_id: str) -> str:
 
 def _annotation(node: Node, manifest: Manifest, folder: str) -> Annotation:
     return Annotation(
-        failed=node.verdict is Verdict.FAILED,
+        failed=node.status is NodeStatus.FAILED,
         title=f"{node.name} ({node.kind})",
-        message=node.message or node.status,
+        message=node.message or node.dbt_status,
         file=path(manifest, folder, node.unique_id),
     )

@@ -82,7 +82,7 @@ FORGIVABLE = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class RunFacts:
     """How it ended. `seconds` is the time from the trigger to the last look."""
 
     outcome: Outcome

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dbt_action.report.outcome import Facts, Subject
+from dbt_action.report.outcome import RunFacts, Subject
 from dbt_action.results.manifest import Manifest
-from dbt_action.results.run_results import Node, Verdict
+from dbt_action.results.run_results import Node, NodeStatus
 
 # Raised when a key changes its meaning or goes; new keys may come at any time.
 VERSION = 1
 
 
-def render(facts: Facts, subject: Subject) -> bytes:
+def render(facts: RunFacts, subject: Subject) -> bytes:
     """The document, UTF-8 with a line end; times are in seconds."""
     run = facts.run
     document = {
@@ -24,7 +24,7 @@ def render(facts: Facts, subject: Subject) -> bytes:
         "run_url": run.url if run else None,
         "git_sha": (run.git_sha if run else "") or subject.sha or None,
         "seconds": round(facts.seconds, 3),
-        "counts": {verdict.value: facts.results.counts[verdict] for verdict in Verdict},
+        "counts": {verdict.value: facts.results.counts[verdict] for verdict in NodeStatus},
         "nodes": [_node(node, facts.manifest) for node in facts.results.nodes],
     }
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
@@ -36,8 +36,8 @@ def _node(node: Node, manifest: Manifest) -> dict[str, Any]:
         "kind": node.kind,
         "name": node.name,
         "package": node.package,
-        "status": node.status,
-        "verdict": node.verdict.value,
+        "status": node.dbt_status,
+        "verdict": node.status.value,
         "message": node.message,
         "failures": node.failures,
         "seconds": round(node.seconds, 3),

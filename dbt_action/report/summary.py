@@ -11,8 +11,8 @@ from urllib.parse import quote
 from dbt_action import text
 from dbt_action.dbt_cloud.runs import RunStep
 from dbt_action.report import comment, node_annotations, timeline
-from dbt_action.report.outcome import Facts, Subject
-from dbt_action.results.run_results import ORDER, Node, Verdict
+from dbt_action.report.outcome import RunFacts, Subject
+from dbt_action.results.run_results import ORDER, Node, NodeStatus
 
 MAX_FAILED = 20
 MAX_WARNED = 10
@@ -22,9 +22,9 @@ MAX_MESSAGE = 2_000
 MAX_SQL = 8_000
 
 
-def page(facts: Facts, subject: Subject, *, with_sql: bool) -> str:
+def page(facts: RunFacts, subject: Subject, *, with_sql: bool) -> str:
     """The whole page: headline, reason, counts, nodes that need a look, and where the time went."""
-    told_below = bool(facts.results.of(Verdict.FAILED))
+    told_below = bool(facts.results.of(NodeStatus.FAILED))
     parts = [comment.overview(facts, subject, with_nodes=not told_below)]
     if facts.results.nodes:
         parts += [
@@ -37,9 +37,9 @@ def page(facts: Facts, subject: Subject, *, with_sql: bool) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _counts(facts: Facts) -> str:
+def _counts(facts: RunFacts) -> str:
     kinds = list(dict.fromkeys(node.kind for node in facts.results.nodes))
-    counts = Counter((node.kind, node.verdict) for node in facts.results.nodes)
+    counts = Counter((node.kind, node.status) for node in facts.results.nodes)
     columns = [verdict for verdict in ORDER if any(counts[kind, verdict] for kind in kinds)]
     head = f"| | {' | '.join(verdict.value for verdict in columns)} |"
     rows = [
@@ -49,20 +49,20 @@ def _counts(facts: Facts) -> str:
     return "\n".join([head, "| --- |" + " ---: |" * len(columns), *rows])
 
 
-def _failed(facts: Facts, subject: Subject, *, with_sql: bool) -> Iterable[str]:
-    nodes = node_annotations.useful_first(facts.results.of(Verdict.FAILED))
+def _failed(facts: RunFacts, subject: Subject, *, with_sql: bool) -> Iterable[str]:
+    nodes = node_annotations.useful_first(facts.results.of(NodeStatus.FAILED))
     if nodes:
         yield "#### Failed"
     for node in nodes[:MAX_FAILED]:
         yield _heading(node, facts, subject)
-        yield text.code_block(text.cut(node.message or node.status, MAX_MESSAGE))
+        yield text.code_block(text.cut(node.message or node.dbt_status, MAX_MESSAGE))
         if with_sql and node.sql:
             yield _fold("Compiled SQL", text.code_block(text.cut(node.sql, MAX_SQL), "sql"))
     yield _more(len(nodes) - MAX_FAILED)
 
 
-def _warned(facts: Facts, subject: Subject) -> Iterable[str]:
-    nodes = facts.results.of(Verdict.WARNED)
+def _warned(facts: RunFacts, subject: Subject) -> Iterable[str]:
+    nodes = facts.results.of(NodeStatus.WARNED)
     if nodes:
         yield "#### Warned"
         lines = [
@@ -73,10 +73,10 @@ def _warned(facts: Facts, subject: Subject) -> Iterable[str]:
     yield _more(len(nodes) - MAX_WARNED)
 
 
-def _skipped(facts: Facts) -> Iterable[str]:
+def _skipped(facts: RunFacts) -> Iterable[str]:
     # What had nothing to do (`no-op`, `reused`) was not kept from it.
-    nodes = [node for node in facts.results.of(Verdict.SKIPPED) if node.status.lower() == "skipped"]
-    if not nodes or not facts.results.of(Verdict.FAILED):
+    nodes = [node for node in facts.results.of(NodeStatus.SKIPPED) if node.dbt_status.lower() == "skipped"]
+    if not nodes or not facts.results.of(NodeStatus.FAILED):
         return
     yield "#### Skipped"
     groups = Counter(skipped_because(facts).values())
@@ -90,22 +90,22 @@ def _skipped(facts: Facts) -> Iterable[str]:
     yield "\n".join(lines)
 
 
-def skipped_because(facts: Facts) -> dict[str, str]:
+def skipped_because(facts: RunFacts) -> dict[str, str]:
     """The name of the failed node that each skipped node waits for, as far as the manifest tells.
 
     `dbt build` skips what needs a failed node, and what needs a node whose test has failed.
     """
-    places = facts.manifest.places
-    failed = {node.unique_id: node for node in facts.results.of(Verdict.FAILED)}
+    locations = facts.manifest.locations
+    failed = {node.unique_id: node for node in facts.results.of(NodeStatus.FAILED)}
     blockers = {uid: f"{node.kind} {node.name}" for uid, node in failed.items()}
     for uid, node in failed.items():
-        for tested in places[uid].needs if uid in places and node.kind in ("test", "unit test") else ():
+        for tested in locations[uid].depends_on if uid in locations and node.kind in ("test", "unit test") else ():
             blockers.setdefault(tested, f"{node.kind} {node.name}")
     causes = {}
-    for node in facts.results.of(Verdict.SKIPPED):
+    for node in facts.results.of(NodeStatus.SKIPPED):
         seen, waiting = {node.unique_id}, [node.unique_id]
         while waiting:
-            needs = places[uid].needs if (uid := waiting.pop()) in places else ()
+            needs = locations[uid].depends_on if (uid := waiting.pop()) in locations else ()
             cause = next((blockers[need] for need in needs if need in blockers), None)
             if cause:
                 causes[node.unique_id] = cause
@@ -115,7 +115,7 @@ def skipped_because(facts: Facts) -> dict[str, str]:
     return causes
 
 
-def _heading(node: Node, facts: Facts, subject: Subject) -> str:
+def _heading(node: Node, facts: RunFacts, subject: Subject) -> str:
     name = f"**{text.markdown(text.cut(node.name, 200))}** ({text.markdown(node.kind)})"
     path = node_annotations.path(facts.manifest, subject.folder, node.unique_id)
     if not path:
@@ -124,7 +124,7 @@ def _heading(node: Node, facts: Facts, subject: Subject) -> str:
     return f"{name} in {text.link(path, url)}"
 
 
-def _steps(facts: Facts) -> Iterable[str]:
+def _steps(facts: RunFacts) -> Iterable[str]:
     steps = [step for step in facts.run.steps if step.name] if facts.run else []
     if steps:
         rows = [
@@ -135,7 +135,7 @@ def _steps(facts: Facts) -> Iterable[str]:
         yield _fold("Steps", "\n".join(["| | Step | Status | Time |", "| ---: | --- | --- | ---: |", *rows]))
 
 
-def _slowest(facts: Facts) -> Iterable[str]:
+def _slowest(facts: RunFacts) -> Iterable[str]:
     nodes = sorted(facts.results.nodes, key=lambda node: node.seconds, reverse=True)[:MAX_SLOWEST]
     if len(nodes) > 1 and nodes[0].seconds:
         rows = [
@@ -145,7 +145,7 @@ def _slowest(facts: Facts) -> Iterable[str]:
         yield _fold("Slowest nodes", "\n".join(["| Node | Kind | Time |", "| --- | --- | ---: |", *rows]))
 
 
-def _timeline(facts: Facts) -> Iterable[str]:
+def _timeline(facts: RunFacts) -> Iterable[str]:
     if chart := timeline.gantt(facts.results):
         yield _fold(f"Timeline of {timeline.shown(facts.results)}", f"```mermaid\n{chart}\n```")
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections import defaultdict
 
-from dbt_action.results.run_results import Node, Results, Verdict
+from dbt_action.results.run_results import Node, NodeStatus, Results
 from dbt_action.text import cut
 
 # More bars than these cannot be read, and Mermaid refuses a text of 50,000 characters.
@@ -14,10 +14,10 @@ MAX_BARS = 60
 MAX_THREADS = 12
 _MAX_NAME = 48
 # How Mermaid draws these tags on GitHub.
-_COLOURS = {Verdict.FAILED: "red: failed", Verdict.WARNED: "blue: warned"}
+_COLOURS = {NodeStatus.FAILED: "red: failed", NodeStatus.WARNED: "blue: warned"}
 # (longest span in seconds, format of the times)
 _AXES = ((10.0, "%S.%L s"), (3600.0, "%M:%S"), (math.inf, "%H:%M:%S"))
-_TAGS = {Verdict.FAILED: "crit, ", Verdict.WARNED: "active, ", Verdict.PASSED: "done, "}
+_TAGS = {NodeStatus.FAILED: "crit, ", NodeStatus.WARNED: "active, ", NodeStatus.PASSED: "done, "}
 
 
 def gantt(results: Results) -> str:
@@ -42,7 +42,7 @@ def shown(results: Results) -> str:
     """What of the nodes `gantt` shows, as a title: `27 nodes (red: failed)`."""
     bars, nodes = _bars(results), len(_timed(results))
     told = f"{len(bars)} of {nodes:,} nodes: what failed, and the longest" if len(bars) < nodes else f"{nodes} nodes"
-    colours = [word for verdict, word in _COLOURS.items() if any(node.verdict is verdict for node in bars)]
+    colours = [word for verdict, word in _COLOURS.items() if any(node.status is verdict for node in bars)]
     return f"{told} ({', '.join(colours)})" if colours else told
 
 
@@ -58,7 +58,7 @@ def _bars(results: Results) -> list[Node]:
     threads = sorted(busy, key=lambda thread: -busy[thread])[:MAX_THREADS]
     nodes = sorted((node for node in _timed(results) if node.thread in threads), key=lambda node: -node.seconds)
     # What failed is looked for, however short it was.
-    failed = [node for node in nodes if node.verdict is Verdict.FAILED][: MAX_BARS // 2]
+    failed = [node for node in nodes if node.status is NodeStatus.FAILED][: MAX_BARS // 2]
     others = [node for node in nodes if node not in failed]
     return sorted([*failed, *others[: MAX_BARS - len(failed)]], key=_began)
 
@@ -66,11 +66,11 @@ def _bars(results: Results) -> list[Node]:
 def _bar(node: Node, zero: float, span: float) -> str:
     begin = _began(node) - zero
     # A bar without a length would not be drawn, and one that failed is looked for.
-    shortest = span / 200 if node.verdict is Verdict.FAILED else 0.001
+    shortest = span / 200 if node.status is NodeStatus.FAILED else 0.001
     end = max((node.ended or 0.0) - zero, begin + shortest)
     # The kind in front is more than information: a node called `section` or `title` would be a command.
     label = cut(f"{_plain(node.kind)} {_plain(node.name)}", _MAX_NAME)
-    return f"    {label} : {_TAGS.get(node.verdict, '')}{_clock(begin)}, {_clock(end)}"
+    return f"    {label} : {_TAGS.get(node.status, '')}{_clock(begin)}, {_clock(end)}"
 
 
 def _began(node: Node) -> float:

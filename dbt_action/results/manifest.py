@@ -21,24 +21,24 @@ _FIELDS = ("package_name", "original_file_path", "depends_on.nodes.item")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NodeLocation:
     """Where a node is defined: `path` is relative to its package; `needs` are the nodes that it depends on."""
 
     package: str = ""
     path: str = ""
-    needs: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The name of the root project, and the places of the wanted nodes by their unique id."""
+    """The name of the root project, and the locations of the wanted nodes by their unique id."""
 
     project: str = ""
-    places: Mapping[str, Place] = field(default_factory=dict)
+    locations: Mapping[str, NodeLocation] = field(default_factory=dict)
 
     def file(self, unique_id: str) -> str:
         """The node's file below the root project's folder; "" for nodes of other packages, which are not there."""
-        place = self.places.get(unique_id)
+        place = self.locations.get(unique_id)
         return place.path if place and place.package == self.project else ""
 
 
@@ -74,9 +74,9 @@ def read(chunks: Iterable[bytes], unique_ids: Iterable[str]) -> Manifest:
     except ijson.JSONError as error:
         message = f"not a manifest.json: {error}"
         raise ValueError(message) from None
-    places = {}
+    locations = {}
     for uid, root in roots.items():
         package, path, needs = (found.get(f"{root}.{name}", []) for name in _FIELDS)
         if package and path:
-            places[uid] = Place(package[0], path[0].replace("\\", "/").removeprefix("./"), tuple(needs))
-    return Manifest("".join(found.get(_PROJECT, [])), places)
+            locations[uid] = NodeLocation(package[0], path[0].replace("\\", "/").removeprefix("./"), tuple(needs))
+    return Manifest("".join(found.get(_PROJECT, [])), locations)

@@ -22,7 +22,7 @@ _LARGEST = 10**15
 _TEST_HASH = re.compile(r"\.[0-9a-f]{10}$")
 
 
-class Verdict(Enum):
+class NodeStatus(Enum):
     """What a node's status word amounts to, the one worth telling first at the top."""
 
     FAILED = "failed"
@@ -33,24 +33,24 @@ class Verdict(Enum):
 
 
 # The status words of dbt Core 1.8 to 1.13 and of Fusion (source: their writers of run results).
-_VERDICTS = {
-    "success": Verdict.PASSED,
-    "pass": Verdict.PASSED,
-    "error": Verdict.FAILED,
-    "fail": Verdict.FAILED,
-    "runtime error": Verdict.FAILED,
-    "partial success": Verdict.FAILED,
-    "warn": Verdict.WARNED,
-    "skipped": Verdict.SKIPPED,
-    "no-op": Verdict.SKIPPED,
-    "reused": Verdict.SKIPPED,
+_NODE_STATUSES = {
+    "success": NodeStatus.PASSED,
+    "pass": NodeStatus.PASSED,
+    "error": NodeStatus.FAILED,
+    "fail": NodeStatus.FAILED,
+    "runtime error": NodeStatus.FAILED,
+    "partial success": NodeStatus.FAILED,
+    "warn": NodeStatus.WARNED,
+    "skipped": NodeStatus.SKIPPED,
+    "no-op": NodeStatus.SKIPPED,
+    "reused": NodeStatus.SKIPPED,
 }
 # For people the good news comes first; what is most of it frames the rest.
-ORDER = (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.SKIPPED, Verdict.OTHER)
+ORDER = (NodeStatus.PASSED, NodeStatus.FAILED, NodeStatus.WARNED, NodeStatus.SKIPPED, NodeStatus.OTHER)
 # Each has an output of its own.
 COUNTED = ORDER[:-1]
 # Of these the compiled SQL is worth the memory.
-_WITH_SQL = frozenset({Verdict.FAILED, Verdict.WARNED})
+_WITH_SQL = frozenset({NodeStatus.FAILED, NodeStatus.WARNED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,9 @@ class Node:
     """
 
     unique_id: str
-    status: str
-    verdict: Verdict
+    # The word in run_results.json.
+    dbt_status: str
+    status: NodeStatus
     message: str = ""
     failures: int | None = None
     seconds: float = 0.0
@@ -96,14 +97,14 @@ class Results:
 
     nodes: tuple[Node, ...] = ()
 
-    def of(self, verdict: Verdict) -> tuple[Node, ...]:
+    def of(self, verdict: NodeStatus) -> tuple[Node, ...]:
         """The nodes with this verdict."""
-        return tuple(node for node in self.nodes if node.verdict is verdict)
+        return tuple(node for node in self.nodes if node.status is verdict)
 
     @property
-    def counts(self) -> Mapping[Verdict, int]:
+    def counts(self) -> Mapping[NodeStatus, int]:
         """How many nodes there are of each verdict."""
-        return Counter(node.verdict for node in self.nodes)
+        return Counter(node.status for node in self.nodes)
 
     def in_words(self) -> str:
         """`24 passed, 1 failed`; "" when nothing is known."""
@@ -154,13 +155,13 @@ def merge(steps: Iterable[tuple[Node, ...]]) -> Results:
 
 
 def _node(item: Mapping[str, Any], step: int) -> Node:
-    status = _text(item, "status")
-    verdict = _VERDICTS.get(status.lower(), Verdict.OTHER)
+    dbt_status = _text(item, "status")
+    status = _NODE_STATUSES.get(dbt_status.lower(), NodeStatus.OTHER)
     began, ended = _executed(item)
     return Node(
         unique_id=item["unique_id"],
+        dbt_status=dbt_status,
         status=status,
-        verdict=verdict,
         message=cut(plain(_text(item, "message")).strip(), MAX_MESSAGE),
         failures=_number(item, "failures", int),
         seconds=max(0.0, _number(item, "execution_time", float) or 0.0),
@@ -168,7 +169,7 @@ def _node(item: Mapping[str, Any], step: int) -> Node:
         ended=ended,
         thread=_text(item, "thread_id"),
         step=step,
-        sql=cut(plain(_text(item, "compiled_code")).strip(), MAX_SQL) if verdict in _WITH_SQL else "",
+        sql=cut(plain(_text(item, "compiled_code")).strip(), MAX_SQL) if status in _WITH_SQL else "",
     )
 
 

@@ -18,7 +18,7 @@ class ExampleCi(Terminal):
 
     key = "example"
     name = "Example CI"
-    turn = 1
+    detection_order = 1
     state_file = ".dbt-cloud-run.json"
     summary_file = "dbt-summary.md"
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import Host, Kind, Place, UnknownPlaceError, token_input
+from dbt_action.hosts.base import Host, HostSettings, HostType, MissingAddressError, token_input
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.hosts.transport import Api, Http
 from dbt_action.report.outcome import CommitState
@@ -39,9 +39,9 @@ class ExampleForge(RestHost):
         404: "`EXAMPLE_TOKEN` may not see the repository, or the commit is not in it.",
     }
 
-    def __init__(self, api: Api, place: Place, *, repository: str, pull_request: int) -> None:
+    def __init__(self, api: Api, settings: HostSettings, *, repository: str, pull_request: int) -> None:
         """Nothing is sent here."""
-        super().__init__(api, place)
+        super().__init__(api, settings)
         self._repository = f"repositories/{quote(repository)}"
         self._comments = f"{self._repository}/pulls/{pull_request}/comments"
 
@@ -49,11 +49,11 @@ class ExampleForge(RestHost):
         """The same name on the same commit overwrites."""
         body = {
             "state": _STATES[state],
-            "name": text.cut(self.place.name, MAX_TEXT),
+            "name": text.cut(self.settings.name, MAX_TEXT),
             "description": text.cut(description, MAX_TEXT),
             "url": url,
         }
-        self.api.send("POST", f"{self._repository}/commits/{self.place.sha}/status", body)
+        self.api.send("POST", f"{self._repository}/commits/{self.settings.sha}/status", body)
 
     def comments(self) -> Iterator[Sequence[Comment]]:
         """Page by page."""
@@ -75,22 +75,22 @@ class ExampleForge(RestHost):
         self.api.send("PUT", comment.url, {"body": body})
 
 
-def _open(environ: Mapping[str, str], context: CiContext, place: Place, token: str) -> Host:
+def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
     root = environ.get("EXAMPLE_API_URL", "")
     if not root:
         # Everybody has a server of their own.
         message = "`EXAMPLE_API_URL` is not set, so it is not known where Example Forge is."
-        raise UnknownPlaceError(message)
+        raise MissingAddressError(message)
     headers = {"Authorization": f"Bearer {token}"}
     return ExampleForge(
-        Http(root, headers, timeout=place.timeout, clock=place.clock),
-        place,
+        Http(root, headers, timeout=settings.timeout, clock=settings.clock),
+        settings,
         repository=context.repository,
         pull_request=context.number,
     )
 
 
-KIND = Kind(
+HOST_TYPE = HostType(
     key="example",
     token=token_input("example", "EXAMPLE_TOKEN", "For statuses and comments on Example Forge, with scope `status`."),
     how="a token with scope `status`",

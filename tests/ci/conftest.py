@@ -31,7 +31,7 @@ class Place:
         self.sample = samples.of_ci(samples.CIS[key])
         self.out = io.StringIO()
         environ = {**self.sample.push, **self.sample.state_variables, **variables, "DBT_CI": key}
-        self.ci: ci.Ci = ci.detect(environ, self.out)
+        self.ci: ci.CiPlatform = ci.detect(environ, self.out)
 
     @property
     def log(self) -> str:

@@ -119,7 +119,7 @@ def test_context__azure_says_why_forks_have_no_secrets() -> None:
 
 def test_fold__azure_has_groups(make_place: MakePlace) -> None:
     azure = make_place("azure")
-    azure.ci.foreign("Log of step 4", "one")
+    azure.ci.untrusted_block("Log of step 4", "one")
 
     assert azure.log == "##[group]Log of step 4\n│ one\n##[endgroup]\n"
 
@@ -149,8 +149,8 @@ def test_annotation__of_a_failed_node_is_an_issue_in_azure(build: MakeBuild) -> 
 
 def test_output__azure_sets_output_variables_when_they_change(make_place: MakePlace) -> None:
     azure = make_place("azure")
-    azure.ci.output({"run-id": "7", "status": "started", "run_id": "7"})
-    azure.ci.output({"run-id": "7", "status": "100%"})
+    azure.ci.set_outputs({"run-id": "7", "status": "started", "run_id": "7"})
+    azure.ci.set_outputs({"run-id": "7", "status": "100%"})
 
     set_variables = [(one.properties["variable"], one.properties["isoutput"], one.message) for one in vso(azure.log)]
     assert set_variables == [("run_id", "true", "7"), ("status", "true", "started"), ("status", "true", "100%")]
@@ -166,7 +166,7 @@ def test_output__of_a_run_can_be_read_by_the_next_step(build: MakeBuild) -> None
 
 def test_summary__azure_uploads_a_page(make_place: MakePlace) -> None:
     azure = make_place("azure")
-    azure.ci.summary("# Page ✅\n")
+    azure.ci.write_summary("# Page ✅\n")
 
     (command,) = vso(azure.log)
     assert command.name == "task.uploadsummary"

@@ -99,7 +99,7 @@ def test_context__bitbucket_links_and_attempts() -> None:
 
 def test_fold__bitbucket_has_a_heading(make_place: MakePlace) -> None:
     plain = make_place("bitbucket")
-    plain.ci.foreign("Log of step 4", "one")
+    plain.ci.untrusted_block("Log of step 4", "one")
 
     assert plain.log == "Log of step 4\n│ one\n"
 
@@ -116,8 +116,8 @@ def test_output__bitbucket_appends_to_the_file_of_the_step(make_place: MakePlace
     path.write_text("OTHER=1\n")
     declared = {"DBT_OUTPUT_VARIABLES": "DBT_RUN_ID, DBT_RUN_STATUS"}
     here = make_place("bitbucket", BITBUCKET_PIPELINES_VARIABLES_PATH=str(path), **declared).ci
-    here.output({"run-id": "7", "run_id": "7", "git-sha": "not declared"})
-    here.output({"status": "success"})
+    here.set_outputs({"run-id": "7", "run_id": "7", "git-sha": "not declared"})
+    here.set_outputs({"status": "success"})
 
     assert path.read_text() == "OTHER=1\nDBT_RUN_ID=7\nDBT_RUN_STATUS=success\n"
 
@@ -125,13 +125,13 @@ def test_output__bitbucket_appends_to_the_file_of_the_step(make_place: MakePlace
 def test_output__bitbucket_has_none_that_the_step_does_not_declare(make_place: MakePlace, tmp_path: Path) -> None:
     """A variable that is not declared fails the step."""
     path = tmp_path / "variables"
-    make_place("bitbucket", BITBUCKET_PIPELINES_VARIABLES_PATH=str(path)).ci.output({"run-id": "7"})
+    make_place("bitbucket", BITBUCKET_PIPELINES_VARIABLES_PATH=str(path)).ci.set_outputs({"run-id": "7"})
 
     assert not path.exists()
 
 
 def test_summary__bitbucket_has_a_file(make_place: MakePlace) -> None:
-    make_place("bitbucket").ci.summary("# Page\n")
+    make_place("bitbucket").ci.write_summary("# Page\n")
 
     assert Path("dbt-summary.md").read_text(encoding="utf-8") == "# Page\n"
 

@@ -124,7 +124,7 @@ def test_context__a_commit_has_its_page(sample: CiSample) -> None:
 
 def test_foreign_text__gives_no_orders_to_any_ci(place: Place) -> None:
     place.ci.info(HOSTILE)
-    place.ci.foreign(HOSTILE, HOSTILE)
+    place.ci.untrusted_block(HOSTILE, HOSTILE)
     place.ci.error(HOSTILE, title=HOSTILE, file=HOSTILE)
 
     assert sorted(orders(place.log)) == sorted(place.sample.orders)
@@ -132,7 +132,7 @@ def test_foreign_text__gives_no_orders_to_any_ci(place: Place) -> None:
 
 def test_foreign_text__sets_no_variable_of_another_name(place: Place, tmp_path: Path) -> None:
     place.ci.environ = {**place.ci.environ, "DBT_OUTPUT_FILE": str(tmp_path / "my.env")}
-    place.ci.output({"job-name": "x\nPATH=/evil\r\n##vso[task.setvariable variable=PATH]/evil"})
+    place.ci.set_outputs({"job-name": "x\nPATH=/evil\r\n##vso[task.setvariable variable=PATH]/evil"})
 
     told = {order.partition(" ")[2] for order in orders(place.log)}
     assert told <= {"job_name"}
@@ -146,9 +146,9 @@ def test_secrets__are_in_no_log_and_no_file(place: Place, tmp_path: Path) -> Non
     place.ci.environ = {**place.ci.environ, "DBT_OUTPUT_FILE": str(tmp_path / "out")}
     place.ci.info("s3cret")
     place.ci.error("s3cret", title="s3cret", file="s3cret")
-    place.ci.foreign("s3cret", "s3\x1b[31mcret")
-    place.ci.output({"status": "s3cret"})
-    place.ci.summary("s3cret")
+    place.ci.untrusted_block("s3cret", "s3\x1b[31mcret")
+    place.ci.set_outputs({"status": "s3cret"})
+    place.ci.write_summary("s3cret")
 
     left = place.log[begin:] + "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     assert "s3cret" not in left
@@ -158,7 +158,7 @@ def test_secrets__are_in_no_log_and_no_file(place: Place, tmp_path: Path) -> Non
 
 
 def test_output__no_variable_is_an_input_of_a_later_job() -> None:
-    inputs = {name for row in ROWS for name in row.lookups()}
+    inputs = {name for row in ROWS for name in row.variables()}
 
     assert {variable(output.name) for output in outputs.OUTPUTS} & inputs == set()
 
@@ -168,7 +168,7 @@ def test_output__all_of_them_fit_into_a_dotenv_report(place: Place, tmp_path: Pa
     """GitLab takes no file of more than 5 KB and 20 variables; the decoder refuses it too."""
     path = tmp_path / "deep" / "my.env"
     place.ci.environ = {**place.ci.environ, "DBT_OUTPUT_FILE": str(path)}
-    place.ci.output({output.name: character * 300 for output in outputs.OUTPUTS})
+    place.ci.set_outputs({output.name: character * 300 for output in outputs.OUTPUTS})
 
     assert dotenv(path.read_text(encoding="utf-8")) if place.ci.key != "github" else not path.exists()
 
@@ -177,9 +177,9 @@ def test_summary__a_folder_that_cannot_be_written_is_one_warning(place: Place, t
     (tmp_path / "file").write_text("")
     path = str(tmp_path / "file" / "page.md")
     place.ci.environ = {**place.ci.environ, "DBT_SUMMARY_FILE": path, "GITHUB_STEP_SUMMARY": path}
-    place.ci.summary("# Page\n")
+    place.ci.write_summary("# Page\n")
     if place.ci.key != "github":
-        place.ci.summary("# Page\n")
+        place.ci.write_summary("# Page\n")
 
     assert place.log.count("cannot be written") == 1
 
@@ -205,7 +205,7 @@ def test_reason__of_a_failed_run_is_in_the_log(build: MakeBuild, sample: CiSampl
 # The clean-up after a killed process.
 
 
-@pytest.fixture(params=[key for key, kind in samples.CIS.items() if kind.save is ci.Ci.save])
+@pytest.fixture(params=[key for key, kind in samples.CIS.items() if kind.save_state is ci.CiPlatform.save_state])
 def killed(request: pytest.FixtureRequest, build: MakeBuild, tmp_path: Path) -> tuple[Build, Path]:
     """A step that was killed while its run was going, where its state is in a file of its own."""
     sample = samples.of_ci(samples.CIS[request.param])

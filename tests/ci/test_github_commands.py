@@ -63,7 +63,7 @@ def test_info__is_never_a_command(message: str) -> None:
 @given(ANY, ANY)
 def test_foreign__is_one_group_and_nothing_else(title: str, body: str) -> None:
     step = spoken()
-    step.ci.foreign(f"Step 4: {title}", body)
+    step.ci.untrusted_block(f"Step 4: {title}", body)
 
     assert ["group", "endgroup"] == [command.name for command in commands(step.log)]
     assert [] == azure_commands(step.log)
@@ -129,22 +129,22 @@ def test_output__any_values_come_back(written: list[dict[str, str]]) -> None:
     with TemporaryDirectory() as folder:
         step = Step(Path(folder))
         for values in written:
-            step.ci.output(values)
+            step.ci.set_outputs(values)
 
         expected = {name: text.plain(value) for values in written for name, value in values.items()}
         assert expected == assignments(step.file("output"))
 
 
 def test_output__delimiter_is_new_each_time(step: Step) -> None:
-    step.ci.output({"a": "1", "b": "1"})
-    step.ci.output({"a": "1"})
+    step.ci.set_outputs({"a": "1", "b": "1"})
+    step.ci.set_outputs({"a": "1"})
 
     delimiters = [line.partition("<<")[2] for line in step.file("output").split("\n") if "<<" in line]
     assert 3 == len(set(delimiters))
 
 
 def test_output__lines_end_as_on_linux(step: Step) -> None:
-    step.ci.output({"a": "x\r\ny"})
+    step.ci.set_outputs({"a": "x\r\ny"})
 
     assert "\r" not in step.file("output")
     assert "x\ny" == assignments(step.file("output"))["a"]
@@ -152,7 +152,7 @@ def test_output__lines_end_as_on_linux(step: Step) -> None:
 
 def test_output__appends_to_what_is_there(step: Step) -> None:
     (step.folder / "output").write_text("earlier<<x\n1\nx\n")
-    step.ci.output({"a": "2"})
+    step.ci.set_outputs({"a": "2"})
 
     assert {"earlier": "1", "a": "2"} == assignments(step.file("output"))
 
@@ -164,9 +164,9 @@ def test_secrets__pass_nowhere(message: str) -> None:
         step.ci.info(message)
         step.ci.warning(message)
         step.ci.error(message, title=message)
-        step.ci.foreign(message, message)
-        step.ci.output({"job-name": message})
-        step.ci.summary(message)
+        step.ci.untrusted_block(message, message)
+        step.ci.set_outputs({"job-name": message})
+        step.ci.write_summary(message)
         everything = step.log + step.file("output") + step.file("summary")
         decoded = "".join(command.data + repr(command.properties) for command in commands(step.log))
 
@@ -180,7 +180,7 @@ def test_secrets__are_found_though_something_invisible_cuts_them(step: Step, cut
     for message in (secret, f"x {secret} y"):
         step.ci.info(message)
         step.ci.error(message)
-        step.ci.output({"a": message})
+        step.ci.set_outputs({"a": message})
 
     assert SECRETS[0] not in step.log + step.file("output")
 
@@ -193,8 +193,8 @@ def test_mask__is_escaped_like_any_data(step: Step, secret: str) -> None:
 
 
 def test_summary__is_appended(step: Step) -> None:
-    step.ci.summary("# one\n")
-    step.ci.summary("# two\n")
+    step.ci.write_summary("# one\n")
+    step.ci.write_summary("# two\n")
 
     assert "# one\n# two\n" == step.file("summary")
 
@@ -202,7 +202,7 @@ def test_summary__is_appended(step: Step) -> None:
 @pytest.mark.parametrize("character", ["x", "é", "💥"])
 def test_summary__stays_below_the_limit_and_readable(step: Step, character: str) -> None:
     """One byte too many and the runner drops the whole page."""
-    step.ci.summary(character * 1_100_000)
+    step.ci.write_summary(character * 1_100_000)
 
     page = (step.folder / "summary").read_bytes()
     assert 1_000_000 < len(page) <= 1024 * 1024
@@ -210,7 +210,7 @@ def test_summary__stays_below_the_limit_and_readable(step: Step, character: str)
 
 
 def test_summary__lone_surrogates_are_no_error(step: Step) -> None:
-    step.ci.summary("a\ud800b")
+    step.ci.write_summary("a\ud800b")
 
     assert step.file("summary").startswith("a")
 
@@ -219,8 +219,8 @@ def test_summary__lone_surrogates_are_no_error(step: Step) -> None:
 def test_file__that_cannot_be_written_is_a_warning(tmp_path: Path, name: str) -> None:
     out = io.StringIO()
     ci = GitHubActions({name: str(tmp_path)}, Log(out))
-    ci.output({"a": "b"})
-    ci.summary("x")
+    ci.set_outputs({"a": "b"})
+    ci.write_summary("x")
 
     (command,) = commands(out.getvalue())
     assert "warning" == command.name
@@ -230,8 +230,8 @@ def test_file__that_cannot_be_written_is_a_warning(tmp_path: Path, name: str) ->
 def test_file__that_is_not_named_is_nothing() -> None:
     out = io.StringIO()
     ci = GitHubActions({}, Log(out))
-    ci.output({"a": "b"})
-    ci.summary("x")
+    ci.set_outputs({"a": "b"})
+    ci.write_summary("x")
 
     assert "" == out.getvalue()
 
@@ -244,7 +244,7 @@ def test_terminal__speaks_in_plain_lines(message: str, title: str) -> None:
     terminal.info(message)
     terminal.warning(message)
     terminal.error(message, title=title)
-    terminal.foreign(title, message)
+    terminal.untrusted_block(title, message)
 
     assert [] == commands(out.getvalue())
     assert not set(out.getvalue()) & set("\x1b\r\x00\x07\x08")

@@ -100,8 +100,8 @@ def test_context__gitlab_says_why_forks_have_no_secrets() -> None:
 
 def test_fold__gitlab_has_sections_that_end_and_have_names_of_their_own(make_place: MakePlace) -> None:
     gitlab = make_place("gitlab")
-    gitlab.ci.foreign("Log of step 4", "one\ntwo")
-    gitlab.ci.foreign("Log of step 5", "three")
+    gitlab.ci.untrusted_block("Log of step 4", "one\ntwo")
+    gitlab.ci.untrusted_block("Log of step 5", "three")
 
     names = ["dbt_cloud_run_1", "dbt_cloud_run_1", "dbt_cloud_run_2", "dbt_cloud_run_2"]
     assert sections(gitlab.log) == list(zip(["start", "end"] * 2, names, strict=True))
@@ -126,8 +126,8 @@ def test_annotation__gitlab_has_a_code_quality_report_for_files(make_place: Make
 
 def test_output__gitlab_has_a_dotenv_report_with_the_newest_values(make_place: MakePlace) -> None:
     gitlab = make_place("gitlab")
-    gitlab.ci.output({"run-id": "7", "run-url": "https://x.example/7", "status": "started", "run_id": "7"})
-    gitlab.ci.output({"status": "success", "job-name": 'one "two"\nthree \x1b[31m' + "x" * 9999})
+    gitlab.ci.set_outputs({"run-id": "7", "run-url": "https://x.example/7", "status": "started", "run_id": "7"})
+    gitlab.ci.set_outputs({"status": "success", "job-name": 'one "two"\nthree \x1b[31m' + "x" * 9999})
 
     found = dotenv(Path("dbt.env").read_text(encoding="utf-8"))
     assert (found["DBT_RUN_ID"], found["DBT_RUN_STATUS"]) == ("7", "success")
@@ -135,14 +135,14 @@ def test_output__gitlab_has_a_dotenv_report_with_the_newest_values(make_place: M
 
 
 def test_output__gitlab_shows_a_link_to_the_run_without_any_token(make_place: MakePlace) -> None:
-    make_place("gitlab").ci.output({"run-id": "7", "run-url": "https://x.example/7"})
+    make_place("gitlab").ci.set_outputs({"run-id": "7", "run-url": "https://x.example/7"})
 
     link = {"external_link": {"label": "dbt Cloud run 7", "url": "https://x.example/7"}}
     assert json.loads(Path("dbt-links.json").read_text(encoding="utf-8")) == {"dbt Cloud": [link]}
 
 
 def test_summary__gitlab_has_a_file(make_place: MakePlace) -> None:
-    make_place("gitlab").ci.summary("# Page\n")
+    make_place("gitlab").ci.write_summary("# Page\n")
 
     assert Path("dbt-summary.md").read_text(encoding="utf-8") == "# Page\n"
 
@@ -150,10 +150,10 @@ def test_summary__gitlab_has_a_file(make_place: MakePlace) -> None:
 def test_annotation__gitlab_has_an_empty_report_when_all_is_well(make_place: MakePlace) -> None:
     """Without one the runner would complain of a missing file in every green job."""
     gitlab = make_place("gitlab")
-    gitlab.ci.output({"run-id": "7"})
+    gitlab.ci.set_outputs({"run-id": "7"})
     assert json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8")) == []
 
     gitlab.ci.error("Got 3 results", file="models/a.yml")
-    gitlab.ci.output({"status": "error"})
-    make_place("gitlab").ci.output({"run-id": "8"})
+    gitlab.ci.set_outputs({"status": "error"})
+    make_place("gitlab").ci.set_outputs({"run-id": "8"})
     assert len(json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8"))) == 1

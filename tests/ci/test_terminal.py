@@ -47,7 +47,7 @@ SAMPLE = CiSample(
 
 def test_fold__terminal_has_a_heading(make_place: MakePlace) -> None:
     plain = make_place("none")
-    plain.ci.foreign("Log of step 4", "one")
+    plain.ci.untrusted_block("Log of step 4", "one")
 
     assert plain.log == "Log of step 4\n│ one\n"
 
@@ -61,21 +61,21 @@ def test_annotation__terminal_has_marked_lines(make_place: MakePlace) -> None:
 
 def test_output__goes_to_a_file_of_the_users_choice(make_place: MakePlace, tmp_path: Path) -> None:
     place = make_place("none", DBT_OUTPUT_FILE=str(tmp_path / "deep" / "my.env"))
-    place.ci.output({"run-id": "7", "status": "started"})
-    place.ci.output({"status": "success"})
+    place.ci.set_outputs({"run-id": "7", "status": "started"})
+    place.ci.set_outputs({"status": "success"})
 
     assert dotenv((tmp_path / "deep" / "my.env").read_text()) == {"DBT_RUN_ID": "7", "DBT_RUN_STATUS": "success"}
 
 
 def test_summary__terminal_has_a_file_if_the_user_wants_one(make_place: MakePlace, tmp_path: Path) -> None:
-    make_place("none", DBT_SUMMARY_FILE="my.md").ci.summary("# Page\n")
+    make_place("none", DBT_SUMMARY_FILE="my.md").ci.write_summary("# Page\n")
 
     assert (tmp_path / "my.md").read_text() == "# Page\n"
 
 
 def test_output__terminal_leaves_no_files(make_place: MakePlace, tmp_path: Path) -> None:
     terminal = make_place("none", DBT_STATE_FILE="")
-    terminal.ci.output({"run-id": "7"})
-    terminal.ci.summary("# Page")
+    terminal.ci.set_outputs({"run-id": "7"})
+    terminal.ci.write_summary("# Page")
 
     assert list(tmp_path.iterdir()) == []

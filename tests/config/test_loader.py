@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.config import inputs, loader
+from dbt_action.config.choices import RunOn
 from dbt_action.config.inputs import INPUTS
 from dbt_action.config.loader import Config, Overrides
 from dbt_action.errors import ConfigError
@@ -223,15 +224,15 @@ def test_guide__its_names_are_understood() -> None:
 
 
 def test_guide__leaves_the_version_to_the_job() -> None:
-    assert "job" == loader.read(GUIDE).run_on
+    assert RunOn.JOB is loader.read(GUIDE).run_on
 
 
 def test_guide__run_on_can_be_given() -> None:
-    assert "commit" == loader.read({**GUIDE, "INPUT_RUN-ON": "commit"}).run_on
+    assert RunOn.COMMIT is loader.read({**GUIDE, "INPUT_RUN-ON": "commit"}).run_on
 
 
 def test_guide__job_id_of_our_own_name_means_our_own_default() -> None:
-    assert "commit" == loader.read({**GUIDE, "DBT_JOB_ID": "3"}).run_on
+    assert RunOn.COMMIT is loader.read({**GUIDE, "DBT_JOB_ID": "3"}).run_on
 
 
 def test_guide__unresolved_macros_are_not_given() -> None:
@@ -381,8 +382,8 @@ def test_status_context__that_is_free(context: str) -> None:
     assert context == loader.read({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job="deploy").status_context
 
 
-VARIABLES = sorted({variable for row in INPUTS for variable in row.lookups()})
-SECRET_VARIABLES = {variable for row in INPUTS if row.secret for variable in row.lookups()}
+VARIABLES = sorted({variable for row in INPUTS for variable in row.variables()})
+SECRET_VARIABLES = {variable for row in INPUTS if row.secret for variable in row.variables()}
 SECRET = "dbtc_V3ryS3cretValu3"
 SECRET_TEXTS = st.sampled_from([SECRET, f"{SECRET} x", f"{SECRET}\n", f"\t{SECRET}\u2028y"])
 TEXTS = st.text(max_size=60) | st.sampled_from(

@@ -349,6 +349,6 @@ def test_token__fits_into_a_header(raw: str) -> None:
 
 def test_every_input_has_a_name_of_its_own() -> None:
     """No environment variable can mean two inputs."""
-    found = [variable for row in INPUTS for variable in row.lookups()]
+    found = [variable for row in INPUTS for variable in row.variables()]
 
     assert len(set(found)) == len(found)

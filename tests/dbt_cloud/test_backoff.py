@@ -48,21 +48,21 @@ class Call:
         return "answer"
 
 
-def persist(call: Call, clock: FakeClock, patience: float) -> str:
-    return backoff.persist(call, clock=clock, patience=patience, jitter=lambda: 0.0)
+def retry_transient(call: Call, clock: FakeClock, time_limit: float) -> str:
+    return backoff.retry_transient(call, clock=clock, time_limit=time_limit, jitter=lambda: 0.0)
 
 
 def test_persist__first_answer_is_at_once() -> None:
     clock = FakeClock()
 
-    assert "answer" == persist(Call(), clock, 10.0)
+    assert "answer" == retry_transient(Call(), clock, 10.0)
     assert [] == clock.slept
 
 
 def test_persist__passing_errors_are_repeated() -> None:
     clock = FakeClock()
 
-    assert "answer" == persist(Call(*[Unavailable("x")] * 3), clock, 10.0)
+    assert "answer" == retry_transient(Call(*[Unavailable("x")] * 3), clock, 10.0)
     assert [1.0, 2.0, 4.0] == clock.slept
 
 
@@ -70,30 +70,30 @@ def test_persist__permanent_error_is_raised_at_once() -> None:
     call, clock = Call(Unauthorized("no")), FakeClock()
 
     with pytest.raises(Unauthorized):
-        persist(call, clock, 10.0)
+        retry_transient(call, clock, 10.0)
     assert 1 == call.count
     assert [] == clock.slept
 
 
 def test_persist__not_found_is_permanent() -> None:
     with pytest.raises(NotFound):
-        persist(Call(NotFound("no")), FakeClock(), 10.0)
+        retry_transient(Call(NotFound("no")), FakeClock(), 10.0)
 
 
 @given(st.floats(0, 100))
-def test_persist__patience_ends(patience: float) -> None:
+def test_persist__patience_ends(time_limit: float) -> None:
     call, clock = Call(*[Unavailable("x")] * 10_000), FakeClock()
 
     with pytest.raises(Unavailable):
-        persist(call, clock, patience)
-    assert clock.passed <= patience + 1e-6
+        retry_transient(call, clock, time_limit)
+    assert clock.passed <= time_limit + 1e-6
 
 
 def test_persist__no_patience_is_one_try() -> None:
     call = Call(Unavailable("x"))
 
     with pytest.raises(Unavailable):
-        persist(call, FakeClock(), 0.0)
+        retry_transient(call, FakeClock(), 0.0)
     assert 1 == call.count
 
 

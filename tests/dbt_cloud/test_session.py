@@ -21,7 +21,7 @@ import urllib3
 from dbt_action import __version__
 from dbt_action.clock import SystemClock
 from dbt_action.dbt_cloud import session
-from dbt_action.dbt_cloud.session import Session, Timeouts
+from dbt_action.dbt_cloud.session import Session
 from dbt_action.errors import (
     CloudError,
     Malformed,
@@ -32,10 +32,11 @@ from dbt_action.errors import (
     Unavailable,
     Unreachable,
 )
+from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator
 
 TOKEN = "dbtc_Sup3r/S3cret=="
-HURRIED = Timeouts(connect=0.3, read=0.3)
+HURRIED = HttpTimeouts(connect_seconds=0.3, read_seconds=0.3)
 
 
 @pytest.fixture
@@ -45,8 +46,11 @@ def cloud() -> Iterator[Emulator]:
 
 
 @contextmanager
-def session_to(url: str, timeouts: Timeouts = Timeouts(connect=5.0, read=5.0)) -> Iterator[Session]:  # noqa: B008
-    made = Session(url, TOKEN, clock=SystemClock(), timeouts=timeouts)
+def session_to(
+    url: str,
+    http_timeouts: HttpTimeouts = HttpTimeouts(connect_seconds=5.0, read_seconds=5.0),  # noqa: B008
+) -> Iterator[Session]:
+    made = Session(url, TOKEN, clock=SystemClock(), http_timeouts=http_timeouts)
     yield made
     made.close()
 
@@ -199,7 +203,7 @@ def test_failure__on_a_real_socket(
 
 
 def test_wrong_token(cloud: Emulator) -> None:
-    other = Session(cloud.url, "dbtc_other", clock=SystemClock(), timeouts=Timeouts())
+    other = Session(cloud.url, "dbtc_other", clock=SystemClock(), http_timeouts=HttpTimeouts())
 
     with pytest.raises(Unauthorized):
         other.get_json(jobs(cloud))

@@ -53,8 +53,8 @@ def test_commands__are_read_as_they_are_meant(library: Path, tmp_path: Path) -> 
     here = ci.detect({**env.AZURE_PUSH, "AGENT_TEMPDIRECTORY": str(tmp_path)}, out)
     here.mask(("s3cret;%]",))
     here.error(DIFFICULT, title="title", file="models/[a];b%.yml")
-    here.output({"job-name": "100%; [a]"})
-    here.summary("# Page")
+    here.set_outputs({"job-name": "100%; [a]"})
+    here.write_summary("# Page")
 
     mask, issue, variable, summary = decode(library, out.getvalue())
     assert mask == ["task.setsecret", {}, "s3cret;%]"]

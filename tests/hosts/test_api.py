@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from dbt_action.hosts import rest
-from dbt_action.hosts.base import Place
+from dbt_action.hosts.base import HostSettings
 from dbt_action.hosts.transport import Api, HostError, Http
 from emulator.hosts import GitLab
 from tests.support.clock import FakeClock
@@ -67,7 +67,7 @@ class Endless(rest.RestHost):
     def __init__(self, clock: FakeClock) -> None:
         self.warnings: list[str] = []
         self.looks = 0
-        place = Place(sha="a", name="x", warn=self.warnings.append, info=print, clock=clock, timeout=1.0)
+        place = HostSettings(sha="a", name="x", warn=self.warnings.append, info=print, clock=clock, timeout=1.0)
         super().__init__(Api("https://endless.example", timeout=1.0, clock=clock), place)
 
     def comments(self) -> Iterator[Sequence[rest.Comment]]:
@@ -82,4 +82,4 @@ def test_comments__pages_without_end_are_given_up_on(clock: FakeClock) -> None:
     host.comment("red", "marker")
 
     assert len(host.warnings) == 1
-    assert host.looks <= (rest.MOST_PAGES if clock.passed == 0 else rest.COMMENT_PATIENCE + 1)
+    assert host.looks <= (rest.MOST_PAGES if clock.passed == 0 else 7)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dbt_action import app, ci, hosts
+from dbt_action import app, ci, hosts, timeouts
 from dbt_action.config.context import CiContext
 from dbt_action.dbt_cloud.runs import PULL_REQUEST_FIELDS
 from dbt_action.errors import ExitCode
@@ -192,7 +192,7 @@ def test_trouble__an_unlucky_first_post_does_not_cost_the_end(
 def test_trouble__one_unlucky_last_answer_does_not_leave_it_running(
     build: MakeBuild, case: Case, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "TIMEOUT", 0.5)
+    monkeypatch.setattr(timeouts, "HOST_REQUEST_SECONDS", 0.5)
     posts = case.sample.parts
     case.host.faults.add(method="POST", path="status", after=posts, times=1, **fault)
     step = build().on(case.environ)
@@ -258,7 +258,7 @@ def test_known__each_has_its_key_its_token_and_its_stand_in() -> None:
 
 @pytest.mark.parametrize("host", ["", "gitea", "Bitbucket"])
 def test_known__an_unknown_host_gets_no_token(host: str) -> None:
-    place = hosts.Place(sha=env.HEAD, name=NAME, warn=print, info=print)
+    place = hosts.HostSettings(sha=env.HEAD, name=NAME, warn=print, info=print)
     context = CiContext(platform="x", host=host, repository="a/b")
     tokens = {kind.token.name: "t" for kind in hosts.KNOWN.values()}
 

@@ -13,7 +13,7 @@ from dbt_action.config import loader
 from dbt_action.config.context import CiContext, PullRequest
 from dbt_action.dbt_cloud import run_request
 from dbt_action.errors import ExitCode
-from dbt_action.hosts import Place
+from dbt_action.hosts import HostSettings
 from dbt_action.hosts.github import read_api_url
 from dbt_action.report.outcome import CommitState
 from emulator.hosts.base import FakeHost
@@ -73,7 +73,7 @@ def comment(host: GitHub, body: str, *, platform: str = "GitHub Actions", only_c
     context = CiContext(
         platform=platform, host="github", repository="acme/shop", sha="a" * 40, pull_request=PullRequest(number=9)
     )
-    place = Place(
+    place = HostSettings(
         sha="a" * 40, name="dbt Cloud / job", warn=warnings.append, info=warnings.append, timeout=2, clock=FakeClock()
     )
     tokens = {"github-token": "ghp-token"}
@@ -179,7 +179,7 @@ class Odd(FakeHost):
         return [(method, "/<path:place>", self.answer) for method in ("GET", "POST", "PATCH")]
 
     def answer(self, place: str) -> Response:
-        return Response("[]", self.code, {**self.headers, "X-Place": place}, content_type="application/json")
+        return Response("[]", self.code, {**self.headers, "X-HostSettings": place}, content_type="application/json")
 
     def admit(self) -> None:
         """Everybody may come in."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dbt_action import hosts
-from dbt_action.hosts import Place
+from dbt_action.hosts import HostSettings
 from dbt_action.report.outcome import CommitState
 from emulator import GitHub
 from tests.support.clock import FakeClock
@@ -28,7 +28,7 @@ class Author:
         self.warnings: list[str] = []
         self.infos: list[str] = []
         self.clock = FakeClock()
-        place = Place(
+        place = HostSettings(
             sha=sha,
             name="dbt Cloud / x",
             warn=self.warnings.append,

@@ -194,7 +194,7 @@ def test_manifest__is_fetched_once_when_it_is_an_artifact_too(make_step: MakeSte
 
 
 def test_manifest__is_streamed_when_its_download_failed(make_step: MakeStep) -> None:
-    """The file may not be written; the places are wanted all the same."""
+    """The file may not be written; the locations are wanted all the same."""
     workflow_step = make_step(RED)
     (workflow_step.folder / "target").write_text("in the way")
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbt_action import timeouts
 from dbt_action.errors import (
     CloudError,
     Forbidden,
@@ -111,7 +112,7 @@ def test_passing_errors__with_good_looks_between_never_add_up() -> None:
     watch = Watch(iter(chain([RUNNING, *[Unavailable("x")] * 8] * 40, [SUCCESS])), Policy(interval=1.0, timeout=1e6))
 
     assert End.FINISHED is watch.run().end
-    assert watch.clock.passed > poll.OUTAGE_PATIENCE
+    assert watch.clock.passed > timeouts.OUTAGE_SECONDS
 
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)

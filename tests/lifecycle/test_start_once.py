@@ -38,9 +38,9 @@ def named(answer: start_once.Answer) -> str:
     return type(answer).__name__
 
 
-def begun(*answers: start_once.Answer) -> tuple[start_once.State, Run | Next | GiveUp]:
-    """State and decision after these answers, each to what was asked last."""
-    state: start_once.State = start_once.State()
+def begun(*answers: start_once.Answer) -> tuple[start_once.StartState, Run | Next | GiveUp]:
+    """StartState and decision after these answers, each to what was asked last."""
+    state: start_once.StartState = start_once.StartState()
     decision: Run | Next | GiveUp = start_once.FIRST
     for answer in answers:
         assert isinstance(decision, Next)
@@ -111,13 +111,13 @@ def test_doubtful__a_refused_look_ends_with_the_doubt(error: CloudError) -> None
 
 def test_trigger_without_an_answer__cannot_be() -> None:
     with pytest.raises(ValueError, match="trigger"):
-        start_once.advance(start_once.State(), Do.TRIGGER, None)
+        start_once.advance(start_once.StartState(), Do.TRIGGER, None)
 
 
 @pytest.mark.parametrize("pattern", list(product(ANSWERS[2:], repeat=3)), ids=lambda row: "-".join(map(named, row)))
 def test_table__no_trigger_follows_a_doubt_without_looks(pattern: tuple[CloudError, ...]) -> None:
     """Over all sequences of three failures: once a trigger is in doubt, a vain look comes before every other."""
-    state, decision = start_once.State(), start_once.FIRST
+    state, decision = start_once.StartState(), start_once.FIRST
     doubtful = False
     vain = 0
     answers: Iterator[start_once.Answer] = iter(pattern)
@@ -144,7 +144,7 @@ def test_table__no_trigger_follows_a_doubt_without_looks(pattern: tuple[CloudErr
 )
 @example([Unavailable("x"), None], Unavailable("x"))
 def test_any_answers__it_ends(answers: list[start_once.Answer], forever: start_once.Answer) -> None:
-    state, decision = start_once.State(), start_once.FIRST
+    state, decision = start_once.StartState(), start_once.FIRST
     sequence: Iterable[start_once.Answer] = [*answers, *[forever] * 3_000]
     waited = 0.0
     for answer in sequence:

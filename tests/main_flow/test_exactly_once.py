@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
+from dbt_action.timeouts import HttpTimeouts
 from tests.support.scripts import GREEN, lasting
 from tests.support.workflow_step import WorkflowStep
 
@@ -89,7 +89,7 @@ def test_answer_lost_once__and_the_list_fails_too(
     "kind, done", [pytest.param("slow", True, id="answered too late"), pytest.param("hang", False, id="never answered")]
 )
 def test_answer_after_our_patience(workflow_step: WorkflowStep, kind: str, done: bool) -> None:  # noqa: FBT001
-    workflow_step.timeouts = Timeouts(connect=0.4, read=0.4)
+    workflow_step.timeouts = HttpTimeouts(connect_seconds=0.4, read_seconds=0.4)
     workflow_step.cloud.faults.add(kind=kind, method="POST", path=TRIGGER, seconds=2.0)
 
     assert ExitCode.OK == workflow_step.run()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dbt_action import hosts
+from dbt_action import timeouts
 from dbt_action.errors import ExitCode
 from tests.support.scripts import GREEN, RED
 from tests.support.workflow_step import SHA, WorkflowStep
@@ -112,7 +112,7 @@ def test_rate_limited_at_first__final_status_arrives(workflow_step: WorkflowStep
 
 
 def test_hanging__is_given_up_on_quickly(workflow_step: WorkflowStep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hosts, "TIMEOUT", 1)
+    monkeypatch.setattr(timeouts, "HOST_REQUEST_SECONDS", 1)
     workflow_step.github.faults.add(kind="hang", times=None)
 
     began = time.monotonic()

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from dbt_action.dbt_cloud import client as cloud_
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
+from dbt_action.timeouts import HttpTimeouts
 from emulator import Script, Status
 from tests.support.scripts import ENDLESS, GREEN, RED, lasting
 from tests.support.workflow_step import WorkflowStep
@@ -58,7 +58,7 @@ class Trap:
 
     def spring(self) -> None:
         self.at = self.workflow_step.clock.now()
-        self.workflow_step.interrupts.arrive(15, None)
+        self.workflow_step.interrupts.handle_signal(15, None)
 
     @property
     def seconds(self) -> float:
@@ -126,7 +126,7 @@ def test_right_after_the_answer_to_the_trigger(trap: Trap) -> None:
 def test_while_the_trigger_is_unanswered(trap: Trap) -> None:
     """The signal finds us waiting for an answer that does not come; the run is found by its marker."""
     workflow_step = trap.workflow_step
-    workflow_step.timeouts = Timeouts(connect=0.3, read=0.3)
+    workflow_step.timeouts = HttpTimeouts(connect_seconds=0.3, read_seconds=0.3)
     workflow_step.cloud.faults.add(kind="slow", method="POST", path=TRIGGER, seconds=1.0)
     trap.at_sleep(1)
 
@@ -226,7 +226,7 @@ def test_second_signal__does_not_tear_the_clean_up_apart(trap: Trap) -> None:
     original = cloud_.DbtCloud.cancel
 
     def impatient(*args: object) -> object:
-        trap.workflow_step.interrupts.arrive(15, None)
+        trap.workflow_step.interrupts.handle_signal(15, None)
         return original(*args)  # type: ignore[arg-type]
 
     trap.monkeypatch.setattr(cloud_.DbtCloud, "cancel", impatient)
@@ -258,7 +258,7 @@ def test_run_ends_on_its_own_meanwhile(make_step: MakeStep, monkeypatch: pytest.
     trap = Trap(make_step(lasting(10.0), cancel_seconds=60.0), monkeypatch)
 
     def asleep(seconds: float) -> None:
-        if trap.workflow_step.clock.passed + seconds > 9.5 and not trap.workflow_step.interrupts.arrived:
+        if trap.workflow_step.clock.passed + seconds > 9.5 and not trap.workflow_step.interrupts.signal_received:
             trap.workflow_step.clock.time += 9.5 - trap.workflow_step.clock.passed
             trap.spring()
 

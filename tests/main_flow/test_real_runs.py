@@ -15,7 +15,7 @@ import pytest
 from dbt_action.dbt_cloud import step_logs
 from dbt_action.errors import ExitCode
 from dbt_action.results import manifest, run_results
-from dbt_action.results.run_results import Node, Verdict
+from dbt_action.results.run_results import Node, NodeStatus
 from emulator import Script, ScriptedStep
 from tests.support.markdown import render
 from tests.support.values import a_run, a_step
@@ -51,14 +51,14 @@ def test_green__every_kind_passes(real_runs: Runs) -> None:
     found = nodes(real_runs, "green")
 
     assert {
-        "orders": ("seed", Verdict.PASSED),
-        "stg_orders": ("model", Verdict.PASSED),
-        "order_status": ("snapshot", Verdict.PASSED),
-        "customer_value.customer_value_leaves_out_returned_orders": ("unit test", Verdict.PASSED),
-        "assert_no_negative_amounts": ("test", Verdict.PASSED),
-        "unique_stg_orders_order_id": ("test", Verdict.PASSED),
-        WARNED: ("test", Verdict.WARNED),
-    }.items() <= {name: (node.kind, node.verdict) for name, node in found.items()}.items()
+        "orders": ("seed", NodeStatus.PASSED),
+        "stg_orders": ("model", NodeStatus.PASSED),
+        "order_status": ("snapshot", NodeStatus.PASSED),
+        "customer_value.customer_value_leaves_out_returned_orders": ("unit test", NodeStatus.PASSED),
+        "assert_no_negative_amounts": ("test", NodeStatus.PASSED),
+        "unique_stg_orders_order_id": ("test", NodeStatus.PASSED),
+        WARNED: ("test", NodeStatus.WARNED),
+    }.items() <= {name: (node.kind, node.status) for name, node in found.items()}.items()
     assert "26 passed, 1 warned" == run_results.merge([tuple(found.values())]).in_words()
 
 
@@ -73,7 +73,7 @@ def test_green__times_and_threads_are_known(real_runs: Runs) -> None:
 def test_warned__has_its_message_and_number(real_runs: Runs) -> None:
     node = nodes(real_runs, "green")[WARNED]
 
-    assert ("warn", "Got 1 result, configured to warn if != 0", 1) == (node.status, node.message, node.failures)
+    assert ("warn", "Got 1 result, configured to warn if != 0", 1) == (node.dbt_status, node.message, node.failures)
     assert "select" in node.sql
 
 
@@ -81,25 +81,25 @@ def test_failing_test__and_what_is_skipped_below(real_runs: Runs) -> None:
     found = nodes(real_runs, "failing-test")
 
     node = found["assert_no_negative_amounts"]
-    assert (Verdict.FAILED, "fail", "Got 1 result, configured to fail if != 0", 1) == (
-        node.verdict,
+    assert (NodeStatus.FAILED, "fail", "Got 1 result, configured to fail if != 0", 1) == (
         node.status,
+        node.dbt_status,
         node.message,
         node.failures,
     )
-    assert Verdict.SKIPPED is found["order_payments"].verdict
-    assert Verdict.SKIPPED is found["customer_value.customer_value_leaves_out_returned_orders"].verdict
+    assert NodeStatus.SKIPPED is found["order_payments"].status
+    assert NodeStatus.SKIPPED is found["customer_value.customer_value_leaves_out_returned_orders"].status
 
 
 def test_failing_model__and_what_is_skipped_below(real_runs: Runs) -> None:
     found = nodes(real_runs, "failing-model")
 
     node = found["order_payments"]
-    assert (Verdict.FAILED, "error") == (node.verdict, node.status)
+    assert (NodeStatus.FAILED, "error") == (node.status, node.dbt_status)
     assert node.message.startswith("Runtime Error in model order_payments (models/marts/order_payments.sql)\n")
     assert node.sql
-    assert Verdict.SKIPPED is found["customer_value"].verdict
-    assert Verdict.PASSED is found["order_status"].verdict
+    assert NodeStatus.SKIPPED is found["customer_value"].status
+    assert NodeStatus.PASSED is found["order_status"].status
 
 
 def test_manifest__has_the_file_of_every_node(real_runs: Runs, root: Path) -> None:
@@ -109,10 +109,10 @@ def test_manifest__has_the_file_of_every_node(real_runs: Runs, root: Path) -> No
     found = manifest.read([run.artifact("manifest.json")], wanted)
 
     assert "shop" == found.project
-    assert set(wanted) == set(found.places)
+    assert set(wanted) == set(found.locations)
     assert all((root / "demo/project" / found.file(uid)).is_file() for uid in wanted)
     unit_test = "unit_test.shop.customer_value.customer_value_leaves_out_returned_orders"
-    assert "model.shop.customer_value" in found.places[unit_test].needs
+    assert "model.shop.customer_value" in found.locations[unit_test].depends_on
 
 
 def test_log__says_how_far_dbt_is(real_runs: Runs) -> None:

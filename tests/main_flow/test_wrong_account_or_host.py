@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
+from dbt_action.timeouts import HttpTimeouts
 from tests.support.workflow_step import WorkflowStep
 
 MakeStep = Callable[..., WorkflowStep]
@@ -121,7 +121,7 @@ def test_job_cannot_be_read_for_a_passing_reason__run_is_started_all_the_same(
 
 
 def test_job_cannot_be_read_because_the_server_hangs(workflow_step: WorkflowStep) -> None:
-    workflow_step.timeouts = Timeouts(connect=0.2, read=0.2)
+    workflow_step.timeouts = HttpTimeouts(connect_seconds=0.2, read_seconds=0.2)
     workflow_step.cloud.faults.add(kind="hang", method="GET", path=r"/jobs/\d+/$", times=None)
 
     assert ExitCode.OK == workflow_step.run()

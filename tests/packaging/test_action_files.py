@@ -99,8 +99,8 @@ def test_environment__of_the_composite_keeps_what_the_workflow_has_set(row: inpu
 
 @ROWS
 def test_lookups__find_what_the_mapping_carries(row: inputs.Input) -> None:
-    assert row.variable in row.lookups()
-    assert f"INPUT_{row.name.upper()}" in row.lookups()
+    assert row.variable in row.variables()
+    assert f"INPUT_{row.name.upper()}" in row.variables()
 
 
 @ACTIONS

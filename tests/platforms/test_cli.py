@@ -42,7 +42,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @EVERY_ROW
 def test_flag__every_input_has_one_and_it_beats_every_name_of_the_environment(row: Input) -> None:
-    environ = dict.fromkeys(row.lookups(), "of the environment")
+    environ = dict.fromkeys(row.variables(), "of the environment")
     command, overlaid = cli.read([flag(row), "of the flag"], {**environ, "OTHER": "1"})
 
     assert command == "run"

@@ -23,7 +23,7 @@ EXAMPLES = ROOT / "examples"
 COMPONENT = ROOT / "templates" / "dbt-cloud-run.yml"
 # By the key of the CI.
 PLATFORMS = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
-VARIABLES = {name for row in ROWS for name in row.lookups()}
+VARIABLES = {name for row in ROWS for name in row.variables()}
 OUTPUTS = {variable(output.name) for output in outputs.OUTPUTS}
 # Where pip finds the package.
 OWN = {"DBT_CLOUD_RUN"}

@@ -41,7 +41,7 @@ def interrupted(bench: Bench, story: Story, moment: Moment) -> Iterator[str]:
     def signal() -> None:
         began_at = bench.clock.now()
         seconds.append(began_at)
-        rig.interrupts.arrive()
+        rig.interrupts.handle_signal()
 
     try:
         with points.at(*moment, signal):

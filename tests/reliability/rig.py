@@ -14,9 +14,9 @@ from typing import Any
 import requests
 
 from dbt_action import app
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
+from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator, GitHub, Run, Script
 from emulator.faults import Kind
 from emulator.github import CommitStatus
@@ -28,8 +28,8 @@ Scripted = Callable[[dict[str, Any]], Script]
 # What the product waits for an answer in real life; here a request that hangs moves the virtual clock by it.
 REAL_TIMEOUT = 30.0
 # Waits for a server that does not answer: for real, so as short as a busy machine allows.
-IMPATIENT = Timeouts(connect=5.0, read=0.25)
-PATIENT = Timeouts(connect=10.0, read=20.0)
+IMPATIENT = HttpTimeouts(connect_seconds=5.0, read_seconds=0.25)
+PATIENT = HttpTimeouts(connect_seconds=10.0, read_seconds=20.0)
 
 
 class Killed(BaseException):
@@ -94,7 +94,7 @@ class Rig:
     job_id: int
     sha: str
     folder: Path
-    timeouts: Timeouts = PATIENT
+    http_timeouts: HttpTimeouts = PATIENT
     out: io.StringIO = field(default_factory=io.StringIO)
     interrupts: Interrupts = field(default_factory=Interrupts)
 
@@ -133,7 +133,7 @@ class Rig:
         """The same step in another attempt of the build; `variables` may make it another step, leg or build."""
         folder = self.folder / f"attempt{number}-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
-        other = Rig(self.bench, self.job_id, self.sha, folder, timeouts=self.timeouts)
+        other = Rig(self.bench, self.job_id, self.sha, folder, http_timeouts=self.http_timeouts)
         for name in ("GITHUB_RUN_ID", *(name for name in self.environ if name not in other.environ)):
             other.environ[name] = self.environ[name]
         other.environ |= {"GITHUB_RUN_ATTEMPT": str(number), **variables}
@@ -157,13 +157,19 @@ class Rig:
         """The step."""
         self.given(**inputs)
         return app.run(
-            self.environ, out=self.out, clock=self.bench.clock, interrupts=self.interrupts, timeouts=self.timeouts
+            self.environ,
+            out=self.out,
+            clock=self.bench.clock,
+            interrupts=self.interrupts,
+            http_timeouts=self.http_timeouts,
         )
 
     def clean_up(self) -> ExitCode:
         """The clean-up after the step, in a process that knows of the first one only what it has saved."""
         saved = {f"STATE_{name}": value for name, value in self.saved.items()}
-        return app.clean_up({**self.environ, **saved}, out=self.out, clock=self.bench.clock, timeouts=self.timeouts)
+        return app.clean_up(
+            {**self.environ, **saved}, out=self.out, clock=self.bench.clock, http_timeouts=self.http_timeouts
+        )
 
     def run_until_killed(self, **inputs: str) -> None:
         """The step, which something in it kills."""
@@ -186,7 +192,7 @@ class Rig:
 
     def interrupt_after(self, seconds: float) -> None:
         """A signal so many virtual seconds from now."""
-        self.after_sleeping(seconds, self.interrupts.arrive)
+        self.after_sleeping(seconds, self.interrupts.handle_signal)
 
     def kill_after(self, seconds: float) -> None:
         """SIGKILL so many virtual seconds from now."""

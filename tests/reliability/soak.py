@@ -16,9 +16,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupted
+from dbt_action.timeouts import HttpTimeouts
 from emulator import Status
 from emulator.faults import Kind
 from tests.reliability import disturbances, points, promises, scenarios
@@ -34,7 +34,7 @@ REAL_WAIT = 0.6
 SLOW = (Kind.HANG, Kind.LATE)
 LONG = 4.0
 BETWEEN = 60.0
-IMPATIENT = Timeouts(connect=5.0, read=0.4)
+IMPATIENT = HttpTimeouts(connect_seconds=5.0, read_seconds=0.4)
 
 
 def check(seed: str) -> list[str]:
@@ -67,7 +67,7 @@ def _played(made: Bench, scenario: Scenario) -> Iterator[str]:
         made.clock.sleep(BETWEEN if number > 1 else 0.0)
         if number > 1 and scenario.pull_request:
             step.pull_request(7)
-        step.timeouts = IMPATIENT if scenario.hangs else step.timeouts
+        step.http_timeouts = IMPATIENT if scenario.hangs else step.http_timeouts
         yield from (
             f"attempt {number}: {words}" for words in _attempt(step, scenario, last=number == scenario.attempts)
         )
@@ -107,7 +107,7 @@ def _arrange(rig: Rig, scenario: Scenario, stack: ExitStack, signalled: list[flo
         signalled.append(rig.bench.clock.now())
         if scenario.event and scenario.event[0] == "kill":
             raise Killed
-        rig.interrupts.arrive()
+        rig.interrupts.handle_signal()
 
     if scenario.event:
         _, where, when = scenario.event

@@ -84,7 +84,7 @@ def _cell(made: Bench, phase: Phase, fault: Fault, times: str, usual: Usual) -> 
     rig = _prepared(made, phase)
     server = made.github if phase.github else made.cloud
     if fault.hangs:
-        rig.timeouts = IMPATIENT
+        rig.http_timeouts = IMPATIENT
     server.faults.add(
         kind=fault.kind,
         method=phase.method,

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dbt_action import app
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
+from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator, GitHub, Script, ScriptedStep
 from tests.support.runner import assignments
 from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
@@ -65,8 +65,8 @@ def test_crowd__of_a_hundred_gets_a_run_each_although_every_tenth_answer_is_lost
                 "INPUT_JOB-ID": str(job_id),
             }
             together.wait()
-            patience = Timeouts(connect=30, read=30)
-            return app.run(environ, out=io.StringIO(), clock=clock, interrupts=Interrupts(), timeouts=patience)
+            patience = HttpTimeouts(connect_seconds=30, read_seconds=30)
+            return app.run(environ, out=io.StringIO(), clock=clock, interrupts=Interrupts(), http_timeouts=patience)
 
         with ThreadPoolExecutor(CROWD) as pool:
             codes = Counter(pool.map(act, range(CROWD)))

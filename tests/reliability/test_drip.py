@@ -11,8 +11,9 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from dbt_action.clock import SystemClock
-from dbt_action.dbt_cloud.session import Session, Timeouts
+from dbt_action.dbt_cloud.session import Session
 from dbt_action.errors import CloudError
+from dbt_action.timeouts import HttpTimeouts
 
 READ = 0.3
 
@@ -55,7 +56,9 @@ def test_answer__that_drips_is_given_up(head: bytes) -> None:
     began = time.monotonic()
     with (
         dripping(head, b" ") as url,
-        closing(Session(url, "token", clock=SystemClock(), timeouts=Timeouts(connect=1, read=READ))) as session,
+        closing(
+            Session(url, "token", clock=SystemClock(), http_timeouts=HttpTimeouts(connect_seconds=1, read_seconds=READ))
+        ) as session,
     ):
         with pytest.raises(CloudError) as caught:
             session.get_json("/api/v2/x/")

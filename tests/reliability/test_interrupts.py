@@ -33,11 +33,11 @@ def signal_at(rig: Rig, seconds: float) -> Callable[[], float]:
     """A signal so many virtual seconds from now; the moment at which it came."""
     moments: list[float] = []
 
-    def arrive() -> None:
+    def handle_signal() -> None:
         moments.append(rig.bench.clock.now())
-        rig.interrupts.arrive()
+        rig.interrupts.handle_signal()
 
-    rig.after_sleeping(seconds, arrive)
+    rig.after_sleeping(seconds, handle_signal)
     return lambda: moments[0]
 
 
@@ -109,7 +109,7 @@ def test_signal__during_an_outage_cancels_blindly(rig: Make) -> None:
 @pytest.mark.parametrize("kind", ["reset", "hang", "status"])
 def test_signal__cancels_while_github_is_down(rig: Make, kind: str) -> None:
     step = rig(ENDLESS)
-    step.timeouts = IMPATIENT
+    step.http_timeouts = IMPATIENT
     seconds: dict[str, Any] = {"seconds": 0.1} if kind == "hang" else {}
     step.bench.github.faults.add(kind=kind, times=None, **seconds)
     signal_at(step, 30)
@@ -136,7 +136,7 @@ def test_signal__while_the_trigger_is_unanswered_finds_the_run_and_cancels_it(ri
 
 def test_signal__while_the_trigger_has_not_arrived_says_that_a_run_may_appear(rig: Make) -> None:
     step = rig(ENDLESS)
-    step.timeouts = IMPATIENT
+    step.http_timeouts = IMPATIENT
     step.bench.cloud.faults.add(kind="hang", seconds=0.3, method="POST", path="/run/$")
     came = signal_at(step, 0.9)
 
@@ -182,8 +182,8 @@ def test_signal__twice_changes_nothing(rig: Make) -> None:
     first = step.bench.clock.on_sleep
 
     def again(seconds: float) -> None:
-        if step.interrupts.arrived:
-            step.interrupts.arrive()
+        if step.interrupts.signal_received:
+            step.interrupts.handle_signal()
         first(seconds)
 
     step.bench.clock.on_sleep = again
@@ -199,8 +199,8 @@ def test_signal__that_a_library_swallows_is_not_forgotten(rig: Make) -> None:
     def swallowed() -> None:
         came.append(step.bench.clock.now())
         with suppress(BaseException):
-            step.interrupts.arrive()
-        step.after_sleeping(2, step.interrupts.arrive)
+            step.interrupts.handle_signal()
+        step.after_sleeping(2, step.interrupts.handle_signal)
 
     step.after_sleeping(30, swallowed)
     code = step.run(timeout_minutes="2")

@@ -42,25 +42,25 @@ class Second:
     """What another attempt is like, and whether it may go on with the run of the first."""
 
     name: str
-    goes_on: bool
+    more_follows: bool
     number: int = 2
     variables: dict[str, str]
 
 
 SECONDS = [
-    Second(name="the same step", goes_on=True, variables={}),
-    Second(name="third attempt, second was of other jobs only", goes_on=True, number=3, variables={}),
-    Second(name="another step of the job", goes_on=False, variables={"GITHUB_ACTION": "__run_2"}),
-    Second(name="another job of the workflow", goes_on=False, variables={"GITHUB_JOB": "test"}),
-    Second(name="another leg of the matrix", goes_on=False, variables={"INPUT_INSTANCE": "1"}),
-    Second(name="another build", goes_on=False, variables={"GITHUB_RUN_ID": "1"}),
-    Second(name="another repository", goes_on=False, variables={"GITHUB_REPOSITORY": "acme/other"}),
-    Second(name="other commands", goes_on=False, variables={"INPUT_STEPS-OVERRIDE": "dbt run"}),
-    Second(name="another schema", goes_on=False, variables={"INPUT_SCHEMA-OVERRIDE": "elsewhere"}),
-    Second(name="another branch asked for", goes_on=False, variables={"INPUT_BRANCH": "next"}),
-    Second(name="another status", goes_on=False, variables={"INPUT_STATUS-CONTEXT": "dbt / other"}),
-    Second(name="told to start over", goes_on=False, variables={"INPUT_ON-RERUN": "new"}),
-    Second(name="the same attempt once more", goes_on=False, number=1, variables={}),
+    Second(name="the same step", more_follows=True, variables={}),
+    Second(name="third attempt, second was of other jobs only", more_follows=True, number=3, variables={}),
+    Second(name="another step of the job", more_follows=False, variables={"GITHUB_ACTION": "__run_2"}),
+    Second(name="another job of the workflow", more_follows=False, variables={"GITHUB_JOB": "test"}),
+    Second(name="another leg of the matrix", more_follows=False, variables={"INPUT_INSTANCE": "1"}),
+    Second(name="another build", more_follows=False, variables={"GITHUB_RUN_ID": "1"}),
+    Second(name="another repository", more_follows=False, variables={"GITHUB_REPOSITORY": "acme/other"}),
+    Second(name="other commands", more_follows=False, variables={"INPUT_STEPS-OVERRIDE": "dbt run"}),
+    Second(name="another schema", more_follows=False, variables={"INPUT_SCHEMA-OVERRIDE": "elsewhere"}),
+    Second(name="another branch asked for", more_follows=False, variables={"INPUT_BRANCH": "next"}),
+    Second(name="another status", more_follows=False, variables={"INPUT_STATUS-CONTEXT": "dbt / other"}),
+    Second(name="told to start over", more_follows=False, variables={"INPUT_ON-RERUN": "new"}),
+    Second(name="the same attempt once more", more_follows=False, number=1, variables={}),
 ]
 
 
@@ -73,8 +73,8 @@ def test_second_attempt__retries_a_failed_run_only_when_it_is_its_own(rig: Make,
     later = attempt(first, second.number, **second.variables)
     code = later.run()
 
-    assert origins(later) == [None, 0 if second.goes_on else None]
-    assert code == (ExitCode.OK if second.goes_on else ExitCode.FAILED)
+    assert origins(later) == [None, 0 if second.more_follows else None]
+    assert code == (ExitCode.OK if second.more_follows else ExitCode.FAILED)
 
 
 @pytest.mark.parametrize("second", SECONDS, ids=lambda second: second.name)
@@ -87,7 +87,7 @@ def test_second_attempt__watches_a_run_that_is_still_going_only_when_it_is_its_o
     code = later.run()
 
     assert code == ExitCode.OK
-    assert len(later.runs) == (1 if second.goes_on else 2)
+    assert len(later.runs) == (1 if second.more_follows else 2)
     assert later.outputs["run-id"] == str(later.runs[-1].id)
     assert not any(run.cancelled_by_api for run in later.runs)
 

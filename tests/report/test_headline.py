@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dbt_action.errors import ExitCode, Forbidden, Unavailable
 from dbt_action.report import headline
-from dbt_action.report.outcome import CommitState, Facts, Outcome, Subject, judge
-from dbt_action.results.run_results import NO_RESULTS, Node, Results, Verdict
+from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject, judge
+from dbt_action.results.run_results import NO_RESULTS, Node, NodeStatus, Results
 from tests.support.values import a_run, a_step
 from tests.test_text import ANY
 
@@ -23,12 +23,15 @@ def nodes(failed: int = 0, passed: int = 0) -> Results:
     return Results(
         tuple(
             Node(
-                unique_id=f"test.shop.t{number}", status="fail", verdict=Verdict.FAILED, message=f"Got {number} results"
+                unique_id=f"test.shop.t{number}",
+                dbt_status="fail",
+                status=NodeStatus.FAILED,
+                message=f"Got {number} results",
             )
             for number in range(failed)
         )
         + tuple(
-            Node(unique_id=f"model.shop.m{number}", status="success", verdict=Verdict.PASSED)
+            Node(unique_id=f"model.shop.m{number}", dbt_status="success", status=NodeStatus.PASSED)
             for number in range(passed)
         )
     )
@@ -75,7 +78,7 @@ def test_outcome__exit_code_and_output(outcome: Outcome) -> None:
 @pytest.mark.parametrize("run", [None, GREEN, RED, CANCELLED], ids=["no run", "green", "red", "cancelled"])
 def test_outcome__has_everything(outcome: Outcome, run: object) -> None:
     error = Unavailable("the host is away.", hint="wait") if run is None else None
-    told = headline.build(Facts(outcome=outcome, seconds=192, run=run, error=error), SUBJECT)  # type: ignore[arg-type]
+    told = headline.build(RunFacts(outcome=outcome, seconds=192, run=run, error=error), SUBJECT)  # type: ignore[arg-type]
 
     assert outcome is told.outcome
     assert "Production build" in told.headline
@@ -89,13 +92,13 @@ def test_exit_codes__are_told_apart() -> None:
 
 
 def test_description__counts_and_time() -> None:
-    facts = Facts(outcome=Outcome.FAILED, seconds=192, run=RED, results=nodes(failed=1, passed=24))
+    facts = RunFacts(outcome=Outcome.FAILED, seconds=192, run=RED, results=nodes(failed=1, passed=24))
 
     assert "24 passed, 1 failed · 3m 12s" == headline.build(facts, SUBJECT).description
 
 
 def test_description__without_results() -> None:
-    facts = Facts(outcome=Outcome.SUCCEEDED, seconds=42, run=GREEN)
+    facts = RunFacts(outcome=Outcome.SUCCEEDED, seconds=42, run=GREEN)
 
     assert "Succeeded · 42s" == headline.build(facts, SUBJECT).description
 
@@ -103,18 +106,18 @@ def test_description__without_results() -> None:
 def test_description__of_a_run_that_did_not_come_to_be() -> None:
     error = Forbidden("ab123.us1.dbt.com answered 403: Access denied " + "x" * 300)
 
-    told = headline.build(Facts(outcome=Outcome.NOT_STARTED, seconds=1, error=error), SUBJECT)
+    told = headline.build(RunFacts(outcome=Outcome.NOT_STARTED, seconds=1, error=error), SUBJECT)
 
     assert told.description.startswith("Not started: ab123.us1.dbt.com answered 403")
     assert 140 == len(told.description)
 
 
 def test_reason__a_green_run_needs_none() -> None:
-    assert "" == headline.build(Facts(outcome=Outcome.SUCCEEDED, seconds=1, run=GREEN), SUBJECT).reason
+    assert "" == headline.build(RunFacts(outcome=Outcome.SUCCEEDED, seconds=1, run=GREEN), SUBJECT).reason
 
 
 def test_reason__failed_nodes_by_name() -> None:
-    facts = Facts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=2))
+    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=2))
 
     told = headline.build(facts, SUBJECT).reason
 
@@ -123,7 +126,7 @@ def test_reason__failed_nodes_by_name() -> None:
 
 
 def test_reason__many_failed_nodes_are_counted() -> None:
-    facts = Facts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=500))
+    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=500))
 
     told = headline.build(facts, SUBJECT).reason
 
@@ -135,7 +138,7 @@ def test_reason__last_words_of_the_failed_step() -> None:
     log = "\n".join(f"line {number}" for number in range(1_000)) + "\nCompilation Error in model orders\n"
     run = a_run(status=20, is_complete=True, run_steps=[a_step(4, logs=log)])
 
-    told = headline.build(Facts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
+    told = headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
 
     assert "Compilation Error in model orders" in told
     assert "line 1\n" not in told
@@ -149,14 +152,14 @@ def test_reason__the_last_failed_step_tells_it() -> None:
     ]
     run = a_run(status=20, is_complete=True, run_steps=steps)
 
-    assert "Database Error" in headline.build(Facts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
+    assert "Database Error" in headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
 
 
 def test_reason__dbt_cloud_says_why() -> None:
     message = "This run timed out after running for 1 day, which exceeded the configured timeout of 86400 seconds."
     run = a_run(status=30, is_complete=True, status_message=message)
 
-    assert message in headline.build(Facts(outcome=Outcome.CANCELLED, seconds=1, run=run), SUBJECT).reason
+    assert message in headline.build(RunFacts(outcome=Outcome.CANCELLED, seconds=1, run=run), SUBJECT).reason
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,7 @@ def test_reason__commit_that_is_not_there(log: str) -> None:
     step = a_step(1, name="Clone Git Repository", logs=log)
     run = a_run(status=20, is_complete=True, run_steps=[step])
 
-    told = headline.build(Facts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
+    told = headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
 
     assert "a" * 40 in told
     assert "`run-on: job`" in told
@@ -210,9 +213,9 @@ def test_progress__step() -> None:
 def test_any_facts__are_told_in_bounds(
     outcome: Outcome, seconds: float, subject: Subject, message: str, logs: str, status: int
 ) -> None:
-    results = Results((Node(unique_id=message, status=logs, verdict=Verdict.FAILED, message=logs),))
+    results = Results((Node(unique_id=message, dbt_status=logs, status=NodeStatus.FAILED, message=logs),))
     run = a_run(status=status, status_message=message, run_steps=[a_step(4, logs=logs, name=message)])
-    facts = Facts(
+    facts = RunFacts(
         outcome=outcome,
         seconds=seconds,
         run=run,

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.report import node_annotations
-from dbt_action.results.manifest import NO_MANIFEST, Place
+from dbt_action.results.manifest import NO_MANIFEST, NodeLocation
 from dbt_action.results.run_results import Results
 from tests.support.results import a_manifest, a_node
 
 LIMIT = 10  # of each level for a step: GitHub's
 
 
-def place(path: str, package: str = "shop") -> Place:
-    return Place(package, path)
+def place(path: str, package: str = "shop") -> NodeLocation:
+    return NodeLocation(package, path)
 
 
 def test_failed_and_warned__with_file_title_and_message() -> None:
@@ -28,7 +28,7 @@ def test_failed_and_warned__with_file_title_and_message() -> None:
 
     picked = node_annotations.pick(Results((a_node("model.shop.fine"), warned, failed)), manifest, "", most=9)
 
-    assert 0 == picked.untold
+    assert 0 == picked.pending_status
     assert [
         node_annotations.Annotation(
             failed=True, title="unique_orders_id (test)", message="Got 1 result", file="models/marts.yml"
@@ -94,5 +94,5 @@ def test_limits__are_kept_and_nobody_is_forgotten(drawn: list[tuple[str, str]]) 
     warned = [note for note in picked.told if not note.failed]
     assert LIMIT > len(failed)
     assert LIMIT > len(warned)
-    assert sum(status != "success" for _, status in drawn) == len(picked.told) + picked.untold
+    assert sum(status != "success" for _, status in drawn) == len(picked.told) + picked.pending_status
     assert picked.told[: len(failed)] == tuple(failed)

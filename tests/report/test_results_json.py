@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.report import results_json
-from dbt_action.report.outcome import Facts, Outcome
-from dbt_action.results.manifest import NO_MANIFEST, Place
-from dbt_action.results.run_results import Verdict
+from dbt_action.report.outcome import Outcome, RunFacts
+from dbt_action.results.manifest import NO_MANIFEST, NodeLocation
+from dbt_action.results.run_results import NodeStatus
 from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
 
 Json = Any
@@ -28,7 +28,7 @@ def schema() -> dict[str, Json]:
     return found
 
 
-def exported(told: Facts) -> Json:
+def exported(told: RunFacts) -> Json:
     """The document, valid by the schema and by nobody's surprise: no key that the schema does not describe."""
     document = json.loads(results_json.render(told, SUBJECT).decode("utf-8"))
     jsonschema.Draft202012Validator(schema()).validate(document)
@@ -47,13 +47,13 @@ def test_schema__is_one_and_describes_everything() -> None:
 
 def test_schema__has_every_status_and_every_verdict() -> None:
     assert {outcome.status for outcome in Outcome} == set(schema()["properties"]["status"]["enum"])
-    assert {verdict.value for verdict in Verdict} == set(schema()["$defs"]["node"]["properties"]["verdict"]["enum"])
-    assert {verdict.value for verdict in Verdict} == set(schema()["properties"]["counts"]["required"])
+    assert {verdict.value for verdict in NodeStatus} == set(schema()["$defs"]["node"]["properties"]["verdict"]["enum"])
+    assert {verdict.value for verdict in NodeStatus} == set(schema()["properties"]["counts"]["required"])
     assert results_json.VERSION == schema()["properties"]["version"]["const"]
 
 
 def test_red__all_of_it() -> None:
-    manifest = a_manifest(test__shop__t__0123456789=Place("shop", "models/x.yml"))
+    manifest = a_manifest(test__shop__t__0123456789=NodeLocation("shop", "models/x.yml"))
     test = a_node("test.shop.t.0123456789", "fail", failures=3, message="Got 3\nresults", seconds=0.123456)
 
     document = exported(facts(a_node(), test, manifest=manifest))
@@ -94,7 +94,7 @@ def test_any_words__stay_json(name: str, status: str, message: str, thread: str)
 
     (told,) = exported(facts(node, manifest=NO_MANIFEST))["nodes"]
 
-    assert node.verdict.value == told["verdict"]
+    assert node.status.value == told["verdict"]
 
 
 def test_compiled_sql__is_not_in_it() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from dbt_action.errors import Unavailable
 from dbt_action.report import comment, summary
-from dbt_action.report.outcome import Facts, Outcome, Subject
-from dbt_action.results.manifest import Place
+from dbt_action.report.outcome import Outcome, RunFacts, Subject
+from dbt_action.results.manifest import NodeLocation
 from tests.support.markdown import Page, render
 from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
 from tests.support.values import a_run, a_step
@@ -17,15 +17,15 @@ from tests.support.values import a_run, a_step
 GREEN = Ended(Outcome.SUCCEEDED, {"status": 10})
 TEST = "test.shop.unique_orders_id.0123456789"
 MANIFEST = a_manifest(
-    model__shop__orders=Place("shop", "models/my orders.sql"),
-    model__shop__marts=Place("shop", "models/marts.sql", ("model.shop.orders",)),
-    model__shop__top=Place("shop", "models/top.sql", ("model.shop.marts", "seed.shop.x")),
-    test__shop__unique_orders_id__0123456789=Place("shop", "models/orders.yml", ("model.shop.orders",)),
-    unit_test__shop__orders__counts=Place("shop", "models/orders.yml", ("model.shop.orders",)),
+    model__shop__orders=NodeLocation("shop", "models/my orders.sql"),
+    model__shop__marts=NodeLocation("shop", "models/marts.sql", ("model.shop.orders",)),
+    model__shop__top=NodeLocation("shop", "models/top.sql", ("model.shop.marts", "seed.shop.x")),
+    test__shop__unique_orders_id__0123456789=NodeLocation("shop", "models/orders.yml", ("model.shop.orders",)),
+    unit_test__shop__orders__counts=NodeLocation("shop", "models/orders.yml", ("model.shop.orders",)),
 )
 
 
-def page(told: Facts, subject: Subject = SUBJECT, *, with_sql: bool = False) -> Page:
+def page(told: RunFacts, subject: Subject = SUBJECT, *, with_sql: bool = False) -> Page:
     return render(summary.page(told, subject, with_sql=with_sql))
 
 
@@ -200,8 +200,8 @@ def test_skipped__because_of_a_failed_test(uid: str, name: str) -> None:
 
 def test_skipped__a_circle_ends() -> None:
     manifest = a_manifest(
-        model__shop__a=Place("shop", "a.sql", ("model.shop.b",)),
-        model__shop__b=Place("shop", "b.sql", ("model.shop.a",)),
+        model__shop__a=NodeLocation("shop", "a.sql", ("model.shop.b",)),
+        model__shop__b=NodeLocation("shop", "b.sql", ("model.shop.a",)),
     )
 
     failed = a_node("model.shop.elsewhere", "error")

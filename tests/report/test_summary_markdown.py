@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.report import comment, summary
-from dbt_action.report.outcome import Facts, Outcome, Subject
-from dbt_action.results.run_results import Node, Results, Verdict
+from dbt_action.report.outcome import Outcome, RunFacts, Subject
+from dbt_action.results.run_results import Node, NodeStatus, Results
 from tests.support.values import RECORDED, a_run, a_step
 from tests.test_text import ANY
 
@@ -62,8 +62,8 @@ NODES = st.lists(
     st.builds(
         Node,
         unique_id=st.builds("{}.shop.{}".format, st.sampled_from(["model", "test"]) | ANY, ANY),
-        status=ANY,
-        verdict=st.sampled_from(Verdict),
+        dbt_status=ANY,
+        status=st.sampled_from(NodeStatus),
         message=ANY,
         seconds=st.floats(0, 1e5),
         began=st.just(1_800_000_000.0),
@@ -94,7 +94,7 @@ def test_any_facts__stay_in_their_places(
 ) -> None:
     run = a_run(status=20, is_complete=True, status_message=log, run_steps=[a_step(4, name=name, logs=log)])
     subject = Subject(job_name=name, branch=branch, sha="a" * 40, commit_url=SUBJECT.commit_url)
-    facts = Facts(outcome=outcome, seconds=5, run=run, results=Results(nodes), aftermath=branch)
+    facts = RunFacts(outcome=outcome, seconds=5, run=run, results=Results(nodes), aftermath=branch)
 
     check(summary.page(facts, subject, with_sql=with_sql))
     check(comment.overview(facts, subject))
@@ -105,7 +105,7 @@ def test_any_facts__stay_in_their_places(
 )
 def test_link_of_the_run__that_is_none(href: str) -> None:
     run = a_run(status=10, is_complete=True, href=href)
-    page = summary.page(Facts(outcome=Outcome.SUCCEEDED, seconds=5, run=run), SUBJECT, with_sql=False)
+    page = summary.page(RunFacts(outcome=Outcome.SUCCEEDED, seconds=5, run=run), SUBJECT, with_sql=False)
 
     check(page)
     assert "evil" not in page
@@ -116,8 +116,8 @@ def test_huge_project__is_a_page_all_the_same() -> None:
     nodes = tuple(
         Node(
             unique_id=f"model.shop.{'m' * 200}{number}",
-            status="error",
-            verdict=Verdict.FAILED if number % 2 else Verdict.WARNED,
+            dbt_status="error",
+            status=NodeStatus.FAILED if number % 2 else NodeStatus.WARNED,
             message="💥\n" * 20_000,
             seconds=float(number),
             began=1_800_000_000.0,
@@ -129,7 +129,7 @@ def test_huge_project__is_a_page_all_the_same() -> None:
     steps = [a_step(number, name="n" * 10_000, logs="l\n" * 50_000) for number in range(1, 200)]
     run = a_run(status=20, is_complete=True, status_message="x" * 100_000, run_steps=steps)
     page = summary.page(
-        Facts(outcome=Outcome.FAILED, seconds=5, run=run, results=Results(nodes)), SUBJECT, with_sql=True
+        RunFacts(outcome=Outcome.FAILED, seconds=5, run=run, results=Results(nodes)), SUBJECT, with_sql=True
     )
 
     assert len(page.encode()) < 1_000_000

@@ -11,8 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from dbt_action.report import comment, summary
-from dbt_action.report.outcome import Facts, Outcome, Subject
-from dbt_action.results.manifest import Manifest, Place
+from dbt_action.report.outcome import Outcome, RunFacts, Subject
+from dbt_action.results.manifest import Manifest, NodeLocation
 from tests.support.markdown import render
 from tests.support.results import SHA, Ended, a_node, facts
 from tests.support.values import a_run, a_step
@@ -79,14 +79,14 @@ RUN_URL = "https://ab123.us1.dbt.com/deploy/"
 FILES = f"https://github.example/acme/shop/blob/{SHA}/"
 
 
-def told(rows: list[tuple[str, ...]], names: tuple[str, str, str]) -> tuple[Facts, Subject]:
+def told(rows: list[tuple[str, ...]], names: tuple[str, str, str]) -> tuple[RunFacts, Subject]:
     """A run, all of whose words are somebody else's."""
     job, branch, step = names
-    nodes, places = [], {}
+    nodes, locations = [], {}
     for number, (kind, status, name, message, path, sql) in enumerate(rows):
         uid = f"{kind}.shop.{number}{name}"
         nodes.append(a_node(uid, status, message=message, sql=sql, thread_id=name, seconds=number))
-        places[uid] = Place("shop", path, (f"model.shop.{number - 1}",))
+        locations[uid] = NodeLocation("shop", path, (f"model.shop.{number - 1}",))
     steps: list[dict[str, Any]] = [{**a_step(4), "name": step, "logs": step}]
     subject = Subject(
         job_name=job,
@@ -96,7 +96,7 @@ def told(rows: list[tuple[str, ...]], names: tuple[str, str, str]) -> tuple[Fact
         file_url=f"{FILES}{{path}}",
     )
     run = a_run(status=20, run_steps=steps, status_message=step)
-    return facts(*nodes, manifest=Manifest("shop", places), run=run, usual=3.0), subject
+    return facts(*nodes, manifest=Manifest("shop", locations), run=run, usual=3.0), subject
 
 
 @PLAIN
@@ -134,11 +134,11 @@ def test_bounded__whatever_the_size(count: int, status: str) -> None:
     """As large as nodes can be: names, messages, SQL, paths."""
     one = a_node(status=status, message="|`<é" * 900, sql="é`" * 30_000)
     nodes = [replace(one, unique_id=f"model.shop.{n}{'x' * 900}", seconds=n) for n in range(count)]
-    places = {node.unique_id: Place("shop", f"models/{'é' * 900}/{n}.sql") for n, node in enumerate(nodes)}
+    locations = {node.unique_id: NodeLocation("shop", f"models/{'é' * 900}/{n}.sql") for n, node in enumerate(nodes)}
     steps = [{**a_step(n), "name": "x" * 2_000, "logs": "x" * 99_999} for n in range(200)]
 
     page = summary.page(
-        facts(*nodes, manifest=Manifest("shop", places), run=a_run(status=20, run_steps=steps)),
+        facts(*nodes, manifest=Manifest("shop", locations), run=a_run(status=20, run_steps=steps)),
         Subject(job_name="x" * 2_000, sha=SHA, branch="x" * 2_000, file_url=f"{FILES}{{path}}"),
         with_sql=True,
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.results import manifest
-from dbt_action.results.manifest import NO_MANIFEST, Place
+from dbt_action.results.manifest import NO_MANIFEST, NodeLocation
 from tests.support.results import a_manifest, defined, manifest_document, pieces
 
 Json = Any
@@ -78,9 +78,9 @@ def test_place__has_package_and_needs() -> None:
 
     assert "shop" == found.project
     assert {
-        "model.shop.orders": Place("shop", "models/orders.sql", ("seed.shop.raw", "source.shop.raw.orders")),
-        "model.other.orders": Place("other", "models/orders.sql"),
-    } == dict(found.places)
+        "model.shop.orders": NodeLocation("shop", "models/orders.sql", ("seed.shop.raw", "source.shop.raw.orders")),
+        "model.other.orders": NodeLocation("other", "models/orders.sql"),
+    } == dict(found.locations)
 
 
 def test_nobody_wanted__only_the_project_is_known() -> None:
@@ -171,5 +171,5 @@ def test_memory__of_a_large_manifest_is_small() -> None:
     finally:
         tracemalloc.stop()
 
-    assert 250 < len(found.places)
+    assert 250 < len(found.locations)
     assert peak < 5_000_000

@@ -11,34 +11,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.results import run_results
-from dbt_action.results.run_results import Results, Verdict
+from dbt_action.results.run_results import NodeStatus, Results
 
 # dbt Core 1.8 to 1.13 and Fusion v2, with the kind of node that they are written for.
-WORDS: list[tuple[str, str, Verdict]] = [
-    ("model", "success", Verdict.PASSED),
-    ("model", "error", Verdict.FAILED),
-    ("model", "skipped", Verdict.SKIPPED),
-    ("model", "partial success", Verdict.FAILED),
-    ("model", "reused", Verdict.SKIPPED),
-    ("model", "warn", Verdict.WARNED),
-    ("seed", "success", Verdict.PASSED),
-    ("snapshot", "error", Verdict.FAILED),
-    ("test", "pass", Verdict.PASSED),
-    ("test", "fail", Verdict.FAILED),
-    ("test", "warn", Verdict.WARNED),
-    ("test", "error", Verdict.FAILED),
-    ("test", "skipped", Verdict.SKIPPED),
-    ("unit_test", "pass", Verdict.PASSED),
-    ("unit_test", "fail", Verdict.FAILED),
-    ("function", "partial success", Verdict.FAILED),
-    ("exposure", "no-op", Verdict.SKIPPED),
-    ("saved_query", "no-op", Verdict.SKIPPED),
-    ("operation", "success", Verdict.PASSED),
-    ("source", "runtime error", Verdict.FAILED),
-    ("source", "fail", Verdict.FAILED),
-    ("model", "brand new", Verdict.OTHER),
-    ("model", "", Verdict.OTHER),
-    ("model", "SUCCESS", Verdict.PASSED),
+WORDS: list[tuple[str, str, NodeStatus]] = [
+    ("model", "success", NodeStatus.PASSED),
+    ("model", "error", NodeStatus.FAILED),
+    ("model", "skipped", NodeStatus.SKIPPED),
+    ("model", "partial success", NodeStatus.FAILED),
+    ("model", "reused", NodeStatus.SKIPPED),
+    ("model", "warn", NodeStatus.WARNED),
+    ("seed", "success", NodeStatus.PASSED),
+    ("snapshot", "error", NodeStatus.FAILED),
+    ("test", "pass", NodeStatus.PASSED),
+    ("test", "fail", NodeStatus.FAILED),
+    ("test", "warn", NodeStatus.WARNED),
+    ("test", "error", NodeStatus.FAILED),
+    ("test", "skipped", NodeStatus.SKIPPED),
+    ("unit_test", "pass", NodeStatus.PASSED),
+    ("unit_test", "fail", NodeStatus.FAILED),
+    ("function", "partial success", NodeStatus.FAILED),
+    ("exposure", "no-op", NodeStatus.SKIPPED),
+    ("saved_query", "no-op", NodeStatus.SKIPPED),
+    ("operation", "success", NodeStatus.PASSED),
+    ("source", "runtime error", NodeStatus.FAILED),
+    ("source", "fail", NodeStatus.FAILED),
+    ("model", "brand new", NodeStatus.OTHER),
+    ("model", "", NodeStatus.OTHER),
+    ("model", "SUCCESS", NodeStatus.PASSED),
 ]
 
 
@@ -71,10 +71,10 @@ def parsed(*documents: bytes) -> Results:
 
 
 @pytest.mark.parametrize("kind, word, verdict", WORDS, ids=[f"{kind} {word}" for kind, word, _ in WORDS])
-def test_word(kind: str, word: str, verdict: Verdict) -> None:
+def test_word(kind: str, word: str, verdict: NodeStatus) -> None:
     (node,) = parsed(document(item(f"{kind}.shop.orders", word))).nodes
 
-    assert (word, verdict, "orders") == (node.status, node.verdict, node.name)
+    assert (word, verdict, "orders") == (node.dbt_status, node.status, node.name)
 
 
 def test_counts__in_words() -> None:
@@ -136,7 +136,7 @@ def test_message__is_without_colours() -> None:
 def test_fusion__keys_may_be_missing() -> None:
     (node,) = parsed(document({"unique_id": "model.shop.a", "status": "success"})).nodes
 
-    assert Verdict.PASSED is node.verdict
+    assert NodeStatus.PASSED is node.status
 
 
 def test_nothing() -> None:

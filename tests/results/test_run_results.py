@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.results import run_results
-from dbt_action.results.run_results import Results, Verdict
+from dbt_action.results.run_results import NodeStatus, Results
 from tests.support.results import a_result, document, pieces, read, read_one
 
 Json = Any
@@ -25,26 +25,26 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     "status, verdict",
     [
-        ("success", Verdict.PASSED),
-        ("pass", Verdict.PASSED),
-        ("error", Verdict.FAILED),
-        ("fail", Verdict.FAILED),
-        ("runtime error", Verdict.FAILED),
-        ("partial success", Verdict.FAILED),
-        ("warn", Verdict.WARNED),
-        ("skipped", Verdict.SKIPPED),
-        ("no-op", Verdict.SKIPPED),
-        ("reused", Verdict.SKIPPED),
-        ("Success", Verdict.PASSED),
-        ("PASS", Verdict.PASSED),
-        ("from the future", Verdict.OTHER),
-        ("", Verdict.OTHER),
+        ("success", NodeStatus.PASSED),
+        ("pass", NodeStatus.PASSED),
+        ("error", NodeStatus.FAILED),
+        ("fail", NodeStatus.FAILED),
+        ("runtime error", NodeStatus.FAILED),
+        ("partial success", NodeStatus.FAILED),
+        ("warn", NodeStatus.WARNED),
+        ("skipped", NodeStatus.SKIPPED),
+        ("no-op", NodeStatus.SKIPPED),
+        ("reused", NodeStatus.SKIPPED),
+        ("Success", NodeStatus.PASSED),
+        ("PASS", NodeStatus.PASSED),
+        ("from the future", NodeStatus.OTHER),
+        ("", NodeStatus.OTHER),
     ],
 )
-def test_status__becomes_a_verdict_and_is_kept(status: str, verdict: Verdict) -> None:
+def test_status__becomes_a_verdict_and_is_kept(status: str, verdict: NodeStatus) -> None:
     node = read_one(status=status)
 
-    assert (verdict, status) == (node.verdict, node.status)
+    assert (verdict, status) == (node.status, node.dbt_status)
 
 
 def test_core__all_that_is_known() -> None:
@@ -63,7 +63,7 @@ def test_core__all_that_is_known() -> None:
 def test_version__does_not_matter(version: int) -> None:
     (node,) = run_results.read([document(a_result(), version=version)], step=1)
 
-    assert Verdict.PASSED is node.verdict
+    assert NodeStatus.PASSED is node.status
 
 
 def test_v4__has_no_compiled_and_no_relation() -> None:
@@ -73,14 +73,14 @@ def test_v4__has_no_compiled_and_no_relation() -> None:
 
     (node,) = read(entry)
 
-    assert ("", Verdict.FAILED) == (node.sql, node.verdict)
+    assert ("", NodeStatus.FAILED) == (node.sql, node.status)
 
 
 def test_unique_id_alone__is_enough() -> None:
     (node,) = read({"unique_id": "model.shop.orders"})
 
     assert ("", "", None, 0.0, None, None, "") == (
-        node.status,
+        node.dbt_status,
         node.message,
         node.failures,
         node.seconds,
@@ -93,7 +93,7 @@ def test_unique_id_alone__is_enough() -> None:
 def test_everything_null__is_as_good_as_absent() -> None:
     (node,) = read({**dict.fromkeys(a_result()), "unique_id": "model.shop.orders", "status": "error"})
 
-    assert (Verdict.FAILED, "", "") == (node.verdict, node.message, node.sql)
+    assert (NodeStatus.FAILED, "", "") == (node.status, node.message, node.sql)
 
 
 FUSION = [
@@ -132,7 +132,7 @@ def test_microbatch__partial_success_fails() -> None:
         batch_results={"successful": [["2026-01-01", "2026-01-02"]], "failed": [["2026-01-03", "2026-01-04"]]},
     )
 
-    assert (Verdict.FAILED, "PARTIAL SUCCESS (2/3)") == (node.verdict, node.message)
+    assert (NodeStatus.FAILED, "PARTIAL SUCCESS (2/3)") == (node.status, node.message)
 
 
 def test_sources_json__is_understood_too() -> None:
@@ -143,8 +143,8 @@ def test_sources_json__is_understood_too() -> None:
 
     late, broken = read(*entries)
 
-    assert ("raw.orders", "source", Verdict.WARNED) == (late.name, late.kind, late.verdict)
-    assert Verdict.FAILED is broken.verdict
+    assert ("raw.orders", "source", NodeStatus.WARNED) == (late.name, late.kind, late.status)
+    assert NodeStatus.FAILED is broken.status
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from dbt_action import app
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
+from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator
 from tests.support import samples
 from tests.support.clock import FakeClock
@@ -39,7 +39,7 @@ class Build:
         self.cloud, self.clock, self.folder = cloud, clock, folder
         self.out = io.StringIO()
         self.interrupts = Interrupts()
-        self.timeouts = Timeouts(connect=5.0, read=5.0)
+        self.timeouts = HttpTimeouts(connect_seconds=5.0, read_seconds=5.0)
         self.environ: dict[str, str] = {
             "DBT_URL": cloud.url,
             "DBT_TOKEN": CLOUD_TOKEN,
@@ -56,7 +56,7 @@ class Build:
 
     def run(self, **variables: str) -> ExitCode:
         environ = {**self.environ, **variables}
-        return app.run(environ, out=self.out, clock=self.clock, interrupts=self.interrupts, timeouts=self.timeouts)
+        return app.run(environ, out=self.out, clock=self.clock, interrupts=self.interrupts, http_timeouts=self.timeouts)
 
     def run_and_be_killed(self) -> None:
         """Begin, and die as soon as there is a run."""
@@ -71,7 +71,7 @@ class Build:
         self.clock.on_sleep = lambda _seconds: None
 
     def cancel(self) -> ExitCode:
-        return app.clean_up(self.environ, out=self.out, clock=self.clock, timeouts=self.timeouts, strict=True)
+        return app.clean_up(self.environ, out=self.out, clock=self.clock, http_timeouts=self.timeouts, strict=True)
 
     @property
     def log(self) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from dbt_action.report.outcome import Facts, Outcome, Subject
+from dbt_action.report.outcome import Outcome, RunFacts, Subject
 from dbt_action.results import run_results
-from dbt_action.results.manifest import NO_MANIFEST, Manifest, Place
+from dbt_action.results.manifest import NO_MANIFEST, Manifest, NodeLocation
 from dbt_action.results.run_results import Node, Results
 from tests.support.values import a_run
 
@@ -70,9 +70,9 @@ def read_one(**fields: Json) -> Node:
 
 
 def pieces(content: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
-    """`content` cut at these places."""
-    places = sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})
-    for begin, end in pairwise(places):
+    """`content` cut at these locations."""
+    locations = sorted({0, len(content), *(cut % (len(content) + 1) for cut in cuts)})
+    for begin, end in pairwise(locations):
         yield content[begin:end]
 
 
@@ -82,9 +82,9 @@ def a_node(unique_id: str = "model.shop.orders", status: str = "success", **fiel
     return read(a_result(unique_id, status, **known, **fields))[0]
 
 
-def a_manifest(*, project: str = "shop", **places: Place) -> Manifest:
+def a_manifest(*, project: str = "shop", **locations: NodeLocation) -> Manifest:
     """A manifest that knows these nodes; `__` stands for a dot."""
-    return Manifest(project, {name.replace("__", "."): place for name, place in places.items()})
+    return Manifest(project, {name.replace("__", "."): place for name, place in locations.items()})
 
 
 def manifest_document(sections: Mapping[str, Mapping[str, Json]], project: str = "shop") -> bytes:
@@ -112,14 +112,14 @@ def defined(path: str, *needs: str, package: str = "shop", **more: Json) -> dict
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: arguments of Facts that most tests leave alone."""
+    """How a run ended: arguments of RunFacts that most tests leave alone."""
 
     outcome: Outcome = Outcome.FAILED
     run: Mapping[str, Json] = field(default_factory=lambda: {"status": 20, "git_sha": SHA, "duration": "00:01:40"})
 
 
-def facts(*nodes: Node, manifest: Manifest = NO_MANIFEST, ended: Ended | None = None, **more: Json) -> Facts:
+def facts(*nodes: Node, manifest: Manifest = NO_MANIFEST, ended: Ended | None = None, **more: Json) -> RunFacts:
     """What is known about a run with these nodes."""
     how = ended or Ended()
     known: dict[str, Json] = {"seconds": 100.0, "run": a_run(**how.run)}
-    return Facts(outcome=how.outcome, results=Results(nodes), manifest=manifest, **{**known, **more})
+    return RunFacts(outcome=how.outcome, results=Results(nodes), manifest=manifest, **{**known, **more})

@@ -115,7 +115,7 @@ class HostSample:
     number: int
 
 
-def of_ci(kind: type[ci.Ci]) -> CiSample:
+def of_ci(kind: type[ci.CiPlatform]) -> CiSample:
     """The sample of a CI."""
     found: CiSample = _sample("ci", kind.__module__)
     return found
@@ -131,5 +131,5 @@ def _sample(folder: str, module: str) -> Any:  # noqa: ANN401 - one of the two
     return importlib.import_module(f"tests.{folder}.test_{module.rpartition('.')[2]}").SAMPLE
 
 
-CIS: Mapping[str, type[ci.Ci]] = {kind.key: kind for kind in ci.KNOWN}
+CIS: Mapping[str, type[ci.CiPlatform]] = {kind.key: kind for kind in ci.KNOWN}
 HOSTS = tuple(hosts.KNOWN)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dbt_action import app
-from dbt_action.dbt_cloud.session import Timeouts
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
+from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator, GitHub
 from emulator.github import CommitStatus
 from emulator.server import RecordedRequest
@@ -34,7 +34,7 @@ class WorkflowStep:
         self.out = io.StringIO()
         self.interrupts = Interrupts()
         # Long enough for two cores that do other things too; only tests of a hanging server shorten it.
-        self.timeouts = Timeouts(connect=5.0, read=5.0)
+        self.timeouts = HttpTimeouts(connect_seconds=5.0, read_seconds=5.0)
         self.environ = {
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTION": "__run",
@@ -76,7 +76,7 @@ class WorkflowStep:
             out=self.out,
             clock=self.clock,
             interrupts=self.interrupts,
-            timeouts=self.timeouts,
+            http_timeouts=self.timeouts,
         )
 
     # What is left behind.

@@ -1,0 +1,51 @@
+"""The closed sets that an input may be chosen from; each value is what the user writes."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class RunOn(Enum):
+    """What dbt Cloud checks out."""
+
+    COMMIT = "commit"
+    BRANCH = "branch"
+    JOB = "job"
+
+
+class StopAction(Enum):
+    """What happens to the dbt Cloud run when the step is cancelled or its time is over."""
+
+    CANCEL = "cancel"
+    LEAVE = "leave"
+
+
+class LogMode(Enum):
+    """What is shown of dbt's own log."""
+
+    LIVE = "live"
+    FAILED = "failed"
+    NONE = "none"
+
+
+class CompiledSql(Enum):
+    """Whether the summary shows the compiled SQL of failed nodes."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class CommentMode(Enum):
+    """When the comment on the pull request is written."""
+
+    NEVER = "never"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+class OnRerun(Enum):
+    """What a second attempt of the workflow run does with the run of the first."""
+
+    RESUME = "resume"
+    NEW = "new"
