@@ -26,11 +26,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help demo test lint image e2e soak bench summary-preview lock generate clean
+.PHONY: help demo test coverage lint image e2e soak bench summary-preview lock generate clean
 
 help:
 	@echo "make demo       run the action against a dbt Cloud on this machine (SCENARIO=green, failing-test or failing-model)"
 	@echo "make test       all tests that need no Docker engine"
+	@echo "make coverage   the same tests with the branch coverage of dbt_action"
 	@echo "make lint       style, types, workflows, action files, Dockerfile, scripts, generated blocks"
 	@echo "make image      build the container image as dbt-cloud-run-action"
 	@echo "make e2e        run the real action.yml with a real workflow runner (needs a Docker engine)"
@@ -47,10 +48,14 @@ demo: $(READY)
 test: $(READY)
 	@$(RUN) -m pytest -n auto --dist loadfile
 
+coverage: $(READY)
+	@$(RUN) -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered
+
 lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
 	$(RUN) -m cogapp --check -r -PU $(COGGED)
 	$(VENV)/bin/zizmor --offline --no-progress --quiet --strict-collection --persona pedantic .
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml

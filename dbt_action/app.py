@@ -1,4 +1,4 @@
-"""The shell: reads where we are and what is asked, hands over to `story`, and turns every end into an exit code."""
+"""The composition root: reads the environment, builds the parts, runs the command, returns the exit code."""
 
 from __future__ import annotations
 
@@ -22,44 +22,46 @@ from dbt_action.dbt_cloud import marker, run_request
 from dbt_action.errors import ConfigError, ExitCode
 from dbt_action.interrupts import Interrupted, Interrupts
 from dbt_action.lifecycle import cleanup
-from dbt_action.lifecycle.job_run import Story
-from dbt_action.lifecycle.publish import Publisher
+from dbt_action.lifecycle.job_run import JobRun
+from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
 
-# Everything that can be given, wherever this runs.
+# Every input, wherever this runs.
 ROWS = (*inputs.INPUTS, *ci.INPUTS, *hosts.INPUTS)
+TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
-_WHOLE = 40
-_ABBREVIATED = (
-    "Only the beginning of the commit's hash is known, {}, and there is no git here that knows the rest, so dbt Cloud "
+_SHA_LENGTH = 40
+_ABBREVIATED_SHA = (
+    "Only the beginning of the commit's hash is known, {}, and there is no git here to complete it, so dbt Cloud "
     "may not find it. Use an image that has git, or pass `DBT_GIT_SHA`."
 )
-TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
-    """The command: runs the job in this process's environment; its exit code."""
-    return int(run(environ, out=_stdout(), clock=SystemClock(), interrupts=_listening()))
+    """Run the job in this process's environment; the exit code."""
+    return int(run(environ, out=_stdout(), clock=SystemClock(), interrupts=_handled_signals()))
 
 
 def post() -> int:
-    """The clean-up after `main`, in a process of its own; its exit code."""
+    """The clean-up after `main`, in a process of its own; the exit code."""
     return int(clean_up(os.environ, out=_stdout(), clock=SystemClock()))
 
 
 def cancel(environ: Mapping[str, str]) -> int:
-    """The clean-up as a command of the user's, who is told what comes of it; its exit code."""
+    """The clean-up as a command of the user's, which says what came of it; the exit code."""
     out = _stdout()
-    here = ci.detect(environ, out)
-    kept = here.load_state()
-    if kept is None or kept.closed:
-        why = "the run was closed by the one who started it" if kept else "no state file was found (`state-file`)"
-        here.info(f"There is nothing to cancel: {why}.")
+    platform_ = ci.detect(environ, out)
+    saved = platform_.load_state()
+    if saved is None or saved.closed:
+        reason = "the step that started the run has closed it" if saved else "no state file was found (`state-file`)"
+        platform_.info(f"There is nothing to cancel: {reason}.")
         return int(ExitCode.OK)
     try:
         return int(clean_up(environ, out=out, clock=SystemClock(), strict=True))
     except ConfigError as error:
-        here.error(f"A dbt Cloud run may still be going.{error.listed}", title="The inputs cannot be used to cancel it")
+        platform_.error(
+            f"A dbt Cloud run may still be going.{error.listed}", title="The inputs cannot be used to cancel it"
+        )
         return int(ExitCode.CONFIG)
 
 
@@ -71,26 +73,27 @@ def run(
     interrupts: Interrupts,
     http_timeouts: HttpTimeouts = DEFAULT_HTTP_TIMEOUTS,
 ) -> ExitCode:
-    """Do what `environ` asks for and tell about it on `out`."""
+    """Run the job as `environ` asks, and report on `out` and wherever the CI wants it."""
 
-    def tell(publisher: Publisher) -> ExitCode:
-        if publisher.context.nothing_to_run:
-            publisher.ci.info(f"Nothing to run: {publisher.context.nothing_to_run}.")
+    def run_job(run_context: RunContext) -> ExitCode:
+        git_sha = run_context.request.git_sha
+        if run_context.build.nothing_to_run:
+            run_context.ci.info(f"Nothing to run: {run_context.build.nothing_to_run}.")
             return ExitCode.OK
-        if 0 < len(publisher.request.git_sha) < _WHOLE:
-            publisher.ci.warning(_ABBREVIATED.format(publisher.request.git_sha))
-        return Story(publisher, clock=clock, interrupts=interrupts, http_timeouts=http_timeouts).tell()
+        if 0 < len(git_sha) < _SHA_LENGTH:
+            run_context.ci.warning(_ABBREVIATED_SHA.format(git_sha))
+        return JobRun(run_context, interrupts=interrupts, http_timeouts=http_timeouts).run()
 
     with interrupts.deferred():
-        here = ci.detect(environ, out)
+        platform_ = ci.detect(environ, out)
         try:
             with interrupts.enabled():
-                return _guarded(environ, here, tell, clock)
+                return _with_context(environ, platform_, clock, run_job)
         except ConfigError as error:
-            here.error(f"Nothing was sent to dbt Cloud.{error.listed}", title="The inputs cannot be used")
+            platform_.error(f"Nothing was sent to dbt Cloud.{error.listed}", title="The inputs cannot be used")
             return ExitCode.CONFIG
         except Interrupted:
-            here.error("Nothing was sent to dbt Cloud.", title="Interrupted")
+            platform_.error("Nothing was sent to dbt Cloud.", title="Interrupted")
             return ExitCode.INTERRUPTED
 
 
@@ -104,56 +107,69 @@ def clean_up(
 ) -> ExitCode:
     """Close what `run` in another process has left open; nothing is ever started here.
 
-    Raises ConfigError when `strict`: here the inputs may be others than there.
+    Raises ConfigError when `strict`: the inputs of this step may be others than those of the step that ran the job.
     """
-    here = ci.detect(environ, out)
-    kept = here.load_state()
-    found = marker.find(kept.marker) if kept else None
-    if kept is None or found is None:
+    platform_ = ci.detect(environ, out)
+    saved = platform_.load_state()
+    found = marker.find(saved.marker) if saved else None
+    if saved is None or found is None:
         return ExitCode.OK
 
-    def tidy(publisher: Publisher) -> ExitCode:
-        publisher.request = replace(publisher.request, marker=found)
-        return cleanup.tidy(publisher, kept, clock=clock, http_timeouts=http_timeouts)
+    def clean(run_context: RunContext) -> ExitCode:
+        request = replace(run_context.request, marker=found)
+        return cleanup.clean_up(replace(run_context, request=request), saved, http_timeouts=http_timeouts)
 
     try:
-        return _guarded(environ, here, tidy, clock)
+        return _with_context(environ, platform_, clock, clean)
     except ConfigError:
         if strict:
             raise
-        # The step itself has said so, and sent nothing.
+        # The step itself has reported the problems, and sent nothing.
         return ExitCode.OK
 
 
-def _guarded(
-    environ: Mapping[str, str], here: ci.CiPlatform, body: Callable[[Publisher], ExitCode], clock: Clock
+def _with_context(
+    environ: Mapping[str, str], platform_: ci.CiPlatform, clock: Clock, command: Callable[[RunContext], ExitCode]
 ) -> ExitCode:
-    """Mask, read, and call `body`; whatever is not expected becomes a report that can be pasted."""
-    secret = loader.secrets(environ, ROWS)
-    here.mask(secret)
+    """Call `command` with what the environment says. Whatever is not expected becomes a report that can be pasted."""
+    secret_values = loader.secrets(environ, ROWS)
+    platform_.mask(secret_values)
     try:
-        context = here.context()
-        settings = loader.read(
-            environ,
-            ROWS,
-            ci_job=context.job,
-            secrets_withheld=context.secrets_withheld,
-            secrets_hint=context.secrets_hint,
-            unknown=partial(run_request.unknown, context),
-        )
-        context = run_request.told(settings, context)
-        request = run_request.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)
-        return body(Publisher(environ, here, context, settings, request, clock=clock))
+        return command(_read(environ, platform_, clock, secret_values))
     except ConfigError:
         raise
     except Exception:  # noqa: BLE001 - the last resort
-        here.untrusted_block("For the bug report", f"{_versions(environ)}\n{traceback.format_exc()}")
-        here.error(
+        platform_.untrusted_block("For the bug report", f"{_versions(environ)}\n{traceback.format_exc()}")
+        platform_.error(
             f"This is a bug of dbt-cloud-run-action {__version__}. A dbt Cloud run may still be going. "
             f"Please report it with the block above: {TRACKER}",
             title="Internal error",
         )
         return ExitCode.BUG
+
+
+def _read(
+    environ: Mapping[str, str], platform_: ci.CiPlatform, clock: Clock, secret_values: tuple[str, ...]
+) -> RunContext:
+    """Everything that is decided before the first request. Raises ConfigError."""
+    build = platform_.context()
+    config = loader.read(
+        environ,
+        ROWS,
+        ci_job=build.job,
+        secrets_withheld=build.secrets_withheld,
+        secrets_hint=build.secrets_hint,
+        unknown=partial(run_request.missing_commit_or_branch, build),
+    )
+    build = run_request.with_user_choices(config, build)
+    return RunContext(
+        ci=platform_,
+        build=build,
+        config=config,
+        request=run_request.build(config, build, nonce=secrets.token_hex(3), secrets=secret_values),
+        host=hosts.choose(environ, build, tokens=config.tokens),
+        clock=clock,
+    )
 
 
 def _versions(environ: Mapping[str, str]) -> str:
@@ -167,13 +183,13 @@ def _stdout() -> TextIO:
     # Whatever the pipe and the console are like: lines appear at once, and no character is an error.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
-    # Libraries log to stderr when nobody listens; their lines are not made for a CI's log.
+    # Without a handler libraries log to stderr; their lines are not made for a CI's log.
     logging.getLogger().addHandler(logging.NullHandler())
     return sys.stdout
 
 
-def _listening() -> Interrupts:
+def _handled_signals() -> Interrupts:
     interrupts = Interrupts()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, interrupts.handle_signal)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupts.handle_signal)
     return interrupts

@@ -125,12 +125,6 @@ class WebPage(Malformed):
     """A page for people came back: the host is not the API, or a proxy has a bad day."""
 
 
-BUILT_TWICE = (
-    "dbt Cloud also starts this job by itself for pull requests, so each may be built twice. "
-    "Switch that off in the job's settings (Triggered by pull requests), or use another job here."
-)
-
-
 def missing_token(withheld: str, hint: str) -> str:
     """Why there is no `dbt-token`, and what to do; `hint` is of CIs that take variables."""
     if hint:

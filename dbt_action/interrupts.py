@@ -1,4 +1,4 @@
-"""Signals become one exception; which signals there are and who installs the handler is `app`'s work."""
+"""Signals become one exception; which signals are handled is decided in `app`."""
 
 from __future__ import annotations
 
@@ -9,55 +9,63 @@ from dbt_action.clock import Clock
 
 
 class Interrupted(BaseException):
-    """The user or the CI wants this process to end. Not an Exception: nothing may swallow it on the way."""
+    """The user or the CI wants this process to end. Not an Exception, so that no `except Exception` swallows it."""
 
 
 class Interrupts:
-    """Raises Interrupted where the signal finds the program, unless that place is shielded."""
+    """Raises Interrupted where the signal finds the program, unless it is deferred there."""
 
     def __init__(self) -> None:
-        """Nothing has arrived yet."""
-        self.signal_received = False
-        # Somebody has taken notice, or it is too late for anything but the end.
-        self.shutting_down = False
-        self._shields = 0
+        """No signal has been received."""
+        self._received = False
+        self._shutting_down = False
+        # How many `deferred` blocks the program is in.
+        self._deferrals = 0
+
+    @property
+    def shutting_down(self) -> bool:
+        """Whether the shutdown has begun, so that further signals are ignored."""
+        return self._shutting_down
+
+    def shut_down(self) -> None:
+        """The shutdown begins: it is short, and further signals are ignored."""
+        self._shutting_down = True
 
     def handle_signal(self, *_signal: object) -> None:
-        """The signal handler. Once a signal is shutting_down another changes nothing: the clean-up is short."""
-        self.signal_received = True
+        """The signal handler. Raises Interrupted."""
+        self._received = True
         self.check()
 
     def check(self) -> None:
-        """Raise Interrupted when a signal has arrived that nobody has shutting_down.
+        """Raise Interrupted when a signal has been received that could not be raised before.
 
-        An exception raised in a destructor or a callback goes nowhere, so a signal that came there is
-        noticed here.
+        An exception raised in a destructor or a callback is lost, so a signal that came there is noticed here.
         """
-        if self.signal_received and not self.shutting_down and not self._shields:
+        if self._received and not self._shutting_down and not self._deferrals:
             raise Interrupted
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """A short stretch that a signal must not tear apart; what arrives in it is raised at the next check."""
-        self._shields += 1
+        """A short block that a signal must not break off; a signal received in it is raised at the next check."""
+        self._deferrals += 1
         try:
             yield
         finally:
-            self._shields -= 1
+            self._deferrals -= 1
 
     @contextmanager
     def enabled(self) -> Iterator[None]:
-        """A stretch within a shielded one in which signals are raised."""
-        shields, self._shields = self._shields, 0
+        """A block within a deferred one in which signals are raised."""
+        deferrals, self._deferrals = self._deferrals, 0
         try:
             self.check()
             yield
         finally:
-            self._shields = shields
+            self._deferrals = deferrals
 
 
 class InterruptibleClock:
-    """A clock that looks for signals around every sleep."""
+    """A clock that checks for signals before and after every sleep."""
 
     def __init__(self, clock: Clock, interrupts: Interrupts) -> None:
         """Time is that of `clock`."""
@@ -68,7 +76,7 @@ class InterruptibleClock:
         return self._clock.now()
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass. Raises Interrupted."""
+        """Sleep for `seconds`. Raises Interrupted."""
         self._interrupts.check()
         self._clock.sleep(seconds)
         self._interrupts.check()

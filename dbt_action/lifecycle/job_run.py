@@ -1,106 +1,116 @@
-"""One dbt Cloud run from the first request to the last word; how each thing is done is told elsewhere."""
+"""Orchestrates one run: read the job, start, watch, retry, collect, report, and cancel when interrupted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, cast
 
 from dbt_action import text, timeouts
-from dbt_action.clock import Clock
 from dbt_action.config.choices import LogMode, OnRerun, StopAction
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
-from dbt_action.dbt_cloud.runs import Run
-from dbt_action.dbt_cloud.session import Session
-from dbt_action.errors import BUILT_TWICE, CloudError, ExitCode, WebPage
+from dbt_action.dbt_cloud.runs import Job, Run
+from dbt_action.dbt_cloud.session import ApiSession
+from dbt_action.errors import CloudError, ExitCode, WebPage
 from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
-from dbt_action.lifecycle import poll
+from dbt_action.lifecycle import watch
 from dbt_action.lifecycle.collect import Collector
-from dbt_action.lifecycle.publish import Publisher
-from dbt_action.lifecycle.start import Beginner, NotStarted
-from dbt_action.lifecycle.watch import Watcher
-from dbt_action.report.outcome import FORGIVABLE, Outcome, RunFacts, judge
+from dbt_action.lifecycle.host_posts import HostPosts
+from dbt_action.lifecycle.poll import PollPolicy, WatchEnd
+from dbt_action.lifecycle.publish import Publisher, attempt
+from dbt_action.lifecycle.recorder import Recorder
+from dbt_action.lifecycle.run_context import RunContext
+from dbt_action.lifecycle.start import NotStarted, Starter
+from dbt_action.lifecycle.state import (
+    Closed,
+    DetailsKnown,
+    JobRead,
+    Phase,
+    RunFound,
+    RunSeen,
+    WhenInterrupted,
+    when_interrupted,
+)
+from dbt_action.lifecycle.watch import ProgressLog
+from dbt_action.report.outcome import MAY_BE_IGNORED, Outcome, RunFacts, of_final_run
+from dbt_action.results.run_results import NO_RESULTS, Results
 from dbt_action.timeouts import HttpTimeouts
 
 _NOT_SENT = "No dbt Cloud run had been started."
-_UNANSWERED = "The trigger was unanswered and no run was found; one may still appear with {} in its cause."
+_UNANSWERED = "The trigger got no answer and no run was found; one may still appear with {} in its cause."
+
+_TRIGGERED_BY_PULL_REQUESTS = (
+    "dbt Cloud also starts this job by itself for pull requests, so each may be built twice. "
+    "Switch that off in the job's settings (Triggered by pull requests), or use another job here."
+)
 
 
-class Story:
-    """What is known about the run so far, also when a signal arrives, and the steps that make it more."""
+class JobRun:
+    """One run from the first request to the exit code. What is known about it is `recorder.state`, also for signals."""
 
-    def __init__(
-        self, publisher: Publisher, *, clock: Clock, interrupts: Interrupts, http_timeouts: HttpTimeouts
-    ) -> None:
-        """Build the edges to dbt Cloud. Nothing is sent here."""
-        self.publisher, self.clock, self.interrupts = publisher, InterruptibleClock(clock, interrupts), interrupts
-        self.ci, self.config, self.request = publisher.ci, publisher.config, publisher.request
-        self.session = Session(
+    def __init__(self, run_context: RunContext, *, interrupts: Interrupts, http_timeouts: HttpTimeouts) -> None:
+        """Build the parts. Nothing is sent here."""
+        self.context, self.interrupts = run_context, interrupts
+        self.ci, self.config, self.request = run_context.ci, run_context.config, run_context.request
+        self.clock = InterruptibleClock(run_context.clock, interrupts)
+        self.started_at = self.clock.now()
+        self.session = ApiSession(
             self.config.dbt_url, self.config.dbt_token, clock=self.clock, http_timeouts=http_timeouts
         )
         self.cloud = DbtCloud(self.session, account_id=self.config.account_id)
-        self.began = clock.now()
-        self.beginner = Beginner(
+        self.recorder = Recorder(run_context)
+        self.posts = HostPosts(run_context)
+        self.publisher = Publisher(run_context, self.recorder, self.posts)
+        self.progress = ProgressLog(
+            self.ci, self.clock, started_at=self.started_at, follow_logs=self.config.log is LogMode.LIVE
+        )
+        self.starter = Starter(
             self.cloud,
             self.request,
             clock=self.clock,
-            deadline=self.began + self.config.timeout_seconds,
-            tell=self.ci.info,
-            # Before the request: whoever cleans up after a killed process finds its run by this only.
-            remember=lambda run: publisher.save(run, in_flight=True),
+            deadline=self.started_at + self.config.timeout_seconds,
+            log=self.ci.info,
+            record=self.recorder.record,
         )
-        self.watcher: Watcher | None = None
-        self.retries: list[Run] = []
-        self._usual: float | None = None
-        # The verdict, once it has been told.
-        self._told: RunFacts | None = None
 
-    def tell(self) -> ExitCode:
-        """The whole story; the exit code says how it ended."""
+    def run(self) -> ExitCode:
+        """Everything; the exit code says how it ended."""
         try:
-            return self._tell()
+            return self._run()
         except Interrupted:
             with self.interrupts.deferred():
                 return self._interrupted()
         except Exception:
-            # A bug must not leave a run that nobody watches.
+            # A bug must not leave a run that is not watched.
             with self.interrupts.deferred(), suppress(Exception):
                 self._crashed()
             raise
         finally:
-            self.interrupts.shutting_down = True
+            self.interrupts.shut_down()
             self.session.close()
 
-    def _tell(self) -> ExitCode:
+    def _run(self) -> ExitCode:
         try:
-            self._read_job()
-            watcher = self._begin()
+            job = self._read_job()
+            run = self.starter.start(resume=self.config.on_rerun is OnRerun.RESUME, answered_before=job is not None)
         except CloudError as error:
             return self._not_started(error)
+        self._check_project(run)
+        self._report_start(run)
+        if self.config.supersede:
+            self.starter.supersede(run)
         if not self.config.wait:
             if self.config.retry_failed or self.config.artifacts:
-                self.ci.warning("`retry-failed` and `artifacts` mean nothing with `wait: false`: nobody sees the end.")
+                self.ci.warning("`retry-failed` and `artifacts` have no effect with `wait: false`: both need the end.")
             return self._end(Outcome.STARTED)
-        self._usual = watcher.learn_usual(self.config.job_id)
-        policy = poll.Policy(interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual)
-        while True:
-            watched = watcher.watch(policy)
-            if watched.end is poll.End.LOST:
-                # Not closed: by the time of the clean-up dbt Cloud may be back.
-                return self._end(Outcome.LOST, error=watched.error, closed=False)
-            if watched.end is poll.End.TIMED_OUT:
-                return self._timed_out(watcher)
-            again = self._retry(watcher.run)
-            if again is None:
-                return self._finished(watcher.run)
-            watcher = again
+        return self._watch(run)
 
-    # The job, and the one run.
+    # The job and the start.
 
-    def _read_job(self) -> None:
-        """Name and project; also a harmless way to learn that token, host, account or job is wrong."""
+    def _read_job(self) -> Job | None:
+        """The job, None when dbt Cloud does not answer properly. Raises CloudError.
+
+        It gives the name, and is a harmless way to learn that token, host, account or job is wrong.
+        """
         self.ci.info(f"dbt Cloud at {self.session.host}, account {self.config.account_id}, job {self.config.job_id}")
         try:
             job = backoff.retry_transient(
@@ -109,189 +119,266 @@ class Story:
                 time_limit=min(timeouts.READ_JOB_SECONDS, self.config.timeout_seconds),
             )
         except CloudError as error:
-            # A page instead of data, every time: that host is not the API.
+            # A web page instead of data at every try: that address is not the API's.
             if not error.transient or isinstance(error, WebPage):
                 raise
             self.ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
-            self.beginner.known = False
-            return
-        self.publisher.name_job(job.name)
+            return None
+        self.recorder.record(JobRead(name=job.name))
         version = self.request.git_sha or self.request.git_branch or "what the job is set to"
         self.ci.info(f"Starting {job.name or self.config.job_id} on {version}")
         if job.triggered_by_pull_requests and self.request.pull_request:
-            self.ci.warning(BUILT_TWICE)
+            self.ci.warning(_TRIGGERED_BY_PULL_REQUESTS)
+        return job
 
-    def _begin(self) -> Watcher:
-        watcher = self._watch_over(self.beginner.begin(resume=self.config.on_rerun is OnRerun.RESUME))
-        wanted, run = self.config.project_id, watcher.run
+    def _check_project(self, run: Run) -> None:
+        wanted = self.config.project_id
         if wanted and run.project_id and wanted != run.project_id:
             self.ci.warning(
                 f"The run belongs to project {run.project_id}, but `project-id` says {wanted}: "
                 f"is job {self.config.job_id} the right one?"
             )
-        if self.config.supersede:
-            self.beginner.supersede(run)
-        return watcher
 
-    def _watch_over(self, run: Run) -> Watcher:
-        """From now on `run` is ours."""
-        follow = self.config.log is LogMode.LIVE
-        self.watcher = Watcher(self.cloud, run, here=self.ci, clock=self.clock, began=self.began, follow=follow)
-        self.watcher.usual = self._usual
-        self.beginner.in_flight = None
-        if self.interrupts.shutting_down:
-            # It is going to be cancelled at once.
-            self.publisher.save(run, in_flight=False)
-            return self.watcher
+    def _report_start(self, run: Run) -> None:
         with self.interrupts.deferred():
-            # An import that is torn apart leaves a library that cannot be imported again.
-            self.publisher.connect()
+            # A library whose import is interrupted cannot be imported again.
+            self.posts.open(self.recorder.state)
         self.interrupts.check()
-        self.publisher.started(run, seconds=self._age)
-        return self.watcher
+        self.publisher.run_started(run, seconds=self._age)
 
-    def _retry(self, run: Run) -> Watcher | None:
+    # Watching and retrying.
+
+    def _watch(self, run: Run) -> ExitCode:
+        usual_seconds = None
+        with suppress(CloudError):
+            # For the pauses between looks and for people: not worth a second try.
+            usual_seconds = self.cloud.usual_duration_seconds(self.config.job_id)
+        policy = PollPolicy(
+            interval_seconds=self.config.poll_interval,
+            timeout_seconds=self.config.timeout_seconds,
+            usual_seconds=usual_seconds,
+        )
+        while True:
+            result = watch.watch(
+                self.cloud,
+                run.id,
+                policy,
+                clock=self.clock,
+                progress=self.progress,
+                wait_started_at=self.started_at,
+                on_look=self._seen,
+            )
+            run = self._known_run
+            if result.end is WatchEnd.LOST:
+                # Not settled: by the time of the clean-up dbt Cloud may be back.
+                return self._end(Outcome.LOST, error=result.error, usual_seconds=usual_seconds, run_settled=False)
+            if result.end is WatchEnd.TIMED_OUT:
+                return self._timed_out(run, usual_seconds)
+            retried = self._retry(run)
+            if retried is None:
+                return self._finished(run, usual_seconds)
+            run = retried
+
+    def _seen(self, run: Run) -> None:
+        self.recorder.record(RunSeen(run=run))
+
+    @property
+    def _known_run(self) -> Run:
+        run = self.recorder.state.run
+        if run is None:
+            message = "no run is known"
+            raise ValueError(message)
+        return run
+
+    def _retry(self, run: Run) -> Run | None:
         """A retry of a failed run from its point of failure, as often as `retry-failed` allows."""
-        number = len(self.retries) + 1
-        if judge(run) is not Outcome.FAILED or number > self.config.retry_failed:
+        number = len(self.recorder.state.retries) + 1
+        if of_final_run(run) is not Outcome.FAILED or number > self.config.retry_failed:
             return None
         if not run.can_retry:
             self.ci.info(f"Run {run.id} cannot be retried ({run.retry_refusal or 'no reason given'}).")
             return None
         self.ci.info(f"Run {run.id} failed; retry {number} of {self.config.retry_failed} from the point of failure.")
         try:
-            retried = self.beginner.retried(run)
+            retried = self.starter.retry(run)
         except NotStarted as error:
-            self.ci.warning(f"The retry did not come to be: {error.explanation}")
+            self.ci.warning(f"The retry was not started: {error.explanation}")
             return None
-        self.retries.append(run)
-        return self._watch_over(retried)
+        self._report_start(retried)
+        return retried
 
-    # Endings.
+    # How it ends.
 
     def _not_started(self, error: CloudError) -> ExitCode:
-        doubt = self.beginner.in_flight is not None
-        aftermath = f"A run may exist all the same: look for {self.request.marker} in the job's runs." if doubt else ""
-        return self._end(Outcome.NOT_STARTED, error=error, aftermath=aftermath)
+        in_flight = self.recorder.state.phase is Phase.IN_FLIGHT
+        look_for = f"A run may exist all the same: look for {self.request.marker} in the job's runs."
+        return self._end(Outcome.NOT_STARTED, error=error, aftermath=look_for if in_flight else "")
 
-    def _finished(self, run: Run) -> ExitCode:
-        """The run is over: the verdict, then what it left behind."""
-        outcome = judge(run)
-        aftermath = self.beginner.superseded_by(run) if outcome is Outcome.CANCELLED else ""
-        seconds = self._age
-        collector = Collector(self.cloud, run, self.config, here=self.ci, clock=self.clock)
-        results = collector.results(retries=self.retries)
-        self._verdict(self._facts(outcome, results=results, aftermath=aftermath, seconds=seconds))
-        folder = collector.save()
+    def _finished(self, run: Run, usual_seconds: float | None) -> ExitCode:
+        """The run is over: first its outcome, at once, then what it has left behind."""
+        outcome, seconds = of_final_run(run), self._age
+        aftermath = self.starter.superseded_by(run) if outcome is Outcome.CANCELLED else ""
+
+        def known(results: Results) -> None:
+            facts = self._facts(
+                outcome, results=results, aftermath=aftermath, seconds=seconds, usual_seconds=usual_seconds
+            )
+            self._outcome_known(facts)
+
+        retries = self.recorder.state.retries
+        collector = Collector(self.cloud, run, self.config, ci=self.ci, clock=self.clock)
+        results = collector.results(retries=retries, wait_seconds=timeouts.RESULTS_BEFORE_STATUS_SECONDS)
+        if not collector.complete:
+            # Numbers that are not final would be shown as final.
+            known(NO_RESULTS)
+            results = collector.results(retries=retries)
+        known(results)
+        artifacts_path = collector.save_artifacts()
         manifest = collector.manifest()
-        if manifest.locations and self.config.project_directory is None:
-            self.publisher.folder = collector.project_folder(self.config.job_id)
-        return self._details(manifest=manifest, artifacts_path=folder)
+        folder = self.config.project_directory
+        if manifest.locations and folder is None:
+            folder = collector.project_folder(self.config.job_id)
+        self.recorder.record(DetailsKnown(manifest=manifest, artifacts_path=artifacts_path, folder=folder))
+        return self._report()
 
-    def _timed_out(self, watcher: Watcher) -> ExitCode:
+    def _timed_out(self, run: Run, usual_seconds: float | None) -> ExitCode:
         limit = text.duration(self.config.timeout_seconds)
-        told = f"It was not over after {limit}, the limit of `timeout-minutes`."
+        what = f"It was not over after {limit}, the limit of `timeout-minutes`."
         if self.config.on_timeout is StopAction.LEAVE:
-            return self._end(Outcome.TIMED_OUT, aftermath=f"{told} It has been left going (`on-timeout: leave`).")
-        watcher.say("The time is up (`timeout-minutes`); cancelling the run")
-        aftermath = watcher.cancel(timeouts.CANCEL_SECONDS)
-        if watcher.run.final and judge(watcher.run) is not Outcome.CANCELLED:
+            aftermath = f"{what} It has been left going (`on-timeout: leave`)."
+            return self._end(Outcome.TIMED_OUT, aftermath=aftermath, usual_seconds=usual_seconds)
+        self.progress.line("The time is up (`timeout-minutes`); cancelling the run")
+        run, result = self._cancel(run, timeouts.CANCEL_SECONDS)
+        if run.final and of_final_run(run) is not Outcome.CANCELLED:
             # It ended between the last look and the request to cancel.
-            return self._finished(watcher.run)
-        return self._end(Outcome.TIMED_OUT, aftermath=f"{told} {aftermath}", closed=watcher.run.final)
+            return self._finished(run, usual_seconds)
+        aftermath = f"{what} {result}"
+        return self._end(Outcome.TIMED_OUT, aftermath=aftermath, usual_seconds=usual_seconds, run_settled=run.final)
+
+    def _cancel(self, run: Run, time_limit: float) -> tuple[Run, str]:
+        return watch.cancel(self.cloud, run, clock=self.clock, time_limit=time_limit, on_look=self._seen)
+
+    # When the process has to end early.
 
     def _interrupted(self) -> ExitCode:
-        """Within seconds: cancel what was started, close the status, say so."""
-        self.interrupts.shutting_down = True
-        self.session.hurry(timeouts.INTERRUPTED_REQUEST_SECONDS)
-        self.publisher.hurry(timeouts.INTERRUPTED_REQUEST_SECONDS)
+        """Within seconds: cancel what was started, post the status, and write the report."""
+        self.interrupts.shut_down()
+        self.session.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
+        self.posts.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
         deadline = self.clock.now() + timeouts.INTERRUPTED_CANCEL_SECONDS
-        if self._told:
-            # How it ended is known; it was still being told, or its details collected.
-            self.publisher.post_verdict()
-            self._details(on_host=False)
-            return ExitCode.INTERRUPTED
-        unanswered = self.beginner.in_flight is not None and not self._find_unanswered(deadline)
-        if self.watcher is None or unanswered:
-            aftermath = _UNANSWERED.format(self.request.marker) if unanswered else _NOT_SENT
-            return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=not unanswered)
-        if self.watcher.run.final:
-            self._end(judge(self.watcher.run))
-            return ExitCode.INTERRUPTED
-        if self.config.on_cancel is StopAction.LEAVE:
+        if self.recorder.state.phase is Phase.IN_FLIGHT:
+            self._find_run(deadline)
+        action = when_interrupted(self.recorder.state, self.config.on_cancel)
+        if action is WhenInterrupted.REPORT:
+            self.publisher.post_status()
+            self._report(with_details=False)
+        elif action is WhenInterrupted.NOTHING:
+            self._end(Outcome.INTERRUPTED, aftermath=_NOT_SENT)
+        elif action is WhenInterrupted.FIND_RUN:
+            aftermath = _UNANSWERED.format(self.request.marker)
+            self._end(Outcome.INTERRUPTED, aftermath=aftermath, run_settled=False)
+        elif action is WhenInterrupted.RUN_IS_OVER:
+            self._end(of_final_run(self._known_run))
+        elif action is WhenInterrupted.LEAVE_RUN:
             aftermath = "The dbt Cloud run has been left going (`on-cancel: leave`)."
-            return self._end(Outcome.INTERRUPTED, aftermath=aftermath)
-        aftermath = self.watcher.cancel(max(0.0, deadline - self.clock.now()))
-        if self.watcher.run.final and judge(self.watcher.run) is not Outcome.CANCELLED:
-            # It ended before the request to cancel came.
-            self._end(judge(self.watcher.run), aftermath=aftermath)
-            return ExitCode.INTERRUPTED
-        return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=self.watcher.run.final)
+            self._end(Outcome.INTERRUPTED, aftermath=aftermath)
+        else:
+            run, aftermath = self._cancel(self._known_run, max(0.0, deadline - self.clock.now()))
+            ended = run.final and of_final_run(run) is not Outcome.CANCELLED
+            # It may have ended before the request to cancel arrived.
+            outcome = of_final_run(run) if ended else Outcome.INTERRUPTED
+            self._end(outcome, aftermath=aftermath, run_settled=run.final)
+        return ExitCode.INTERRUPTED
+
+    def _find_run(self, deadline: float) -> None:
+        """A trigger or retry was on its way when the signal came: its run may appear any moment."""
+        while self.clock.now() < deadline:
+            with suppress(CloudError):
+                found = self.starter.find(self.recorder.state.retry_of)
+                if found:
+                    self.recorder.record(RunFound(run=found))
+                    return
+            self.clock.sleep(timeouts.CANCEL_POLL_SECONDS)
 
     def _crashed(self) -> None:
-        if self._told or self.watcher is None or self.watcher.run.final or self.config.on_cancel is StopAction.LEAVE:
-            return
-        aftermath = f"The action itself broke down. {self.watcher.cancel(timeouts.CANCEL_SECONDS)}"
-        self._verdict(self._facts(Outcome.LOST, aftermath=aftermath), closed=self.watcher.run.final)
+        """A bug of the action: the run is cancelled, since nothing watches it any more."""
+        if when_interrupted(self.recorder.state, self.config.on_cancel) is WhenInterrupted.CANCEL_RUN:
+            run, result = self._cancel(self._known_run, timeouts.CANCEL_SECONDS)
+            facts = self._facts(Outcome.LOST, aftermath=f"The action itself failed. {result}")
+            self._outcome_known(facts, run_settled=run.final)
 
-    def _find_unanswered(self, deadline: float) -> bool:
-        """A trigger or retry was on its way when the signal came: its run may appear any moment."""
-        while self.beginner.in_flight and self.clock.now() < deadline:
-            with suppress(CloudError):
-                for found in self.beginner.in_flight():
-                    self._watch_over(found)
-                    return True
-            self.clock.sleep(timeouts.CANCEL_POLL_SECONDS)
-        return False
+    # Reporting.
 
-    def _end(self, outcome: Outcome, *, closed: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of RunFacts
-        """Tell the end. `closed`: no run is left that somebody would have to look after."""
-        self._verdict(self._facts(outcome, **more), closed=closed)
-        return self._details()
+    def _end(
+        self,
+        outcome: Outcome,
+        *,
+        error: CloudError | None = None,
+        aftermath: str = "",
+        usual_seconds: float | None = None,
+        run_settled: bool = True,
+    ) -> ExitCode:
+        """Report an end without results. `run_settled`: nothing is left for a clean-up to do at dbt Cloud."""
+        facts = self._facts(outcome, error=error, aftermath=aftermath, usual_seconds=usual_seconds)
+        self._outcome_known(facts, run_settled=run_settled)
+        return self._report()
 
-    def _facts(self, outcome: Outcome, **more: Any) -> RunFacts:  # noqa: ANN401 - of RunFacts
-        run = self.watcher.run if self.watcher else None
-        known = {"seconds": self._age, "retries": tuple(self.retries), "usual": self._usual, **more}
-        return RunFacts(outcome=outcome, run=run, doubt=self.beginner.in_flight is not None, **known)
+    def _facts(
+        self,
+        outcome: Outcome,
+        *,
+        results: Results = NO_RESULTS,
+        error: CloudError | None = None,
+        aftermath: str = "",
+        seconds: float | None = None,
+        usual_seconds: float | None = None,
+    ) -> RunFacts:
+        state = self.recorder.state
+        return RunFacts(
+            outcome=outcome,
+            seconds=self._age if seconds is None else seconds,
+            run=state.run,
+            results=results,
+            error=error,
+            aftermath=aftermath,
+            run_may_exist=state.unanswered or state.phase is Phase.IN_FLIGHT,
+            retries=state.retries,
+            usual_seconds=usual_seconds,
+        )
 
-    def _verdict(self, facts: RunFacts, *, closed: bool = True) -> None:
-        """What other people wait for."""
-        if self.interrupts.shutting_down and self.beginner.doubt:
-            # There is no time to look for a twin; the clean-up has it.
-            closed = False
-        elif facts.run:
-            self.beginner.settle(facts.run)
+    def _outcome_known(self, facts: RunFacts, *, run_settled: bool = True) -> None:
+        """Report what other people wait for."""
+        if facts.run and self.recorder.state.duplicate_possible:
+            if self.interrupts.shutting_down:
+                # There is no time to look for a duplicate run; the clean-up does.
+                run_settled = False
+            else:
+                self.starter.cancel_duplicates(facts.run)
         with self.interrupts.deferred():
-            self._told = facts
-            self.publisher.verdict(facts, closed=closed)
+            self.publisher.outcome_known(facts, run_settled=run_settled)
         self.interrupts.check()
-        self.publisher.post_verdict()
+        self.publisher.post_status()
 
-    def _details(self, *, on_host: bool = True, **more: Any) -> ExitCode:  # noqa: ANN401 - of RunFacts
-        """What the person who reads this build wants to know; trouble in telling it changes nothing."""
-        self._told = replace(cast("RunFacts", self._told), **more)
-        hurried, told = self.interrupts.shutting_down, self._told
-        if on_host and not hurried:
-            self._try(lambda: self.publisher.on_host(told))
+    def _report(self, *, with_details: bool = True) -> ExitCode:
+        """Write what the person who reads this build wants to know; a failure in that changes nothing."""
+        shutting_down = self.interrupts.shutting_down
+        if with_details and not shutting_down:
+            attempt(self.publisher.post_details, self.context)
         with self.interrupts.deferred():
-            self._try(lambda: self.publisher.details(told))
-            if not hurried:
+            attempt(self.publisher.write_build_report, self.context)
+            if not shutting_down:
                 # A host that was slow a moment ago may be back.
-                self._try(self.publisher.post_verdict)
-            elif on_host:
-                self._try(lambda: self.publisher.on_host(told))
-        # Nothing is left that a signal could stop.
-        self.interrupts.shutting_down = True
-        outcome = self._told.outcome
-        forgiven = not self.config.fail_on_error and outcome in FORGIVABLE
-        return ExitCode.OK if forgiven else outcome.exit_code
-
-    def _try(self, tell: Callable[[], None]) -> None:
-        try:
-            tell()
-        except Exception as error:  # noqa: BLE001 - a page that cannot be written is no reason for a red step
-            self.ci.warning(f"Not everything about the run could be told ({error!r}). That is a bug of ours.")
+                attempt(self.publisher.post_status, self.context)
+            elif with_details:
+                attempt(self.publisher.post_details, self.context)
+        # From here a signal has nothing left to stop.
+        self.interrupts.shut_down()
+        facts = self.recorder.state.facts
+        self.recorder.record(Closed())
+        outcome = facts.outcome if facts else Outcome.LOST
+        ignored = not self.config.fail_on_error and outcome in MAY_BE_IGNORED
+        return ExitCode.OK if ignored else outcome.exit_code
 
     @property
     def _age(self) -> float:
-        return self.clock.now() - self.began
+        return self.clock.now() - self.started_at

@@ -1,4 +1,4 @@
-"""How our run comes to be: taken over from an earlier attempt, retried by dbt Cloud, or triggered; exactly one."""
+"""Starts the run: adopts that of an earlier attempt, has dbt Cloud retry one, or triggers a new one; exactly one."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dbt_action.dbt_cloud.run_request import RunRequest
 from dbt_action.dbt_cloud.runs import GOING, Run, RunStatus
 from dbt_action.errors import CloudError
 from dbt_action.lifecycle import start_once
-
-Tell = Callable[[str], None]
+from dbt_action.lifecycle.state import Event, RequestRefused, RequestSent, RunFound
 
 
 class NotStarted(CloudError):
-    """No run, as far as is known; `doubt` when one may have come to be all the same."""
+    """No run was started as far as is known; `run_may_exist` when one may appear all the same."""
 
     def __init__(self, decision: start_once.GiveUp) -> None:
         """Take message and hint of the error that ended the attempt."""
         super().__init__(decision.error.message, hint=decision.error.hint)
-        self.doubt = decision.doubt
-        self.passing = decision.error.transient or decision.doubt
+        self.run_may_exist = decision.run_may_exist
+        # An instance attribute over the class's: it depends on the error that ended the attempt.
+        self.transient = decision.error.transient or decision.run_may_exist
 
 
-class Beginner:
-    """Starts runs for one request. Past `deadline` (on `clock`) nothing more is tried."""
+class Starter:
+    """Starts runs for one request. Past `deadline` (on `clock`) nothing is tried any more."""
 
     def __init__(
         self,
@@ -36,132 +36,146 @@ class Beginner:
         *,
         clock: Clock,
         deadline: float,
-        tell: Tell,
-        remember: Callable[[Run | None], None],
+        log: Callable[[str], None],
+        record: Callable[[Event], None],
     ) -> None:
-        """`remember` is told the run that a request is about to take up, None for a new one. Nothing is sent here."""
-        self.cloud, self.request = cloud, request
-        self.clock, self.deadline, self.tell, self.remember = clock, deadline, tell, remember
-        # dbt Cloud has given a usable answer before.
-        self.known = True
-        # More than one trigger was sent, so a twin of the run may turn up late.
-        self.doubt = False
-        # Finds the run of a request whose fate is unknown. Whoever takes the run over sets it back.
-        self.in_flight: Callable[[], tuple[Run, ...]] | None = None
+        """`record` is called before each request that may start a run, and with what came of it."""
+        self._cloud, self._request, self._clock, self._deadline = cloud, request, clock, deadline
+        self._log, self._record = log, record
 
-    def begin(self, *, resume: bool) -> Run:
-        """The run of an earlier attempt if there is one to go on with, else a new one. Raises NotStarted."""
-        earlier = self._earlier() if resume else None
+    def start(self, *, resume: bool, answered_before: bool) -> Run:
+        """The run of an earlier attempt if there is one to go on with, else a new one. Raises NotStarted.
+
+        `answered_before`: dbt Cloud has given a usable answer before, so it is worth waiting for longer.
+        """
+        earlier = self._run_of_earlier_attempt() if resume else None
         if earlier is None:
-            return self._triggered()
+            return self._trigger(answered_before=answered_before)
         if not earlier.final:
-            self.tell(f"Run {earlier.id} of an earlier attempt is still going; watching that one.")
+            self._log(f"Run {earlier.id} of an earlier attempt is still going; watching that one.")
+            self._record(RunFound(run=earlier))
             return earlier
         if earlier.can_retry:
-            self.tell(f"Run {earlier.id} of an earlier attempt failed; dbt Cloud retries it from the point of failure.")
+            self._log(f"Run {earlier.id} of an earlier attempt failed; dbt Cloud retries it from the point of failure.")
             try:
-                return self.retried(earlier)
+                return self.retry(earlier)
             except NotStarted as error:
-                if error.passing:
+                if error.transient:
                     raise
-                self.tell(f"dbt Cloud refuses the retry, so a new run is started: {error.message}")
-                return self._triggered()
-        why = f" and cannot be retried ({earlier.retry_refusal})" if earlier.status == RunStatus.ERROR else ""
-        self.tell(
-            f"Run {earlier.id} of an earlier attempt ended as {earlier.status_in_words}{why}; starting a new one."
+                self._log(f"dbt Cloud refuses the retry, so a new run is started: {error.message}")
+                return self._trigger()
+        reason = f" and cannot be retried ({earlier.retry_refusal})" if earlier.status == RunStatus.ERROR else ""
+        self._log(
+            f"Run {earlier.id} of an earlier attempt ended as {earlier.status_in_words}{reason}; starting a new one."
         )
-        return self._triggered()
+        return self._trigger()
 
-    def retried(self, failed: Run) -> Run:
-        """Dbt Cloud's retry of `failed`, which is a run of its own. Raises NotStarted."""
-        self.remember(failed)
-        return self._once(lambda: self.cloud.retry(failed.id), lambda: self._retries_of(failed))
+    def retry(self, failed: Run) -> Run:
+        """dbt Cloud's retry of `failed`, which is a run of its own. Raises NotStarted."""
+        return self._start_once(lambda: self._cloud.retry(failed.id), lambda: self._retries_of(failed), retry_of=failed)
 
-    def ours(self) -> tuple[Run, ...]:
-        """The runs that carry the request's marker, the oldest first. Raises CloudError."""
-        newest = self.cloud.newest(self.request.job_id)
-        return tuple(run for run in reversed(newest) if marker.find(run.cause) == self.request.marker)
+    def find(self, retry_of: Run | None) -> Run | None:
+        """The run of a request that got no answer: a trigger, or the retry of a run. Raises CloudError."""
+        found = self._retries_of(retry_of) if retry_of else self._runs_with_our_marker()
+        return next(iter(found), None)
 
-    def settle(self, run: Run) -> None:
+    def cancel_duplicates(self, run: Run) -> None:
         """Cancel what else our trigger has started; more than `run` only after an answer was lost for minutes."""
-        if not self.doubt:
-            return
         try:
-            ours = self.ours()
+            ours = self._runs_with_our_marker()
         except CloudError as error:
-            self.tell(f"No look for a second run of the same trigger was possible: {error.message}")
+            self._log(f"Looking for a second run of the same trigger was not possible: {error.message}")
             return
-        for twin in ours:
-            if twin.id != run.id and not twin.final and twin.retrying is None:
-                self.tell(f"dbt Cloud has started run {twin.id} for the same trigger; cancelling that one.")
-                self._cancel(twin)
-
-    def _cancel(self, run: Run) -> None:
-        try:
-            self.cloud.cancel(run.id)
-        except CloudError as error:
-            self.tell(f"Run {run.id} could not be cancelled: {error.explanation}")
+        for other in ours:
+            if other.id != run.id and not other.final and other.retrying is None:
+                self._log(f"dbt Cloud has started run {other.id} for the same trigger; cancelling that one.")
+                self._cancel(other)
 
     def supersede(self, run: Run) -> None:
-        """Cancel what earlier builds have left going for the same pull request or branch."""
+        """Cancel runs of earlier builds that are still going for the same pull request or branch."""
         try:
-            going = self.cloud.newest(self.request.job_id, only=GOING)
+            going = self._cloud.newest_runs(self._request.job_id, statuses=GOING)
         except CloudError as error:
-            self.tell(f"No look for runs of earlier builds was possible: {error.explanation}")
+            self._log(f"Looking for runs of earlier builds was not possible: {error.explanation}")
             return
-        for old in superseded(going, run, self.request.marker):
-            self.tell(f"Cancelling run {old.id}, which an earlier build started: this one takes its place.")
+        for old in superseded(going, run, self._request.marker):
+            self._log(f"Cancelling run {old.id}, which an earlier build started: this one takes its place.")
             self._cancel(old)
 
     def superseded_by(self, run: Run) -> str:
         """A sentence on the newer run that has taken the place of `run`, "" when there is none."""
         try:
-            newest = self.cloud.newest(self.request.job_id)
+            newest = self._cloud.newest_runs(self._request.job_id)
         except CloudError:
             return ""
-        newer = superseding(newest, run, self.request.marker, self.request.pull_request)
+        newer = superseding(newest, run, self._request.marker, self._request.pull_request)
         return f"Run {newer.id} of a newer commit has taken its place: {newer.url}" if newer else ""
 
-    def _earlier(self) -> Run | None:
-        """The earlier attempt's run. Raises CloudError when dbt Cloud stays out of reach: it may still be going."""
-        if self.request.marker.attempt == 1:
+    def _cancel(self, run: Run) -> None:
+        try:
+            self._cloud.cancel(run.id)
+        except CloudError as error:
+            self._log(f"Run {run.id} could not be cancelled: {error.explanation}")
+
+    def _run_of_earlier_attempt(self) -> Run | None:
+        """The earlier attempt's run. Raises CloudError when dbt Cloud stays unreachable: it may still be going."""
+        if self._request.marker.attempt == 1:
             return None
-        time_limit = min(timeouts.FIND_EARLIER_RUN_SECONDS, self.deadline - self.clock.now())
+        time_limit = min(timeouts.FIND_EARLIER_RUN_SECONDS, self._deadline - self._clock.now())
         try:
             newest = backoff.retry_transient(
-                lambda: self.cloud.newest(self.request.job_id), clock=self.clock, time_limit=time_limit
+                lambda: self._cloud.newest_runs(self._request.job_id), clock=self._clock, time_limit=time_limit
             )
-            return earlier_run(newest, self.request.marker)
+            return earlier_run(newest, self._request.marker)
         except CloudError as error:
             if error.transient:
                 raise
-            # A token that may not list runs is no reason never to start one again.
-            self.tell(f"No look at the runs of earlier attempts was possible, so a new run is started: {error.message}")
+            # A token that may not list runs must not keep every second attempt from starting one.
+            self._log(
+                "Looking for the runs of earlier attempts was not possible, so a new run is started: " + error.message
+            )
             return None
 
-    def _triggered(self) -> Run:
-        self.remember(None)
-        run = self._once(lambda: self.cloud.trigger(self.request), self.ours)
-        self.settle(run)
-        return run
+    def _trigger(self, *, answered_before: bool = True) -> Run:
+        return self._start_once(
+            lambda: self._cloud.trigger(self._request),
+            self._runs_with_our_marker,
+            answered_before=answered_before,
+        )
+
+    def _runs_with_our_marker(self) -> tuple[Run, ...]:
+        """The oldest first. Raises CloudError."""
+        newest = self._cloud.newest_runs(self._request.job_id)
+        return tuple(run for run in reversed(newest) if marker.find(run.cause) == self._request.marker)
 
     def _retries_of(self, failed: Run) -> tuple[Run, ...]:
-        return tuple(run for run in reversed(self.cloud.newest(self.request.job_id)) if run.retrying == failed.id)
+        newest = self._cloud.newest_runs(self._request.job_id)
+        return tuple(run for run in reversed(newest) if run.retrying == failed.id)
 
-    def _once(self, send: Callable[[], Run], find: Callable[[], tuple[Run, ...]]) -> Run:
-        self.in_flight = find
+    def _start_once(
+        self,
+        send: Callable[[], Run],
+        find: Callable[[], tuple[Run, ...]],
+        *,
+        retry_of: Run | None = None,
+        answered_before: bool = True,
+    ) -> Run:
+        self._record(RequestSent(retry_of=retry_of))
         started = start_once.exactly_once(
             send,
             lambda: next(iter(find()), None),
-            clock=self.clock,
-            deadline=self.deadline,
-            tell=self.tell,
-            known=self.known,
+            clock=self._clock,
+            deadline=self._deadline,
+            log=self._log,
+            answered_before=answered_before,
         )
         if isinstance(started, start_once.GiveUp):
-            self.in_flight = find if started.doubt else None
+            if not started.run_may_exist:
+                self._record(RequestRefused())
             raise NotStarted(started)
-        self.doubt = self.doubt or started.doubt
+        self._record(RunFound(run=started.run, duplicate_possible=started.duplicate_possible))
+        if started.duplicate_possible and retry_of is None:
+            self.cancel_duplicates(started.run)
         return started.run
 
 

@@ -1,124 +1,145 @@
-"""Our one run, seen from here: looking at it, telling what changes, cancelling it; verdicts are `report`'s."""
+"""Looks at a run until it is over and logs what changes; cancels a run."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 
-from dbt_action import ci, text, timeouts
+from dbt_action import text, timeouts
+from dbt_action.ci import CiPlatform
 from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import KNOWN, Run
-from dbt_action.dbt_cloud.step_logs import Follower, nodes_done
+from dbt_action.dbt_cloud.step_logs import LogFollower, nodes_done
 from dbt_action.errors import CloudError, NotFound
 from dbt_action.lifecycle import poll
-from dbt_action.lifecycle.poll import Look
+from dbt_action.lifecycle.poll import PollPolicy, WatchResult
 from dbt_action.report import headline
-from dbt_action.report.outcome import Outcome, judge
+from dbt_action.report.outcome import Outcome, of_final_run
+
+OnLook = Callable[[Run], None]
 
 
-class Watcher:
-    """Remembers the newest look at the run."""
+class ProgressLog:
+    """Logs one line for each change of a run, and one now and then that says how far it is."""
 
-    def __init__(
-        self,
-        cloud: DbtCloud,
-        run: Run,
-        *,
-        here: ci.CiPlatform,
-        clock: Clock,
-        began: float,
-        follow: bool = False,
-    ) -> None:
-        """`began` is when the wait began, on `clock`; `follow` shows the steps' logs as they come."""
-        self.cloud, self.run = cloud, run
-        self._born = clock.now()
-        # The job's usual duration in seconds, as soon as somebody knows it.
-        self.usual: float | None = None
-        self._ci, self._clock, self._began = here, clock, began
-        self._follower = Follower() if follow else None
-        self._unknown: set[int] = set()
-        self._told = ""
-        self._told_at = began
+    def __init__(self, ci: CiPlatform, clock: Clock, *, started_at: float, follow_logs: bool) -> None:
+        """`started_at` is the moment on `clock` from which the times in the log count."""
+        self._ci, self._clock, self._started_at = ci, clock, started_at
+        self._follower = LogFollower() if follow_logs else None
+        self._unknown_statuses: set[int] = set()
+        self._last_change = ""
+        self._last_line_at = started_at
 
-    def look(self) -> Look:
-        """One look, or why there was none."""
+    def line(self, message: str) -> None:
+        """A line with the time since the start."""
+        self._ci.info(f"{text.duration(self._clock.now() - self._started_at):>7}  {message}")
+
+    def look(self, look: Run | CloudError, usual_seconds: float | None) -> None:
+        """What a look at the run has brought."""
+        if isinstance(look, CloudError):
+            # The messages differ in numbers that need not be repeated each time.
+            self._log_change(type(look).__name__, f"No answer, asking again: {look.message}")
+            return
+        if self._follower:
+            for excerpt in self._follower.new_lines(look):
+                self._ci.untrusted_block(excerpt.title, excerpt.body, more_follows=excerpt.more_follows)
+        self._warn_of_unknown_status(look)
+        change = headline.progress_line(look)
+        self._log_change(change, change + _how_far(look, usual_seconds))
+
+    def _log_change(self, change: str, line: str) -> None:
+        now = self._clock.now()
+        if change != self._last_change or now - self._last_line_at >= timeouts.HEARTBEAT_SECONDS:
+            self._last_change, self._last_line_at = change, now
+            self.line(line)
+
+    def _warn_of_unknown_status(self, run: Run) -> None:
+        """Once for each: whether such a run is over is then only known from dbt Cloud's `is_complete`."""
+        if run.status not in KNOWN and run.status not in self._unknown_statuses:
+            self._unknown_statuses.add(run.status)
+            self._ci.warning(
+                f"dbt Cloud reports status {run.status}, which this version does not know; still watching."
+            )
+
+
+def _how_far(run: Run, usual_seconds: float | None) -> str:
+    step = run.current_step
+    done = nodes_done(step) if step else ""
+    usual = f"usually {text.duration(usual_seconds)}" if usual_seconds and not run.final else ""
+    return "".join(f" · {part}" for part in (done, usual) if part)
+
+
+def watch(
+    cloud: DbtCloud,
+    run_id: int,
+    policy: PollPolicy,
+    *,
+    clock: Clock,
+    progress: ProgressLog,
+    wait_started_at: float,
+    on_look: OnLook,
+) -> WatchResult:
+    """Look at the run until it is over, the time is over, or dbt Cloud stays unreachable.
+
+    `on_look` is called with each answer, before it is logged.
+    """
+
+    def look() -> Run | CloudError:
         try:
-            self.run = self.cloud.get_run(self.run.id)
+            run = cloud.get_run(run_id)
         except CloudError as error:
             return error
-        return self.run
+        on_look(run)
+        return run
 
-    def learn_usual(self, job_id: int) -> float | None:
-        """The job's usual duration, for the rhythm of the looks and for people: not worth a second try."""
-        with suppress(CloudError):
-            self.usual = self.cloud.usual_duration(job_id)
-        return self.usual
+    return poll.watch(
+        look,
+        clock=clock,
+        policy=policy,
+        on_look=lambda seen: progress.look(seen, policy.usual_seconds),
+        wait_started_at=wait_started_at,
+        run_started_at=clock.now(),
+    )
 
-    def watch(self, policy: poll.Policy) -> poll.Watched:
-        """Look until the end."""
-        return poll.watch(
-            self.look, clock=self._clock, policy=policy, tell=self._progress, since=self._began, born=self._born
-        )
 
-    def cancel(self, time_limit: float) -> str:
-        """Cancel the run and look whether it worked; what came of it, as a sentence."""
-        deadline = self._clock.now() + time_limit
-        try:
+def cancel(cloud: DbtCloud, run: Run, *, clock: Clock, time_limit: float, on_look: OnLook) -> tuple[Run, str]:
+    """Cancel the run and look whether that worked, within `time_limit` seconds.
+
+    The newest look at the run, and a sentence on what came of it. `on_look` is called with each answer.
+    """
+    deadline = clock.now() + time_limit
+    try:
+        run = backoff.retry_transient(
+            lambda: cloud.cancel(run.id),
+            clock=clock,
+            time_limit=time_limit,
+            max_pause=timeouts.CANCEL_POLL_SECONDS,
             # A run may be invisible for a while after its start.
-            self.run = backoff.retry_transient(
-                lambda: self.cloud.cancel(self.run.id),
-                clock=self._clock,
-                time_limit=time_limit,
-                max_pause=timeouts.CANCEL_POLL_SECONDS,
-                also_transient=(NotFound,),
-            )
-        except CloudError as error:
-            self.look()
-            if self.run.final:
-                # It has ended before the request came.
-                return self._became()
-            return f"It could NOT be cancelled and may still be going: {error.explanation}"
-        while not self.run.final and self._clock.now() < deadline:
-            self._clock.sleep(timeouts.CANCEL_POLL_SECONDS)
-            self.look()
-        if not self.run.final:
-            return "dbt Cloud has been asked to cancel it."
-        return self._became()
+            also_transient=(NotFound,),
+        )
+    except CloudError as error:
+        run = _look(cloud, run, on_look)
+        if run.final:
+            # It has ended before the request arrived.
+            return run, _what_became_of(run)
+        return run, f"It could NOT be cancelled and may still be going: {error.explanation}"
+    on_look(run)
+    while not run.final and clock.now() < deadline:
+        clock.sleep(timeouts.CANCEL_POLL_SECONDS)
+        run = _look(cloud, run, on_look)
+    return run, _what_became_of(run) if run.final else "dbt Cloud has been asked to cancel it."
 
-    def _became(self) -> str:
-        return "It was cancelled." if judge(self.run) is Outcome.CANCELLED else "It ended on its own."
 
-    def say(self, line: str) -> None:
-        """A line with the time since the beginning."""
-        self._ci.info(f"{text.duration(self._clock.now() - self._began):>7}  {line}")
+def _look(cloud: DbtCloud, run: Run, on_look: OnLook) -> Run:
+    """The run now, or as it was when it cannot be read."""
+    try:
+        run = cloud.get_run(run.id)
+    except CloudError:
+        return run
+    on_look(run)
+    return run
 
-    def _progress(self, look: Look) -> None:
-        """One line for each change, and a heartbeat that says how far the run is."""
-        if self._follower and isinstance(look, Run):
-            for excerpt in self._follower.news(look):
-                self._ci.untrusted_block(excerpt.title, excerpt.body, more_follows=excerpt.more_follows)
-        now = self._clock.now()
-        if isinstance(look, CloudError):
-            line, more = f"No news, asking again: {look.message}", ""
-            # The words differ in numbers that nobody needs each time.
-            news = type(look).__name__
-        else:
-            news = line = headline.progress(look)
-            more = self._share(look)
-            self._wonder(look)
-        if news != self._told or now - self._told_at >= timeouts.HEARTBEAT_SECONDS:
-            self._told, self._told_at = news, now
-            self.say(line + more)
 
-    def _share(self, run: Run) -> str:
-        step = run.current_step
-        done = nodes_done(step) if step else ""
-        usual = f"usually {text.duration(self.usual)}" if self.usual and not run.final else ""
-        return "".join(f" · {part}" for part in (done, usual) if part)
-
-    def _wonder(self, run: Run) -> None:
-        """Say once that a status is not known here; only dbt Cloud can tell whether such a run is over."""
-        if run.status not in KNOWN and run.status not in self._unknown:
-            self._unknown.add(run.status)
-            self._ci.warning(f"dbt Cloud says status {run.status}, which this version does not know; still watching.")
+def _what_became_of(run: Run) -> str:
+    return "It was cancelled." if of_final_run(run) is Outcome.CANCELLED else "It ended on its own."

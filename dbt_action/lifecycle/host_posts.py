@@ -1,0 +1,99 @@
+"""Posts to the code host: the commit status, the comment, the report beside it; a failure is one warning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dbt_action import hosts, timeouts
+from dbt_action.ci.saved_state import PendingStatus
+from dbt_action.config.choices import CommentMode
+from dbt_action.dbt_cloud.marker import digest
+from dbt_action.lifecycle.run_context import RunContext
+from dbt_action.lifecycle.state import RunState
+from dbt_action.report import comment, headline, node_annotations
+from dbt_action.report.outcome import CommitState, Outcome, RunFacts
+from dbt_action.results.run_results import COUNTED
+
+# The most failed nodes, and as many warned ones, in a report at the commit.
+_MAX_ANNOTATIONS = 50
+
+
+class HostPosts:
+    """The code host of one build, opened when it is first needed: after the trigger, because imports take time."""
+
+    def __init__(self, run_context: RunContext) -> None:
+        """Nothing is imported or sent here."""
+        self._context, self._ci, self._config = run_context, run_context.ci, run_context.config
+        self._timeout = timeouts.HOST_REQUEST_SECONDS
+        self._host: hosts.Host | None = None
+
+    def limit_timeouts(self, seconds: float) -> None:
+        """From now on no request waits longer than `seconds`: the process has to end soon."""
+        self._timeout = seconds
+        self._host = None
+
+    def open(self, state: RunState) -> hosts.Host:
+        """The host. `state` gives the name of the status."""
+        if self._host is None:
+            try:
+                self._host = self._connect(state)
+            except Exception as error:  # noqa: BLE001 - an address that cannot be used, for one
+                self._ci.warning(f"Nothing can be posted to the host of the repository ({error!r}).")
+                self._host = hosts.NoHost()
+        return self._host
+
+    def _connect(self, state: RunState) -> hosts.Host:
+        comments = self._config.comment is not CommentMode.NEVER and self._context.build.pull_request is not None
+        if not self._config.commit_status and not comments:
+            return hosts.NoHost()
+        return self._context.host.connect(
+            hosts.HostSettings(
+                sha=self._context.status_sha,
+                name=self._context.status_name(state),
+                warn=self._ci.warning,
+                info=self._ci.info,
+                timeout=self._timeout,
+                wanted=hosts.STATUS if self._config.commit_status else hosts.COMMENT,
+                waits=self._config.wait,
+                clock=self._context.clock,
+            )
+        )
+
+    def post_status(self, state: RunState, status: PendingStatus) -> bool:
+        """Post a commit status. False when another try may help."""
+        if not self._config.commit_status:
+            return True
+        url = status.url or self._context.build.build_url
+        description = self._ci.log.safe(status.description)
+        return self.open(state).set_status(CommitState(status.state), description, url)
+
+    def post_comment(self, state: RunState, facts: RunFacts) -> None:
+        """Keep the one comment of this status on a pull request up to date."""
+        mode = self._config.comment
+        if mode is CommentMode.NEVER or not self._context.build.pull_request:
+            return
+        # With `on-failure` a success only replaces the report of an earlier failure.
+        only_change = mode is CommentMode.ON_FAILURE and facts.outcome is Outcome.SUCCEEDED
+        body = self._ci.log.safe(comment.overview(facts, self._context.subject(state)))
+        marker = f"dbt-cloud-run {digest(self._context.status_name(state))}"
+        self.open(state).comment(body, marker, only_change=only_change)
+
+    def post_report(self, state: RunState, facts: RunFacts) -> None:
+        """Show failed and warned nodes at the commit, where the host has a place for them."""
+        if self._config.annotations and facts.run and facts.run.final:
+            self.open(state).post_report(lambda: self._commit_report(state, facts))
+
+    def _commit_report(self, state: RunState, facts: RunFacts) -> hosts.CommitReport:
+        safe, subject = self._ci.log.safe, self._context.subject(state)
+        selected = node_annotations.pick(facts.results, facts.manifest, subject.folder, most=_MAX_ANNOTATIONS)
+        counts = facts.results.counts
+        return hosts.CommitReport(
+            headline=safe(headline.build(facts, subject).headline),
+            url=facts.run.url if facts.run else "",
+            passed=facts.outcome is Outcome.SUCCEEDED,
+            counts={status.value: counts[status] for status in COUNTED if counts[status]},
+            annotations=[
+                replace(shown, title=safe(shown.title), message=safe(shown.message), file=safe(shown.file))
+                for shown in selected.shown
+            ],
+        )
