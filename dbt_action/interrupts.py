@@ -17,10 +17,15 @@ class Interrupts:
 
     def __init__(self) -> None:
         """No signal has been received."""
-        self._received = False
+        self._signal_received = False
         self._shutting_down = False
         # How many `deferred` blocks the program is in.
         self._deferrals = 0
+
+    @property
+    def signal_received(self) -> bool:
+        """Whether a signal has been received, raised or not."""
+        return self._signal_received
 
     @property
     def shutting_down(self) -> bool:
@@ -33,7 +38,7 @@ class Interrupts:
 
     def handle_signal(self, *_signal: object) -> None:
         """The signal handler. Raises Interrupted."""
-        self._received = True
+        self._signal_received = True
         self.check()
 
     def check(self) -> None:
@@ -41,7 +46,7 @@ class Interrupts:
 
         An exception raised in a destructor or a callback is lost, so a signal that came there is noticed here.
         """
-        if self._received and not self._shutting_down and not self._deferrals:
+        if self._signal_received and not self._shutting_down and not self._deferrals:
             raise Interrupted
 
     @contextmanager
