@@ -1,4 +1,4 @@
-# The verbs of the project. A machine needs Python 3.10 or newer, git and make; the rest is set up in .venv.
+# The project's commands. They need Python 3.10 or newer, git and make; everything else is installed in .venv.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -29,18 +29,18 @@ export PIP_ROOT_USER_ACTION = ignore
 .PHONY: help demo test coverage lint image e2e soak bench summary-preview lock generate clean
 
 help:
-	@echo "make demo       run the action against a dbt Cloud on this machine (SCENARIO=green, failing-test or failing-model)"
-	@echo "make test       all tests that need no Docker engine"
-	@echo "make coverage   the same tests with the branch coverage of dbt_action"
-	@echo "make lint       style, types, workflows, action files, Dockerfile, scripts, generated blocks"
+	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test or failing-model)"
+	@echo "make test       run all tests that need no Docker"
+	@echo "make coverage   run the same tests and measure the branch coverage of dbt_action"
+	@echo "make lint       check style, types, workflows, action files, Dockerfile, scripts and generated blocks"
 	@echo "make image      build the container image as dbt-cloud-run-action"
-	@echo "make e2e        run the real action.yml with a real workflow runner (needs a Docker engine)"
-	@echo "make soak       many runs with faults drawn at random (RUNS=500 SEED=1)"
-	@echo "make bench      time from the start of the process to the first request; time and memory of a large report"
-	@echo "make summary-preview   pictures of summaries of real runs (needs Chromium and npm)"
+	@echo "make e2e        run the real action.yml with a real workflow runner (needs Docker)"
+	@echo "make soak       many runs with randomly chosen failures (RUNS=500 SEED=1)"
+	@echo "make bench      measure the time from start to first request, and time and memory of a large report"
+	@echo "make summary-preview   make pictures of summaries of real runs (needs Chromium and npm)"
 	@echo "make generate   write the generated parts of the action files, README.md, docs/platforms.md and docs/reliability.md"
-	@echo "make lock       renew requirements.txt and requirements-dev.txt"
-	@echo "make clean      remove what the verbs have made"
+	@echo "make lock       update requirements.txt and requirements-dev.txt"
+	@echo "make clean      remove everything that these commands have created"
 
 demo: $(READY)
 	@$(RUN) -m demo $(if $(KEEP),--keep) $(SCENARIO)
@@ -60,6 +60,8 @@ lint: $(READY)
 	$(VENV)/bin/zizmor --offline --no-progress --quiet --strict-collection --persona pedantic .
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml composite/action.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(VENV)/bin/hadolint Dockerfile
 	$(VENV)/bin/shellcheck $(SCRIPTS)
@@ -99,7 +101,7 @@ clean:
 	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp is younger than the lock, or the environment is made anew.
+# If the lock file is newer than the stamp, the environment is created again.
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 		echo "This needs Python 3.10 or newer, and '$(PYTHON)' is not. Name another one: make PYTHON=python3.12 …" >&2; exit 1; }

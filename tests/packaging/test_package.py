@@ -35,6 +35,11 @@ def test_wheel__has_every_module(wheel: zipfile.ZipFile) -> None:
     assert modules <= set(wheel.namelist())
 
 
+def test_wheel__is_typed(wheel: zipfile.ZipFile) -> None:
+    """The marker file of PEP 561, which the classifier "Typing :: Typed" promises."""
+    assert "dbt_action/py.typed" in wheel.namelist()
+
+
 def test_command__calls_main(wheel: zipfile.ZipFile) -> None:
     info = f"dbt_cloud_run_action-{dbt_action.__version__}.dist-info"
 

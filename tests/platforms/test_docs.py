@@ -32,7 +32,10 @@ def test_table__is_the_one_on_the_page() -> None:
     assert platform_tables.tokens() in PAGE
 
 
-@pytest.mark.parametrize("page", ["docs/platforms.md", "CONTRIBUTING.md"])
+PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/platforms.md", "docs/reliability.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_pages__lead_to_files_that_exist(page: str) -> None:
     path = ROOT / page
     text = path.read_text(encoding="utf-8")
