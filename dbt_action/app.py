@@ -139,10 +139,10 @@ def _guarded(
             ci_job=context.job,
             secrets_withheld=context.secrets_withheld,
             secrets_hint=context.secrets_hint,
-            unknown=partial(run_request.unknown, context),
+            unknown=partial(run_request.missing_commit_or_branch, context),
         )
-        context = run_request.told(settings, context)
-        request = run_request.request(settings, context, nonce=secrets.token_hex(3), secrets=secret)
+        context = run_request.with_user_choices(settings, context)
+        request = run_request.build(settings, context, nonce=secrets.token_hex(3), secrets=secret)
         return body(Publisher(environ, here, context, settings, request, clock=clock))
     except ConfigError:
         raise

@@ -15,7 +15,7 @@ from dbt_action.dbt_cloud.session import Session
 from dbt_action.errors import CloudError, ExitCode, NotFound
 from dbt_action.lifecycle.publish import Publisher
 from dbt_action.lifecycle.watch import Watcher
-from dbt_action.report.outcome import Outcome, RunFacts, judge
+from dbt_action.report.outcome import Outcome, RunFacts, of_final_run
 from dbt_action.timeouts import HttpTimeouts
 
 
@@ -44,7 +44,7 @@ def tidy(publisher: Publisher, kept: SavedState, *, clock: Clock, http_timeouts:
     finally:
         session.close()
     run = watchers[-1].run
-    verdict = judge(run) if run.final else Outcome.INTERRUPTED
+    verdict = of_final_run(run) if run.final else Outcome.INTERRUPTED
     outcome = Outcome.INTERRUPTED if aftermath and verdict is Outcome.CANCELLED else verdict
     facts = RunFacts(outcome=outcome, seconds=run.duration or clock.now() - began, run=run, aftermath=aftermath)
     publisher.verdict(facts, closed=True)
@@ -58,7 +58,7 @@ def _left_behind(cloud: DbtCloud, kept: SavedState, job_id: int, clock: Clock) -
     deadline = clock.now() + timeouts.CLEAN_UP_FIND_RUN_SECONDS
     while True:
         newest = backoff.retry_transient(
-            partial(cloud.newest, job_id), clock=clock, time_limit=timeouts.CLEAN_UP_REQUEST_SECONDS
+            partial(cloud.newest_runs, job_id), clock=clock, time_limit=timeouts.CLEAN_UP_REQUEST_SECONDS
         )
         ids = _ours(newest, kept)
         searching = kept.in_flight and ids <= {kept.run_id} and clock.now() < deadline

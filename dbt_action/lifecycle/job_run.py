@@ -21,7 +21,7 @@ from dbt_action.lifecycle.collect import Collector
 from dbt_action.lifecycle.publish import Publisher
 from dbt_action.lifecycle.start import Beginner, NotStarted
 from dbt_action.lifecycle.watch import Watcher
-from dbt_action.report.outcome import FORGIVABLE, Outcome, RunFacts, judge
+from dbt_action.report.outcome import MAY_BE_IGNORED, Outcome, RunFacts, of_final_run
 from dbt_action.timeouts import HttpTimeouts
 
 _NOT_SENT = "No dbt Cloud run had been started."
@@ -84,13 +84,17 @@ class Story:
                 self.ci.warning("`retry-failed` and `artifacts` mean nothing with `wait: false`: nobody sees the end.")
             return self._end(Outcome.STARTED)
         self._usual = watcher.learn_usual(self.config.job_id)
-        policy = poll.Policy(interval=self.config.poll_interval, timeout=self.config.timeout_seconds, usual=self._usual)
+        policy = poll.PollPolicy(
+            interval_seconds=self.config.poll_interval,
+            timeout_seconds=self.config.timeout_seconds,
+            usual_seconds=self._usual,
+        )
         while True:
             watched = watcher.watch(policy)
-            if watched.end is poll.End.LOST:
+            if watched.end is poll.WatchEnd.LOST:
                 # Not closed: by the time of the clean-up dbt Cloud may be back.
                 return self._end(Outcome.LOST, error=watched.error, closed=False)
-            if watched.end is poll.End.TIMED_OUT:
+            if watched.end is poll.WatchEnd.TIMED_OUT:
                 return self._timed_out(watcher)
             again = self._retry(watcher.run)
             if again is None:
@@ -153,7 +157,7 @@ class Story:
     def _retry(self, run: Run) -> Watcher | None:
         """A retry of a failed run from its point of failure, as often as `retry-failed` allows."""
         number = len(self.retries) + 1
-        if judge(run) is not Outcome.FAILED or number > self.config.retry_failed:
+        if of_final_run(run) is not Outcome.FAILED or number > self.config.retry_failed:
             return None
         if not run.can_retry:
             self.ci.info(f"Run {run.id} cannot be retried ({run.retry_refusal or 'no reason given'}).")
@@ -176,7 +180,7 @@ class Story:
 
     def _finished(self, run: Run) -> ExitCode:
         """The run is over: the verdict, then what it left behind."""
-        outcome = judge(run)
+        outcome = of_final_run(run)
         aftermath = self.beginner.superseded_by(run) if outcome is Outcome.CANCELLED else ""
         seconds = self._age
         collector = Collector(self.cloud, run, self.config, here=self.ci, clock=self.clock)
@@ -195,7 +199,7 @@ class Story:
             return self._end(Outcome.TIMED_OUT, aftermath=f"{told} It has been left going (`on-timeout: leave`).")
         watcher.say("The time is up (`timeout-minutes`); cancelling the run")
         aftermath = watcher.cancel(timeouts.CANCEL_SECONDS)
-        if watcher.run.final and judge(watcher.run) is not Outcome.CANCELLED:
+        if watcher.run.final and of_final_run(watcher.run) is not Outcome.CANCELLED:
             # It ended between the last look and the request to cancel.
             return self._finished(watcher.run)
         return self._end(Outcome.TIMED_OUT, aftermath=f"{told} {aftermath}", closed=watcher.run.final)
@@ -216,15 +220,15 @@ class Story:
             aftermath = _UNANSWERED.format(self.request.marker) if unanswered else _NOT_SENT
             return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=not unanswered)
         if self.watcher.run.final:
-            self._end(judge(self.watcher.run))
+            self._end(of_final_run(self.watcher.run))
             return ExitCode.INTERRUPTED
         if self.config.on_cancel is StopAction.LEAVE:
             aftermath = "The dbt Cloud run has been left going (`on-cancel: leave`)."
             return self._end(Outcome.INTERRUPTED, aftermath=aftermath)
         aftermath = self.watcher.cancel(max(0.0, deadline - self.clock.now()))
-        if self.watcher.run.final and judge(self.watcher.run) is not Outcome.CANCELLED:
+        if self.watcher.run.final and of_final_run(self.watcher.run) is not Outcome.CANCELLED:
             # It ended before the request to cancel came.
-            self._end(judge(self.watcher.run), aftermath=aftermath)
+            self._end(of_final_run(self.watcher.run), aftermath=aftermath)
             return ExitCode.INTERRUPTED
         return self._end(Outcome.INTERRUPTED, aftermath=aftermath, closed=self.watcher.run.final)
 
@@ -251,8 +255,8 @@ class Story:
 
     def _facts(self, outcome: Outcome, **more: Any) -> RunFacts:  # noqa: ANN401 - of RunFacts
         run = self.watcher.run if self.watcher else None
-        known = {"seconds": self._age, "retries": tuple(self.retries), "usual": self._usual, **more}
-        return RunFacts(outcome=outcome, run=run, doubt=self.beginner.in_flight is not None, **known)
+        known = {"seconds": self._age, "retries": tuple(self.retries), "usual_seconds": self._usual, **more}
+        return RunFacts(outcome=outcome, run=run, run_may_exist=self.beginner.in_flight is not None, **known)
 
     def _verdict(self, facts: RunFacts, *, closed: bool = True) -> None:
         """What other people wait for."""
@@ -283,7 +287,7 @@ class Story:
         # Nothing is left that a signal could stop.
         self.interrupts.shutting_down = True
         outcome = self._told.outcome
-        forgiven = not self.config.fail_on_error and outcome in FORGIVABLE
+        forgiven = not self.config.fail_on_error and outcome in MAY_BE_IGNORED
         return ExitCode.OK if forgiven else outcome.exit_code
 
     def _try(self, tell: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from dbt_action.dbt_cloud.marker import digest
 from dbt_action.dbt_cloud.runs import Run
 from dbt_action.errors import CloudError
 from dbt_action.lifecycle import collect
-from dbt_action.report import comment, headline, junit, node_annotations, results_json, summary
+from dbt_action.report import comment, headline, junit, node_annotations, outputs, results_json, summary
 from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject
 from dbt_action.results.run_results import COUNTED, NodeStatus
 
@@ -79,8 +79,8 @@ class Publisher:
         description = headline.build(facts, self.subject).description
         url = facts.run.url if facts.run else ""
         self._pending_status = PendingStatus(state=facts.outcome.state.value, description=description, url=url)
-        closed = closed and not facts.doubt
-        self._close = partial(self.save, facts.run, in_flight=facts.doubt, run_closed=closed)
+        closed = closed and not facts.run_may_exist
+        self._close = partial(self.save, facts.run, in_flight=facts.run_may_exist, run_closed=closed)
         self._close(pending_status=self._pending_status)
 
     def post_verdict(self) -> None:
@@ -116,7 +116,7 @@ class Publisher:
                 replace(note, title=safe(note.title), message=safe(note.message), file=safe(note.file))
                 for note in node_annotations.pick(
                     facts.results, facts.manifest, self.subject.folder, most=_MOST_FINDINGS
-                ).told
+                ).shown
             ],
         )
 
@@ -145,13 +145,13 @@ class Publisher:
         if self.config.summary:
             self.ci.write_summary(summary.page(facts, self.subject, with_sql=self._with_sql()))
         if told.reason and self.config.log is LogMode.FAILED and facts.run:
-            for excerpt in step_logs.at_the_end(facts.run):
+            for excerpt in step_logs.after_failure(facts.run):
                 self.ci.untrusted_block(excerpt.title, excerpt.body)
         reason = told.reason
         if self.config.annotations and self._annotate(facts) and not self.ci.shows_errors_outside_log:
             # The nodes have just been told, one by one.
             parts = headline.reasons(facts, self.subject)
-            reason = "\n".join(part.words for part in parts if not part.nodes)
+            reason = "\n".join(part.text for part in parts if not part.lists_nodes)
         if not told.reason:
             self.ci.info(told.headline)
         elif self.config.annotations:
@@ -165,14 +165,14 @@ class Publisher:
     def _annotate(self, facts: RunFacts) -> bool:
         """Whether every failed node was told."""
         picked = node_annotations.pick(facts.results, facts.manifest, self.subject.folder, most=self.ci.max_annotations)
-        for note in picked.told:
+        for note in picked.shown:
             (self.ci.error if note.failed else self.ci.warning)(note.message, title=note.title, file=note.file)
-        if picked.pending_status:
+        if picked.hidden_count:
             place = (
                 "the summary has them" if self._has_summary else "`results-path` (`DBT_RESULTS_PATH`) saves them all"
             )
-            self.ci.info(f"{text.plural(picked.pending_status, 'more node')} failed or warned; {place}.")
-        return sum(note.failed for note in picked.told) == len(facts.results.of(NodeStatus.FAILED))
+            self.ci.info(f"{text.plural(picked.hidden_count, 'more node')} failed or warned; {place}.")
+        return sum(note.failed for note in picked.shown) == len(facts.results.of(NodeStatus.FAILED))
 
     @property
     def _has_summary(self) -> bool:
@@ -226,25 +226,14 @@ class Publisher:
 
     def _outputs(self, facts: RunFacts) -> None:
         """As many as are known; later values win."""
-        run = facts.run
-        values = {
-            "run-id": str(run.id) if run else "",
-            "run-url": run.url if run else "",
-            "status": facts.outcome.status,
-            "git-sha": (run.git_sha if run else "") or self.request.git_sha,
-            "git-branch": (run.git_branch if run else "") or self.request.git_branch,
-            "job-name": self._job_name,
-            "duration-seconds": str(round(facts.seconds)),
-            "artifacts-path": facts.artifacts_path,
-            "results-path": facts.results_path,
-            "junit-path": facts.junit_path,
-        }
-        if facts.results.nodes:
-            counts = facts.results.counts
-            values |= {f"nodes-{verdict.value}": str(counts[verdict]) for verdict in COUNTED}
-        # The spellings of other actions.
-        values |= {"run_id": values["run-id"], "git_sha": values["git-sha"]}
-        self.ci.set_outputs({name: value for name, value in values.items() if value})
+        self.ci.set_outputs(
+            outputs.values(
+                facts,
+                job_name=self._job_name,
+                git_sha=self.request.git_sha,
+                git_branch=self.request.git_branch,
+            )
+        )
 
     def connect(self) -> hosts.Host:
         """The host; only when needed, which is after the trigger, because its library takes time to import."""

@@ -22,8 +22,8 @@ class NotStarted(CloudError):
     def __init__(self, decision: start_once.GiveUp) -> None:
         """Take message and hint of the error that ended the attempt."""
         super().__init__(decision.error.message, hint=decision.error.hint)
-        self.doubt = decision.doubt
-        self.passing = decision.error.transient or decision.doubt
+        self.doubt = decision.run_may_exist
+        self.passing = decision.error.transient or decision.run_may_exist
 
 
 class Beginner:
@@ -79,7 +79,7 @@ class Beginner:
 
     def ours(self) -> tuple[Run, ...]:
         """The runs that carry the request's marker, the oldest first. Raises CloudError."""
-        newest = self.cloud.newest(self.request.job_id)
+        newest = self.cloud.newest_runs(self.request.job_id)
         return tuple(run for run in reversed(newest) if marker.find(run.cause) == self.request.marker)
 
     def settle(self, run: Run) -> None:
@@ -105,7 +105,7 @@ class Beginner:
     def supersede(self, run: Run) -> None:
         """Cancel what earlier builds have left going for the same pull request or branch."""
         try:
-            going = self.cloud.newest(self.request.job_id, only=GOING)
+            going = self.cloud.newest_runs(self.request.job_id, statuses=GOING)
         except CloudError as error:
             self.tell(f"No look for runs of earlier builds was possible: {error.explanation}")
             return
@@ -116,7 +116,7 @@ class Beginner:
     def superseded_by(self, run: Run) -> str:
         """A sentence on the newer run that has taken the place of `run`, "" when there is none."""
         try:
-            newest = self.cloud.newest(self.request.job_id)
+            newest = self.cloud.newest_runs(self.request.job_id)
         except CloudError:
             return ""
         newer = superseding(newest, run, self.request.marker, self.request.pull_request)
@@ -129,7 +129,7 @@ class Beginner:
         time_limit = min(timeouts.FIND_EARLIER_RUN_SECONDS, self.deadline - self.clock.now())
         try:
             newest = backoff.retry_transient(
-                lambda: self.cloud.newest(self.request.job_id), clock=self.clock, time_limit=time_limit
+                lambda: self.cloud.newest_runs(self.request.job_id), clock=self.clock, time_limit=time_limit
             )
             return earlier_run(newest, self.request.marker)
         except CloudError as error:
@@ -146,7 +146,7 @@ class Beginner:
         return run
 
     def _retries_of(self, failed: Run) -> tuple[Run, ...]:
-        return tuple(run for run in reversed(self.cloud.newest(self.request.job_id)) if run.retrying == failed.id)
+        return tuple(run for run in reversed(self.cloud.newest_runs(self.request.job_id)) if run.retrying == failed.id)
 
     def _once(self, send: Callable[[], Run], find: Callable[[], tuple[Run, ...]]) -> Run:
         self.in_flight = find
@@ -155,13 +155,13 @@ class Beginner:
             lambda: next(iter(find()), None),
             clock=self.clock,
             deadline=self.deadline,
-            tell=self.tell,
-            known=self.known,
+            log=self.tell,
+            answered_before=self.known,
         )
         if isinstance(started, start_once.GiveUp):
-            self.in_flight = find if started.doubt else None
+            self.in_flight = find if started.run_may_exist else None
             raise NotStarted(started)
-        self.doubt = self.doubt or started.doubt
+        self.doubt = self.doubt or started.duplicate_possible
         return started.run
 
 

@@ -9,12 +9,12 @@ from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import KNOWN, Run
-from dbt_action.dbt_cloud.step_logs import Follower, nodes_done
+from dbt_action.dbt_cloud.step_logs import LogFollower, nodes_done
 from dbt_action.errors import CloudError, NotFound
 from dbt_action.lifecycle import poll
 from dbt_action.lifecycle.poll import Look
 from dbt_action.report import headline
-from dbt_action.report.outcome import Outcome, judge
+from dbt_action.report.outcome import Outcome, of_final_run
 
 
 class Watcher:
@@ -36,7 +36,7 @@ class Watcher:
         # The job's usual duration in seconds, as soon as somebody knows it.
         self.usual: float | None = None
         self._ci, self._clock, self._began = here, clock, began
-        self._follower = Follower() if follow else None
+        self._follower = LogFollower() if follow else None
         self._unknown: set[int] = set()
         self._told = ""
         self._told_at = began
@@ -52,13 +52,18 @@ class Watcher:
     def learn_usual(self, job_id: int) -> float | None:
         """The job's usual duration, for the rhythm of the looks and for people: not worth a second try."""
         with suppress(CloudError):
-            self.usual = self.cloud.usual_duration(job_id)
+            self.usual = self.cloud.usual_duration_seconds(job_id)
         return self.usual
 
-    def watch(self, policy: poll.Policy) -> poll.Watched:
+    def watch(self, policy: poll.PollPolicy) -> poll.WatchResult:
         """Look until the end."""
         return poll.watch(
-            self.look, clock=self._clock, policy=policy, tell=self._progress, since=self._began, born=self._born
+            self.look,
+            clock=self._clock,
+            policy=policy,
+            on_look=self._progress,
+            wait_started_at=self._began,
+            run_started_at=self._born,
         )
 
     def cancel(self, time_limit: float) -> str:
@@ -87,7 +92,7 @@ class Watcher:
         return self._became()
 
     def _became(self) -> str:
-        return "It was cancelled." if judge(self.run) is Outcome.CANCELLED else "It ended on its own."
+        return "It was cancelled." if of_final_run(self.run) is Outcome.CANCELLED else "It ended on its own."
 
     def say(self, line: str) -> None:
         """A line with the time since the beginning."""
@@ -96,7 +101,7 @@ class Watcher:
     def _progress(self, look: Look) -> None:
         """One line for each change, and a heartbeat that says how far the run is."""
         if self._follower and isinstance(look, Run):
-            for excerpt in self._follower.news(look):
+            for excerpt in self._follower.new_lines(look):
                 self._ci.untrusted_block(excerpt.title, excerpt.body, more_follows=excerpt.more_follows)
         now = self._clock.now()
         if isinstance(look, CloudError):
@@ -104,7 +109,7 @@ class Watcher:
             # The words differ in numbers that nobody needs each time.
             news = type(look).__name__
         else:
-            news = line = headline.progress(look)
+            news = line = headline.progress_line(look)
             more = self._share(look)
             self._wonder(look)
         if news != self._told or now - self._told_at >= timeouts.HEARTBEAT_SECONDS:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dbt_action.errors import ExitCode, Forbidden, Unavailable
 from dbt_action.report import headline
-from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject, judge
+from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject, of_final_run
 from dbt_action.results.run_results import NO_RESULTS, Node, NodeStatus, Results
 from tests.support.values import a_run, a_step
 from tests.test_text import ANY
@@ -41,15 +41,15 @@ def nodes(failed: int = 0, passed: int = 0) -> Results:
     "status, outcome",
     [(10, Outcome.SUCCEEDED), (20, Outcome.FAILED), (30, Outcome.CANCELLED), (7, Outcome.FAILED), (0, Outcome.FAILED)],
 )
-def test_judge(status: int, outcome: Outcome) -> None:
-    assert outcome is judge(a_run(status=status, is_complete=True))
+def test_of_final_run(status: int, outcome: Outcome) -> None:
+    assert outcome is of_final_run(a_run(status=status, is_complete=True))
 
 
 @pytest.mark.parametrize("field", ["is_success", "is_error", "is_cancelled", "artifacts_saved"])
 @pytest.mark.parametrize("value", [True, False, None])
 def test_judge__by_the_status_alone(field: str, value: bool | None) -> None:  # noqa: FBT001
-    assert Outcome.SUCCEEDED is judge(a_run(status=10, is_complete=True, **{field: value}))
-    assert Outcome.CANCELLED is judge(a_run(status=30, is_complete=True, **{field: value}))
+    assert Outcome.SUCCEEDED is of_final_run(a_run(status=10, is_complete=True, **{field: value}))
+    assert Outcome.CANCELLED is of_final_run(a_run(status=30, is_complete=True, **{field: value}))
 
 
 # The contract with every pipeline that reads them.
@@ -80,7 +80,6 @@ def test_outcome__has_everything(outcome: Outcome, run: object) -> None:
     error = Unavailable("the host is away.", hint="wait") if run is None else None
     told = headline.build(RunFacts(outcome=outcome, seconds=192, run=run, error=error), SUBJECT)  # type: ignore[arg-type]
 
-    assert outcome is told.outcome
     assert "Production build" in told.headline
     assert 0 < len(told.description) <= 140
     assert 1 == len(told.headline.splitlines())
@@ -190,13 +189,13 @@ def test_reason__commit_that_is_not_there(log: str) -> None:
     ],
 )
 def test_progress(fields: dict[str, object], expected: str) -> None:
-    assert expected == headline.progress(a_run(**fields))
+    assert expected == headline.progress_line(a_run(**fields))
 
 
 def test_progress__step() -> None:
     run = a_run(status=3, run_steps=[a_step(1, status=10), a_step(4, status=3, command="dbt build")])
 
-    told = headline.progress(run)
+    told = headline.progress_line(run)
 
     assert "dbt build" in told
     assert told.startswith("Running")

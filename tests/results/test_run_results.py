@@ -55,7 +55,7 @@ def test_core__all_that_is_known() -> None:
     assert ("unique_orders_id", "test", "shop") == (node.name, node.kind, node.package)
     assert ("Got 3 results", 3, 2.5, 4) == (node.message, node.failures, node.seconds, node.step)
     assert "Thread-1 (worker)" == node.thread
-    assert 2.5 == pytest.approx((node.ended or 0) - (node.began or 0))
+    assert 2.5 == pytest.approx((node.completed_at or 0) - (node.started_at or 0))
     assert "select 1" == node.sql
 
 
@@ -84,8 +84,8 @@ def test_unique_id_alone__is_enough() -> None:
         node.message,
         node.failures,
         node.seconds,
-        node.began,
-        node.ended,
+        node.started_at,
+        node.completed_at,
         node.thread,
     )
 
@@ -122,7 +122,7 @@ def test_fusion__same_timing_for_compile_and_execute() -> None:
 
     node = read_one(timing=[{"name": "compile", **span}, {"name": "execute", **span}])
 
-    assert 0.876543211 == pytest.approx((node.ended or 0) - (node.began or 0), abs=1e-5)
+    assert 0.876543211 == pytest.approx((node.completed_at or 0) - (node.started_at or 0), abs=1e-5)
 
 
 def test_microbatch__partial_success_fails() -> None:
@@ -185,7 +185,7 @@ def test_unique_id__is_taken_apart(unique_id: str, name: str, kind: str, package
 def test_timestamp__of_any_writer(timestamp: Json, seconds: float | None) -> None:
     node = read_one(timing=[{"name": "execute", "started_at": timestamp, "completed_at": timestamp}])
 
-    assert seconds == (node.began if seconds is None else pytest.approx(node.began))
+    assert seconds == (node.started_at if seconds is None else pytest.approx(node.started_at))
 
 
 def test_message__loses_colours_and_control_characters() -> None:
