@@ -1,7 +1,7 @@
-"""dbt Cloud's Admin API v2 as this product uses it: jobs, runs, artifacts; deciding anything is not done here.
+"""The requests of dbt Cloud's Admin API v2 that the action sends: jobs, runs, artifacts. No decisions are made here.
 
-Paths and parameters are those of the OpenAPI description. Every path ends in a slash except artifact
-paths: without it a POST is redirected (recorded).
+Paths and parameters are those of the OpenAPI description. Every path ends in a slash, because a POST without it
+is redirected (recorded); paths of artifacts do not.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from dbt_action.dbt_cloud.runs import Job, Run, RunStatus
 from dbt_action.dbt_cloud.session import Session
 from dbt_action.errors import Unavailable
 
-# How many of the job's newest runs are searched for ours: the longest page that the API gives.
-SEARCH_DEPTH = 100
-# How many successful runs tell the usual duration.
-USUAL_OF = 5
+# Runs in one list: the most that the API gives. Our own run is searched for among as many.
+MAX_LISTED_RUNS = 100
+# Successful runs from which the usual duration is computed.
+RUNS_FOR_USUAL_DURATION = 5
 
 
 class DbtCloud:
     """One account of dbt Cloud. Every method sends one request and raises CloudError."""
 
     def __init__(self, session: Session, *, account_id: int) -> None:
-        """Nothing is sent here."""
+        """Take the session, without sending anything."""
         self.session = session
         self._root = f"/api/v2/accounts/{account_id}"
 
@@ -37,31 +37,31 @@ class DbtCloud:
         return runs.read_job(self.session.get_json(f"{self._root}/jobs/{job_id}/"))
 
     def get_run(self, run_id: int) -> Run:
-        """One look at a run, its steps included."""
+        """The run as it is now, with its steps."""
         query = {"include_related": json.dumps(["run_steps"])}
         return runs.read_run(self.session.get_json(f"{self._root}/runs/{run_id}/", query))
 
     def trigger(self, request: RunRequest) -> Run:
-        """Ask for a run. Not to be repeated blindly: see `start`."""
+        """Trigger a run. A second call may start a second run; `lifecycle.start_once` says when it is safe."""
         path = f"{self._root}/jobs/{request.job_id}/run/"
         return runs.read_run(self.session.post_json(path, request.body()))
 
     def retry(self, run_id: int) -> Run:
-        """Ask for a new run that takes a failed one up at its point of failure; not to be repeated blindly.
+        """Start a new run that retries a failed one from its point of failure. A second call may start a second run.
 
-        Never `/jobs/{id}/rerun/`: that one takes up anybody's last failed run, or starts a fresh one.
+        `/jobs/{id}/rerun/` is not used: it retries the last failed run of whatever origin, or starts an ordinary one.
         """
         return runs.read_run(self.session.post_json(f"{self._root}/runs/{run_id}/retry/"))
 
-    def newest(self, job_id: int, *, only: Iterable[RunStatus] = ()) -> tuple[Run, ...]:
-        """The job's newest runs with their triggers, the newest first."""
-        statuses = [int(status) for status in only]
-        filters = {"status__in": json.dumps(statuses)} if statuses else {}
-        return self._list(job_id, limit=SEARCH_DEPTH, include_related=json.dumps(["trigger"]), **filters)
+    def newest_runs(self, job_id: int, *, statuses: Iterable[RunStatus] = ()) -> tuple[Run, ...]:
+        """The job's newest runs with their triggers, the newest first; of every status when none is given."""
+        numbers = [int(status) for status in statuses]
+        filters = {"status__in": json.dumps(numbers)} if numbers else {}
+        return self._list(job_id, limit=MAX_LISTED_RUNS, include_related=json.dumps(["trigger"]), **filters)
 
-    def usual_duration(self, job_id: int) -> float | None:
-        """The median duration of the job's last successful runs, in seconds, queue included."""
-        newest = self._list(job_id, limit=USUAL_OF, status=int(RunStatus.SUCCESS))
+    def usual_duration_seconds(self, job_id: int) -> float | None:
+        """The median duration of the job's last successful runs, including the queue; None when it has none."""
+        newest = self._list(job_id, limit=RUNS_FOR_USUAL_DURATION, status=int(RunStatus.SUCCESS))
         durations = [run.duration for run in newest if run.duration]
         return statistics.median(durations) if durations else None
 
@@ -70,19 +70,19 @@ class DbtCloud:
         return runs.read_run(self.session.post_json(f"{self._root}/runs/{run_id}/cancel/"))
 
     def artifact_names(self, run_id: int) -> tuple[str, ...]:
-        """Paths of everything that the run's steps left behind."""
+        """The paths of all artifacts of the run."""
         return runs.read_artifact_names(self.session.get_json(f"{self._root}/runs/{run_id}/artifacts/"))
 
     def project_folder(self, job_id: int) -> str:
-        """The folder of the dbt project in its repository, as the job's environment knows it; "" for the root."""
+        """The folder of the dbt project in its repository, from the job's environment; "" for the root."""
         query = {"include_related": json.dumps(["environment"])}
         return runs.read_project_folder(self.session.get_json(f"{self._root}/jobs/{job_id}/", query))
 
     @contextmanager
     def artifact(self, run_id: int, name: str, *, step: int | None = None) -> Iterator[Iterator[bytes]]:
-        """An artifact in pieces: of one step, or of the last one that wrote it.
+        """The bytes of an artifact in pieces: that of one step, or that of the last step that wrote it.
 
-        Raises Unavailable at the end of a body that is shorter than announced.
+        Raises Unavailable at the end of a body that is shorter than its `Content-Length`.
         """
         query = {"step": step} if step is not None else None
         with self.session.stream(f"{self._root}/runs/{run_id}/artifacts/{quote(name)}", query) as response:

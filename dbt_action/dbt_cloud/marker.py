@@ -1,4 +1,4 @@
-"""The short text at the end of a run's cause by which the action finds its own runs again, and nobody else's."""
+"""The marker: a short text at the end of a run's cause, by which the action finds its own runs again. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _FORM = re.compile(r"\[dra ([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9a-f]{8})\.([0-9]{1
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Who started a run: `[dra scope.build.step.attempt.nonce]`.
+    """Which step of which build triggered a run; written as `[dra scope.build.step.attempt.nonce]`.
 
-    `scope` stands for job and pull request (or branch), `build` for the CI's build in all its attempts,
-    `step` for the step and the leg of a matrix in it. The nonce makes a marker unique: two steps of a
-    build may share everything else that can be known about them.
+    `scope` is a digest of the job and the pull request (or branch), `build` of the CI's build in all its attempts,
+    `step` of the step and its combination of matrix values. The nonce makes a marker unique: two steps of a
+    build may share everything else that is known about them.
     """
 
     scope: str
@@ -31,37 +31,37 @@ class Marker:
         return f"[dra {self.scope}.{self.build}.{self.step}.{self.attempt}.{self.nonce}]"
 
     def earlier_attempt(self, other: Marker) -> bool:
-        """Whether `other` is of the same step in an earlier attempt of the same build."""
+        """Whether `other` marks the same step in an earlier attempt of the same build."""
         same = (self.scope, self.build, self.step) == (other.scope, other.build, other.step)
         return same and other.attempt < self.attempt
 
     def other_build(self, other: Marker) -> bool:
-        """Whether `other` is of another build for the same pull request or branch."""
+        """Whether `other` marks another build for the same pull request or branch."""
         return self.scope == other.scope and self.build != other.build
 
 
 def make(config: Config, context: CiContext, *, nonce: str) -> Marker:
-    """The marker of this attempt of this step."""
+    """The marker of this attempt of this step; `nonce` is 6 to 16 random hexadecimal digits."""
     job = (config.dbt_url, config.account_id, config.job_id, context.repository)
     pull_request = context.pull_request and context.pull_request.number
     subject = pull_request or context.subject or context.branch or context.tag or context.sha
-    # What a run is asked to do belongs to the step: the legs of a matrix often differ in nothing else.
-    asked = (config.branch, config.git_sha, config.overrides, config.status_context)
+    # The settings of the run are part of the step: the jobs of a matrix often differ in nothing else.
+    settings = (config.branch, config.git_sha, config.overrides, config.status_context)
     return Marker(
         scope=digest(*job, subject),
         build=digest(context.platform, context.repository, context.build_id),
-        step=digest(*job, context.job, context.step, config.instance, *asked),
+        step=digest(*job, context.job, context.step, config.instance, *settings),
         attempt=context.attempt,
         nonce=nonce,
     )
 
 
 def find(cause: str) -> Marker | None:
-    """The marker at the end of `cause`."""
+    """The marker at the end of `cause`, None when there is none."""
     match = _FORM.search(cause)
     return Marker(match[1], match[2], match[3], int(match[4]), match[5]) if match else None
 
 
-def digest(*facts: object) -> str:
-    """A short name for `facts`, the same in every process."""
-    return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+def digest(*values: object) -> str:
+    """Eight hexadecimal digits for `values`, the same in every process."""
+    return hashlib.sha256(repr(values).encode("utf-8", "surrogatepass")).hexdigest()[:8]

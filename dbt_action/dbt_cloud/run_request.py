@@ -1,4 +1,4 @@
-"""What to ask dbt Cloud for: Config and CiContext become a RunRequest with its marker; nothing is sent here."""
+"""Builds the request for a run from Config and CiContext: version, pull request, overrides, cause. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from dbt_action.dbt_cloud.runs import NON_NATIVE, PULL_REQUEST_FIELDS
 from dbt_action.errors import ConfigError
 from dbt_action.text import cut, one_line, redact
 
-# Longest `cause` that is known to be kept (reported: the limit of Airflow's dbt provider).
+# Longest `cause` that dbt Cloud is known to accept (reported: the limit of Airflow's dbt provider).
 MAX_CAUSE = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """One trigger of one job. `marker` is unique to this request and ends `cause`."""
+    """One trigger of one job. `cause` ends in `marker`, which is unique to this request."""
 
     job_id: int
     cause: str
@@ -35,11 +35,11 @@ class RunRequest:
     overrides: Overrides
 
     def body(self) -> dict[str, Any]:
-        """The JSON of the trigger (documented: OpenAPI `TriggerRunRequestRequest`); absent keys are left out.
+        """The JSON of the trigger (documented: OpenAPI `TriggerRunRequestRequest`), without keys that have no value.
 
-        An empty string or a wrong type is refused with 400, an unknown key is ignored in silence.
+        dbt Cloud refuses an empty string or a wrong type with 400, and ignores an unknown key without a word.
         """
-        wanted = {
+        fields = {
             "cause": self.cause,
             "git_sha": self.git_sha or None,
             "git_branch": self.git_branch or None,
@@ -52,13 +52,14 @@ class RunRequest:
             "timeout_seconds_override": self.overrides.timeout_seconds,
             "steps_override": list(self.overrides.steps) if self.overrides.steps else None,
         }
-        return {name: value for name, value in wanted.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
-def request(config: Config, context: CiContext, *, nonce: str, secrets: Iterable[str] = ()) -> RunRequest:
-    """What this build asks for. Raises ConfigError when the commit or branch that it needs is unknown.
+def build(config: Config, context: CiContext, *, nonce: str, secrets: Iterable[str] = ()) -> RunRequest:
+    """The request of this build. Raises ConfigError when the commit or branch that it needs is not known.
 
-    `nonce` is a few random hexadecimal digits; `secrets` are kept out of the cause.
+    `nonce` is 6 to 16 random hexadecimal digits; `secrets` are removed from the cause, which everybody with access
+    to dbt Cloud can read.
     """
     git_sha, git_branch = _version(config, context)
     pull_request = _pull_request(config, context)
@@ -78,18 +79,20 @@ def request(config: Config, context: CiContext, *, nonce: str, secrets: Iterable
 def status_sha(config: Config, context: CiContext) -> str:
     """The commit that gets the status.
 
-    In pull requests always the head: a status on the test merge commit changes what GitHub evaluates.
+    In a pull request always its head, also when another commit is run: as soon as the test merge commit has a status,
+    GitHub evaluates that commit too.
     """
     if context.pull_request and context.pull_request.head_sha:
         return context.sha
     return config.git_sha or context.sha
 
 
-def told(config: Config, context: CiContext) -> CiContext:
-    """`context` with what the user says by hand about where the code lives and about the pull request."""
+def with_user_choices(config: Config, context: CiContext) -> CiContext:
+    """`context` with what the inputs say about code host, repository and pull request."""
     host, repository = config.code_host or context.host, config.repository or context.repository
     if (host, repository.casefold()) != (context.host, context.repository.casefold()):
-        # Pull request and pages are those of the other repository; whether this one is public is not known.
+        # What the CI knows about the pull request and about pages belongs to its own repository, not to the one that
+        # the user names. Whether that one is public is not known, so it is treated as if it were.
         context = replace(
             context,
             host=host,
@@ -101,7 +104,7 @@ def told(config: Config, context: CiContext) -> CiContext:
             public=True,
         )
     if config.pull_request and not context.pull_request:
-        # Its commit is known as little as anything else of it.
+        # Only the number is known.
         context = replace(context, pull_request=PullRequest(number=config.pull_request))
     return context
 
@@ -112,28 +115,28 @@ def _version(config: Config, context: CiContext) -> tuple[str, str]:
         return config.git_sha, config.branch
     if config.run_on is RunOn.JOB:
         return "", ""
-    problem = unknown(context, config.run_on)
+    problem = missing_commit_or_branch(context, config.run_on)
     if problem:
         raise ConfigError((problem,))
-    wanted = _wanted(context, config.run_on)
-    return (wanted, "") if config.run_on is RunOn.COMMIT else ("", wanted)
+    version = _commit_or_branch(context, config.run_on)
+    return (version, "") if config.run_on is RunOn.COMMIT else ("", version)
 
 
-def unknown(context: CiContext, run_on: RunOn) -> str:
-    """What is not known here of what `run-on` asks for, and what to do about it; "" if all is well."""
-    if run_on is RunOn.JOB or _wanted(context, run_on):
+def missing_commit_or_branch(context: CiContext, run_on: RunOn) -> str:
+    """The message for a build whose commit or branch `run-on` needs and the CI does not name; "" if all is well."""
+    if run_on is RunOn.JOB or _commit_or_branch(context, run_on):
         return ""
-    where = f"the event `{context.event}`" if context.event else "this place"
+    where = f"the event `{context.event}`" if context.event else "the environment"
     other = "git-sha" if run_on is RunOn.COMMIT else "branch"
-    # Where inputs are variables people look for those.
+    # Where inputs are given as variables, people look for the variable's name.
     variable = f" (`{input_types.variable_of(other)}`)" if context.secrets_hint else ""
     return (
-        f"`run-on` is `{run_on.value}`, but {where} does not tell a {run_on.value}. "
+        f"`run-on` is `{run_on.value}`, but {where} does not name a {run_on.value}. "
         f"Give `{other}`{variable}, or `run-on: job` to run what the job is set to."
     )
 
 
-def _wanted(context: CiContext, run_on: RunOn) -> str:
+def _commit_or_branch(context: CiContext, run_on: RunOn) -> str:
     return context.sha if run_on is RunOn.COMMIT else context.branch or context.tag
 
 
@@ -165,9 +168,9 @@ def _default_cause(context: CiContext) -> str:
         pull_request or context.branch or context.tag,
         f"by {context.actor}" if context.actor else "",
     )
-    story = ", ".join(part for part in parts if part)
-    return f"{context.platform}: {story}" if story else f"Started from {context.platform}"
+    description = ", ".join(part for part in parts if part)
+    return f"{context.platform}: {description}" if description else f"Started from {context.platform}"
 
 
-def _cause(words: str, ending: str) -> str:
-    return f"{cut(one_line(words), MAX_CAUSE - len(ending) - 1)} {ending}"
+def _cause(description: str, ending: str) -> str:
+    return f"{cut(one_line(description), MAX_CAUSE - len(ending) - 1)} {ending}"

@@ -1,7 +1,7 @@
-"""dbt Cloud's words: jobs, runs, steps and statuses; the only readers of that JSON, and tolerant ones.
+"""dbt Cloud's jobs, runs, steps and statuses, and the functions that read them from its JSON. Pure.
 
-Recorded answers have null almost everywhere, whatever the OpenAPI description says, so everything but
-the ids and the status may be absent.
+Nothing else reads this JSON. Recorded answers have null almost everywhere, whatever the OpenAPI description
+says, so everything except the ids and the status may be absent.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ _COMMAND = re.compile("`([^`]+)`")
 
 
 NON_NATIVE = "non-native"
-# The field for a pull request's number, by the host of the repository (documented: OpenAPI, CI jobs page). Other hosts
-# have no native connection; a connection by deploy key has to be told with `pull-request-field`.
+# The field of the trigger that holds the pull request's number, by the host of the repository (documented: OpenAPI,
+# CI jobs page). dbt Cloud has no native connection to other hosts. Whether a repository of one of these hosts is
+# connected natively cannot be seen from here; the input `pull-request-field` says when it is not.
 PULL_REQUEST_FIELDS = {
     "github": "github_pull_request_id",
     "gitlab": "gitlab_merge_request_id",
@@ -53,13 +54,13 @@ class Job:
     id: int
     name: str
     project_id: int | None
-    # dbt Cloud itself starts this job for pull requests.
+    # dbt Cloud itself triggers this job for pull requests.
     triggered_by_pull_requests: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStep:
-    """One step of a run; `index` starts at 1 and counts clone, profile and deps too."""
+    """One command of a run. `index` starts at 1 and counts dbt Cloud's own steps (clone, profile, deps) too."""
 
     index: int
     name: str
@@ -74,14 +75,17 @@ class RunStep:
 
     @property
     def command(self) -> str:
-        """The dbt command, "" for steps of another sort (recorded names hold it between backticks)."""
+        """The dbt command, "" for dbt Cloud's own steps (recorded: names hold the command between backticks)."""
         match = _COMMAND.search(self.name)
         return match[1] if match else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a job, as of one look at it. `duration` is in seconds, the queue included."""
+    """One run of a job, as one answer of the API describes it.
+
+    `duration` is in seconds and includes `queued`, the seconds that the run has waited in the queue.
+    """
 
     id: int
     status: int
@@ -95,17 +99,18 @@ class Run:
     steps: tuple[RunStep, ...]
     duration: float | None
     queued: float | None
-    # Of the trigger, which answers hold only when asked for.
+    # These two are part of the trigger, which an answer holds only when the request asked for it.
     cause: str
     pull_request: int | None
-    # The failed run that this one takes up again.
+    # The id of the failed run that this one retries.
     retrying: int | None
+    # Whether dbt Cloud would retry this run, and if not, why.
     can_retry: bool
     retry_refusal: str
 
     @property
     def final(self) -> bool:
-        """Whether this run is over; an unknown status is over only when dbt Cloud says so."""
+        """Whether this run is over. With an unknown status it is over only when dbt Cloud says that it is complete."""
         return self.status in FINAL or (self.status not in KNOWN and self.is_complete)
 
     @property
@@ -115,7 +120,7 @@ class Run:
 
     @property
     def failed_steps(self) -> tuple[RunStep, ...]:
-        """All of them: a failed source freshness check can stand before the step that matters."""
+        """Every step that failed; a failed source freshness check may come before the one that failed the run."""
         return tuple(step for step in self.steps if step.status == RunStatus.ERROR)
 
     @property
@@ -125,7 +130,7 @@ class Run:
 
 
 def read_job(data: object) -> Job:
-    """A job from the `data` of an answer. Raises Malformed when it is none."""
+    """Read a job from the `data` of an answer. Raises Malformed when it is not one."""
     fields = _fields(data, "job")
     triggers = fields.get("triggers")
     webhooks = triggers if isinstance(triggers, Mapping) else {}
@@ -138,7 +143,7 @@ def read_job(data: object) -> Job:
 
 
 def read_run(data: object) -> Run:
-    """A run from the `data` of an answer. Raises Malformed when it is none."""
+    """Read a run from the `data` of an answer. Raises Malformed when it is not one."""
     fields = _fields(data, "run")
     trigger = _part(fields, "trigger")
     status = _number(fields, "status")
@@ -167,25 +172,25 @@ def read_run(data: object) -> Run:
 
 
 def read_runs(data: object) -> tuple[Run, ...]:
-    """The runs of a list answer. Raises Malformed when it is none."""
+    """Read the runs from the `data` of an answer. Raises Malformed when it is not a list."""
     if not isinstance(data, list):
         message = "dbt Cloud's answer is not a list of runs."
         raise Malformed(message)
     found = []
     for item in data:
-        # One that cannot be read must not hide the others.
+        # One run that cannot be read must not hide the others.
         with suppress(Malformed):
             found.append(read_run(item))
     return tuple(found)
 
 
 def read_project_folder(data: object) -> str:
-    """`dbt_project_subdirectory` of a job's environment, without slashes at its ends."""
+    """Read `dbt_project_subdirectory` of a job's environment, without slashes at its ends."""
     return _text(_part(_fields(data, "job"), "environment"), "dbt_project_subdirectory").strip("/")
 
 
 def read_artifact_names(data: object) -> tuple[str, ...]:
-    """The paths of an artifact list, which is null when the run made none (recorded)."""
+    """Read the paths of an artifact list, which is null when the run made none (recorded)."""
     return tuple(item for item in data if isinstance(item, str)) if isinstance(data, list) else ()
 
 
@@ -231,7 +236,7 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
 
 
 def _pull_request(trigger: Mapping[str, Any]) -> int | None:
-    """One field for each way in which dbt Cloud is connected to a repository."""
+    """Only the field of the way in which dbt Cloud is connected to the repository is filled."""
     return next(
         (number for name in PULL_REQUEST_FIELDS.values() if (number := _number(trigger, name)) is not None), None
     )
@@ -247,6 +252,6 @@ def _is_integer(value: object) -> bool:
 
 
 def _seconds(clock: str) -> float | None:
-    """`HH:MM:SS`, whose hours go beyond 23 (recorded: 24:00:36)."""
+    """Seconds of `HH:MM:SS`, whose hours go beyond 23 (recorded: 24:00:36)."""
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d)", clock)
     return int(match[1]) * 3600.0 + int(match[2]) * 60 + int(match[3]) if match else None

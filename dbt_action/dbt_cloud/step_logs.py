@@ -1,4 +1,4 @@
-"""The logs of a run's steps: what is new in them, how far they say dbt is, what of them is shown at the end."""
+"""The logs of a run's steps: which lines are new, how many nodes are done, what is shown after a failure. Pure."""
 
 from __future__ import annotations
 
@@ -12,66 +12,66 @@ from dbt_action.text import plain
 # GitHub shows the last few thousand lines of a step's log.
 MAX_LINES = 2_000
 _TAIL_LINES = 10
-# As much of a log's end is as good as unique.
+# Characters of the end of a log by which its position is found again; shorter ends repeat too often.
 _REMEMBERED = 500
-# `12 of 27 OK created sql view model …`, of dbt Core; a line with START tells of a beginning, not of an end, and a
-# batch of a node (`Batch 2 of 3 OK …`) is no node.
+# dbt Core's line for a node that is done: `12 of 27 OK created sql view model …`. A line with START announces a node,
+# and a line of a batch (`Batch 2 of 3 OK …`) is about a part of one.
 _NODE_LINE = re.compile(r"^(?:\d\d:\d\d:\d\d\s+)?(\d{1,7}) of (\d{1,7}) (?!START\b)[A-Z][A-Z-]*\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A part of a step's log and what it is."""
+    """Lines of a step's log under a title."""
 
     title: str
     body: str
-    # The step is still running: more may follow.
+    # The step is still running, so more lines may follow.
     more_follows: bool = False
 
 
 def nodes_done(step: RunStep) -> str:
-    """How far dbt is, as its log tells: `41 of 120 nodes`, or ""."""
-    ended = _NODE_LINE.findall(plain(step.logs))
-    if not ended:
+    """How many nodes are done, by the step's log: `41 of 120 nodes`; "" when the log has no such line."""
+    done = _NODE_LINE.findall(plain(step.logs))
+    if not done:
         return ""
-    total = int(ended[-1][1])
-    return f"{min(len({number for number, _ in ended}), total)} of {total} nodes"
+    total = int(done[-1][1])
+    return f"{min(len({number for number, _ in done}), total)} of {total} nodes"
 
 
-class Follower:
-    """Remembers how much of each step's log has been seen."""
+class LogFollower:
+    """Remembers how much of each step's log has been returned."""
 
     def __init__(self) -> None:
-        """Nothing has been seen."""
-        # How much of each step's log has been seen, and the end of that.
-        self._seen: dict[int, tuple[int, str]] = {}
+        """Start with nothing returned."""
+        # By step: how much of its log has been returned, and the last characters of that part.
+        self._returned: dict[int, tuple[int, str]] = {}
 
-    def news(self, run: Run) -> Iterator[Excerpt]:
-        """The whole lines that each step's log has got since the last call."""
+    def new_lines(self, run: Run) -> Iterator[Excerpt]:
+        """The complete lines that each step's log has gained since the last call."""
         for step in run.steps:
             running = step.status in (RunStatus.STARTING, RunStatus.RUNNING) and not run.final
             end = step.logs.rfind("\n") + 1 if running else len(step.logs)
-            start = _after(step.logs[:end], *self._seen.get(step.index, (0, "")))
+            start = _new_from(step.logs[:end], *self._returned.get(step.index, (0, "")))
             if end > start:
-                self._seen[step.index] = end, step.logs[max(0, end - _REMEMBERED) : end]
+                self._returned[step.index] = end, step.logs[max(0, end - _REMEMBERED) : end]
                 yield Excerpt(f"Step {step.index}: {step.name}", step.logs[start:end].strip("\n"), more_follows=running)
 
 
-def _after(log: str, position: int, seen: str) -> int:
-    """Where the news begin in `log`, of which `seen` once ended at `position`.
+def _new_from(log: str, position: int, last: str) -> int:
+    """Where the new part of `log` begins, when an earlier `log` up to `position` ended in `last`.
 
-    dbt Cloud may send the end of a long log only, a window that moves; then the position tells nothing.
+    Of a long log dbt Cloud may send only the newest lines. Then `position` means nothing, and `last` is searched for.
     """
-    if position <= len(log) and log[:position].endswith(seen):
+    if position <= len(log) and log[:position].endswith(last):
         return position
-    found = log.rfind(seen)
+    found = log.rfind(last)
     if found >= 0:
-        return found + len(seen)
-    return len(log) if seen.endswith(log) else 0
+        return found + len(last)
+    return len(log) if last.endswith(log) else 0
 
 
-def at_the_end(run: Run) -> Iterator[Excerpt]:
-    """After a failure: the logs of failed steps, and the tails of the others."""
+def after_failure(run: Run) -> Iterator[Excerpt]:
+    """The logs of the steps that failed, and the last lines of the others."""
     for step in run.steps:
         failed = step.status == RunStatus.ERROR
         lines = [line for line in plain(step.logs).split("\n") if line.strip()]

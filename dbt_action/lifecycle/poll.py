@@ -1,4 +1,4 @@
-"""When to look at a run again and when to stop; the loop knows no network and no real clock."""
+"""When to look at a run again and when to stop. The loop knows no network and no real clock."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.runs import Run
 from dbt_action.errors import CloudError, NotFound
 
+# What one look at the run gives: the run, or why dbt Cloud did not answer with it.
 Look = Run | CloudError
 
 
-class End(Enum):
+class WatchEnd(Enum):
     """Why the watch is over."""
 
     FINISHED = "finished"
@@ -25,29 +26,30 @@ class End(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """The limits of a watch, in seconds. `interval` None is `auto`; `usual` is the job's usual duration."""
+class PollPolicy:
+    """How often to look and for how long, in seconds. `interval_seconds` None is `poll-interval: auto`."""
 
-    interval: float | None
-    timeout: float
-    usual: float | None = None
+    interval_seconds: float | None
+    timeout_seconds: float
+    # The job's usual duration, where it is known.
+    usual_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the loop remembers: when wait and run began, and the failures in a row since when."""
+class PollState:
+    """When wait and run started, the failed looks in a row, and when the first of those was. Moments of the clock."""
 
-    since: float
-    born: float
+    wait_started_at: float
+    run_started_at: float
     failures: int = 0
     failing_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """The end of a watch; `error` says why a run is lost."""
+class WatchResult:
+    """The end of a watch; `error` is why the last look failed, if it did."""
 
-    end: End
+    end: WatchEnd
     error: CloudError | None = None
 
 
@@ -55,68 +57,68 @@ def watch(
     look: Callable[[], Look],
     *,
     clock: Clock,
-    policy: Policy,
-    tell: Callable[[Look], None],
-    since: float,
-    born: float,
+    policy: PollPolicy,
+    on_look: Callable[[Look], None],
+    wait_started_at: float,
+    run_started_at: float,
     jitter: backoff.Jitter = random.random,
-) -> Watched:
-    """Look until the run is over, the time is up, or dbt Cloud stays out of reach; the first look is at once.
+) -> WatchResult:
+    """Look until the run is over, the time is up, or dbt Cloud has been unreachable for too long.
 
-    `since` is when the wait began, `born` when the run did; a retry is younger than its wait.
+    The first look is at once. The two moments are those of `clock`; a retry starts later than the wait for it.
     """
-    seen = Seen(since=since, born=born)
+    state = PollState(wait_started_at=wait_started_at, run_started_at=run_started_at)
     while True:
-        now_seen = look()
-        tell(now_seen)
-        seen, verdict = step(now_seen, seen, clock.now(), policy, jitter)
-        if isinstance(verdict, Watched):
-            return verdict
-        clock.sleep(verdict)
+        found = look()
+        on_look(found)
+        state, decision = advance(found, state, clock.now(), policy, jitter)
+        if isinstance(decision, WatchResult):
+            return decision
+        clock.sleep(decision)
 
 
-def step(
-    look: Look, seen: Seen, now: float, policy: Policy, jitter: backoff.Jitter = random.random
-) -> tuple[Seen, float | Watched]:
-    """What one look means: seconds until the next one, or the end.
+def advance(
+    look: Look, state: PollState, now: float, policy: PollPolicy, jitter: backoff.Jitter = random.random
+) -> tuple[PollState, float | WatchResult]:
+    """The next state after one look, and the seconds until the next look or the end of the watch.
 
-    A final run wins even past the limit; the pause never reaches beyond it, so that the last look falls
-    on it.
+    A run that is over ends the watch as finished even after the time limit. A pause never goes beyond the limit, so
+    that the last look is at the limit.
     """
-    left = seen.since + policy.timeout - now
+    left = state.wait_started_at + policy.timeout_seconds - now
     if isinstance(look, CloudError):
-        return _after_miss(look, seen, now, left, jitter)
+        return _after_failed_look(look, state, now, left, jitter)
     if look.final:
-        return seen, Watched(end=End.FINISHED)
+        return state, WatchResult(end=WatchEnd.FINISHED)
     if left <= 0:
-        return seen, Watched(end=End.TIMED_OUT)
-    return replace(seen, failures=0), min(interval(now - seen.since, policy), left)
+        return state, WatchResult(end=WatchEnd.TIMED_OUT)
+    return replace(state, failures=0), min(pause_seconds(now - state.wait_started_at, policy), left)
 
 
-def _after_miss(
-    error: CloudError, seen: Seen, now: float, left: float, jitter: backoff.Jitter
-) -> tuple[Seen, float | Watched]:
-    failing_since = seen.failing_since if seen.failures else now
-    young = isinstance(error, NotFound) and now - seen.born < timeouts.NEW_RUN_NOT_FOUND_SECONDS
-    hopeless = not error.transient and not young
-    if hopeless or now - failing_since > timeouts.OUTAGE_SECONDS:
-        return seen, Watched(end=End.LOST, error=error)
+def _after_failed_look(
+    error: CloudError, state: PollState, now: float, left: float, jitter: backoff.Jitter
+) -> tuple[PollState, float | WatchResult]:
+    failing_since = state.failing_since if state.failures else now
+    new_run = now - state.run_started_at < timeouts.NEW_RUN_NOT_FOUND_SECONDS
+    may_pass = error.transient or (isinstance(error, NotFound) and new_run)
+    if not may_pass or now - failing_since > timeouts.OUTAGE_SECONDS:
+        return state, WatchResult(end=WatchEnd.LOST, error=error)
     if left <= 0:
-        return seen, Watched(end=End.TIMED_OUT, error=error)
-    seen = replace(seen, failures=seen.failures + 1, failing_since=failing_since)
-    return seen, min(backoff.pause(seen.failures, error, jitter), left)
+        return state, WatchResult(end=WatchEnd.TIMED_OUT, error=error)
+    state = replace(state, failures=state.failures + 1, failing_since=failing_since)
+    return state, min(backoff.pause(state.failures, error, jitter), left)
 
 
-def interval(age: float, policy: Policy) -> float:
-    """Seconds between two looks at a wait of `age` seconds."""
-    if policy.interval is not None:
-        return policy.interval
-    steady = next(
+def pause_seconds(age: float, policy: PollPolicy) -> float:
+    """Seconds until the next look, `age` seconds after the start of the wait."""
+    if policy.interval_seconds is not None:
+        return policy.interval_seconds
+    regular = next(
         (seconds for limit, seconds in timeouts.AUTO_INTERVALS_SECONDS if age < limit),
         timeouts.LONGEST_INTERVAL_SECONDS,
     )
-    if policy.usual is None or age > policy.usual * 1.25 + timeouts.NEAR_END_INTERVAL_SECONDS:
-        return steady
-    # Not past the moment from which the end is near.
-    until_near = policy.usual * 0.9 - age
-    return min(steady, max(until_near, timeouts.NEAR_END_INTERVAL_SECONDS))
+    if policy.usual_seconds is None or age > policy.usual_seconds * 1.25 + timeouts.NEAR_END_INTERVAL_SECONDS:
+        return regular
+    # Look again at 90 % of the usual duration, and often from then on.
+    until_near_end = policy.usual_seconds * 0.9 - age
+    return min(regular, max(until_near_end, timeouts.NEAR_END_INTERVAL_SECONDS))

@@ -1,3 +1,3 @@
-"""What is said about a run, as text and documents; pure, and imports `results`, `dbt_cloud` and `config`."""
+"""What is written about a run, as text and documents. Pure; imports `results`, `dbt_cloud` and `config`."""
 
 from __future__ import annotations

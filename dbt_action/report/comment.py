@@ -1,4 +1,4 @@
-"""The overview of a run in Markdown: the whole comment, and the beginning of the summary; pure."""
+"""The overview of a run in Markdown: all of the comment, and the first part of the summary. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ MAX_MESSAGE = 2_000
 
 
 def overview(facts: RunFacts, subject: Subject, *, with_nodes: bool = True) -> str:
-    """Headline, the facts in a table, and the reason of a failure: what also fits into a comment."""
+    """Headline, facts in a table, and the reasons of a failure.
+
+    `with_nodes` False leaves out the text of dbt when nodes failed: the summary has a section for each of them.
+    """
     run = facts.run
     url = run.url if run else ""
     title = text.link(f"{subject.job_name} {facts.outcome.words}", url)
@@ -24,22 +27,22 @@ def overview(facts: RunFacts, subject: Subject, *, with_nodes: bool = True) -> s
         or (str(run.retrying) if run and run.retrying else ""),
         "Nodes": text.markdown(facts.results.in_words()),
     }
-    # The first row is the head of the table: an empty head would be shown as a bar.
+    # The first row is the table's head, because an empty head would be shown as a bar.
     head, *more = (f"| {name} | {value} |" for name, value in rows.items() if value)
     parts = [f"### {ICONS[facts.outcome.state]} {title}", "\n".join([head, "| :--- | :--- |", *more])]
-    for part in reasons(facts, subject):
-        if not part.verbatim:
-            parts.append(text.sentence(text.cut(part.words, MAX_MESSAGE)))
+    for reason in reasons(facts, subject):
+        if not reason.is_from_dbt:
+            parts.append(text.sentence(text.cut(reason.text, MAX_MESSAGE)))
         elif with_nodes or not facts.results.of(NodeStatus.FAILED):
-            parts.append(text.code_block(text.cut(part.words, 2 * MAX_MESSAGE)))
+            parts.append(text.code_block(text.cut(reason.text, 2 * MAX_MESSAGE)))
     return "\n\n".join(parts)
 
 
 def _duration(facts: RunFacts) -> str:
-    annotations = []
+    details = []
     if facts.run and facts.run.queued and facts.run.queued >= 1:
-        annotations.append(f"{text.duration(facts.run.queued)} of it in the queue")
-    if facts.usual:
-        annotations.append(f"usually {text.duration(facts.usual)}")
-    took = text.duration(facts.seconds)
-    return f"{took} ({', '.join(annotations)})" if annotations else took
+        details.append(f"{text.duration(facts.run.queued)} of it in the queue")
+    if facts.usual_seconds:
+        details.append(f"usually {text.duration(facts.usual_seconds)}")
+    duration = text.duration(facts.seconds)
+    return f"{duration} ({', '.join(details)})" if details else duration

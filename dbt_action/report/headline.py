@@ -1,4 +1,4 @@
-"""The sentences about a run: headline and reasons for the log, description for the commit status; pure."""
+"""The sentences about a run: headline and reasons for the log, description for the commit status. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from dbt_action.results.run_results import Node, NodeStatus
 # GitHub's limit; a longer description is refused.
 MAX_DESCRIPTION = 140
 
-_NODES_TOLD = 10
-
+_MAX_NODES = 10
+_MAX_MESSAGE = 400
 _MESSAGE_LINES = 3
+_LOG_LINES = 8
 
-# Step "Clone Git Repository" of a commit that is not there (documented, two wordings).
+# Log of the step "Clone Git Repository" when the commit is not in the repository (documented, two wordings).
 _COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified revision")
 
-_CANCELLED = "Somebody cancelled it in dbt Cloud, or a newer commit of the same pull request took its place."
+_CANCELLED = (
+    "It was cancelled in dbt Cloud, by a person or because a newer commit of the same pull request replaced it."
+)
 
 _NOT_IN_REPOSITORY = (
     "dbt Cloud cannot check out commit {}: it is not in the repository that dbt Cloud clones. That is so for commits "
@@ -28,19 +31,24 @@ _NOT_IN_REPOSITORY = (
     "Cloud runs the branch that the job is set to."
 )
 
+# Where the words of the outcome alone would not say enough about the commit.
+_DESCRIPTIONS = {
+    Outcome.STARTED: "Started (not waiting)",
+    Outcome.LOST: "Lost contact; state of the run unknown",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is said: `headline` and `reason` for the log, `description` for the commit."""
+    """`headline` and `reason` are for the log, `description` is for the commit status."""
 
-    outcome: Outcome
     headline: str
     reason: str
     description: str
 
 
-def progress(run: Run) -> str:
-    """What a run is doing, on one line; how far it is changes too often to be part of it."""
+def progress_line(run: Run) -> str:
+    """What a run is doing: `Running · step 4 of 5: Invoke dbt with …`. Without counts of nodes, which change often."""
     if run.blocked_by:
         return f"{run.status_in_words}, behind run {', '.join(str(other) for other in run.blocked_by)}"
     step = run.current_step
@@ -52,87 +60,90 @@ def progress(run: Run) -> str:
 
 def build(facts: RunFacts, subject: Subject) -> Report:
     """The report on `facts`."""
-    counts = facts.results.in_words()
-    took = text.duration(facts.seconds)
-    number = f"Run {facts.run.id}" if facts.run else "The run"
-    headline = f"{number} of {subject.job_name} {facts.outcome.words} after {took}" + (
-        f": {counts}." if counts else "."
-    )
-    if facts.outcome is Outcome.STARTED:
-        headline = f"{number} of {subject.job_name} has been started; this build does not wait for it."
-    elif facts.outcome is Outcome.NOT_STARTED:
-        known = "It is not known whether a run" if facts.doubt else "No run"
-        headline = f"{known} of {subject.job_name} was started."
     return Report(
-        outcome=facts.outcome,
-        headline=headline,
-        reason="\n".join(part.words for part in reasons(facts, subject)),
-        description=_description(facts, counts, took),
+        headline=_headline(facts, subject.job_name),
+        reason="\n".join(reason.text for reason in reasons(facts, subject)),
+        description=_description(facts),
     )
 
 
-def _description(facts: RunFacts, counts: str, took: str) -> str:
+def _headline(facts: RunFacts, job_name: str) -> str:
+    run = f"Run {facts.run.id}" if facts.run else "The run"
     if facts.outcome is Outcome.STARTED:
-        return "Started; nobody waits for the result"
+        return f"{run} of {job_name} has been started; this build does not wait for it."
+    if facts.outcome is Outcome.NOT_STARTED:
+        subject = "It is not known whether a run" if facts.run_may_exist else "No run"
+        return f"{subject} of {job_name} was started."
+    counts = facts.results.in_words()
+    headline = f"{run} of {job_name} {facts.outcome.words} after {text.duration(facts.seconds)}"
+    return f"{headline}: {counts}." if counts else f"{headline}."
+
+
+def _description(facts: RunFacts) -> str:
+    if facts.outcome is Outcome.STARTED:
+        return _DESCRIPTIONS[facts.outcome]
     if facts.error and not facts.run:
-        known = "Perhaps not started" if facts.doubt else "Not started"
-        return text.cut(f"{known}: {text.one_line(facts.error.message)}", MAX_DESCRIPTION)
-    known = counts if facts.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else ""
-    return text.cut(f"{known or facts.outcome.words.capitalize()} · {took}", MAX_DESCRIPTION)
+        what = "Perhaps not started" if facts.run_may_exist else "Not started"
+        return text.cut(f"{what}: {text.one_line(facts.error.message)}", MAX_DESCRIPTION)
+    counts = facts.results.in_words() if facts.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else ""
+    what = counts or _DESCRIPTIONS.get(facts.outcome, facts.outcome.words.capitalize())
+    return text.cut(f"{what} · {text.duration(facts.seconds)}", MAX_DESCRIPTION)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A part of why it is not green: a sentence of ours, or what dbt has written (`verbatim`), of `nodes` or a step."""
+    """One reason why the run did not succeed."""
 
-    words: str
-    verbatim: bool = False
-    nodes: bool = False
+    text: str
+    # dbt has written it, so its lines are kept as they are.
+    is_from_dbt: bool = False
+    # It lists the nodes that failed.
+    lists_nodes: bool = False
 
 
 def reasons(facts: RunFacts, subject: Subject) -> tuple[Reason, ...]:
-    """Why it is not green, for people who do not open dbt Cloud; nothing for a success."""
+    """Why the run did not succeed, for people who do not open dbt Cloud; empty for a success."""
     if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED):
         return ()
-    step = _telling_step(facts.run)
+    step = _most_informative_step(facts.run)
     failed = facts.results.of(NodeStatus.FAILED)
-    parts = []
+    found = []
     if facts.error:
-        parts.append(Reason(facts.error.explanation))
+        found.append(Reason(facts.error.explanation))
     if facts.run and facts.run.status_message:
-        parts.append(Reason(f"dbt Cloud says: {facts.run.status_message}"))
+        found.append(Reason(f"dbt Cloud says: {facts.run.status_message}"))
     elif facts.outcome is Outcome.CANCELLED:
-        parts.append(Reason(_CANCELLED))
+        found.append(Reason(_CANCELLED))
     if facts.aftermath:
-        parts.append(Reason(facts.aftermath))
+        found.append(Reason(facts.aftermath))
     if step and any(words in step.logs for words in _COMMIT_MISSING):
-        parts.append(Reason(_NOT_IN_REPOSITORY.format(subject.sha or "of this build")))
+        found.append(Reason(_NOT_IN_REPOSITORY.format(subject.sha or "of this build")))
     elif failed:
-        parts.append(Reason(_failed_nodes(failed), verbatim=True, nodes=True))
+        found.append(Reason(_failed_nodes(failed), is_from_dbt=True, lists_nodes=True))
     elif step:
-        parts.append(Reason(f"Step {step.index} failed: {step.name}"))
-        parts.append(Reason(_tail(step.logs, 8), verbatim=True))
-    return tuple(part for part in parts if part.words)
+        found.append(Reason(f"Step {step.index} failed: {step.name}"))
+        found.append(Reason(_last_lines(step.logs), is_from_dbt=True))
+    return tuple(reason for reason in found if reason.text)
 
 
 def _failed_nodes(nodes: Sequence[Node]) -> str:
-    told = [f"{node.kind} {node.name}: {_beginning(node.message) or node.dbt_status}" for node in nodes[:_NODES_TOLD]]
-    more = len(nodes) - len(told)
-    return "\n".join([*told, f"… and {more} more" if more > 0 else ""]).rstrip()
+    lines = [f"{node.kind} {node.name}: {_first_lines(node.message) or node.dbt_status}" for node in nodes[:_MAX_NODES]]
+    hidden = len(nodes) - len(lines)
+    return "\n".join([*lines, f"… and {hidden} more" if hidden > 0 else ""]).rstrip()
 
 
-def _beginning(message: str) -> str:
-    """Enough of dbt's message to know what to do; the whole of it stands with its node."""
-    return text.cut("\n".join(message.split("\n")[:_MESSAGE_LINES]), 400)
+def _first_lines(message: str) -> str:
+    """Enough of dbt's message to know what to do; annotations and summary have all of it."""
+    return text.cut("\n".join(message.split("\n")[:_MESSAGE_LINES]), _MAX_MESSAGE)
 
 
-def _telling_step(run: Run | None) -> RunStep | None:
-    """The failed step that says most: one with a log, and not the freshness of sources, which fails no run."""
+def _most_informative_step(run: Run | None) -> RunStep | None:
+    """The last failed step with a log. One that checks source freshness comes last, because it does not fail a run."""
     failed = run.failed_steps if run else ()
-    telling = [step for step in failed if step.logs and not step.command.startswith("dbt source")]
-    return next(iter([*reversed(telling), *reversed(failed)]), None)
+    informative = [step for step in failed if step.logs and not step.command.startswith("dbt source")]
+    return next(iter([*reversed(informative), *reversed(failed)]), None)
 
 
-def _tail(log: str, lines: int) -> str:
-    told = [line.rstrip() for line in text.plain(log).split("\n") if line.strip()]
-    return "\n".join(told[-lines:])
+def _last_lines(log: str) -> str:
+    lines = [line.rstrip() for line in text.plain(log).split("\n") if line.strip()]
+    return "\n".join(lines[-_LOG_LINES:])

@@ -1,4 +1,4 @@
-"""Results as JUnit XML, in the form that the test reporters of the CIs read; writing the file is `collect`'s work."""
+"""Results as JUnit XML, in the form that the test reporters of the CIs read. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from xml.etree import ElementTree as ET
 from dbt_action.results.manifest import Manifest
 from dbt_action.results.run_results import Node, NodeStatus, Results
 
-# XML 1.0 has no place for these, not even escaped.
+# Characters that XML 1.0 does not allow, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# dbt's tests fail, everything else errs: reporters tell the two apart.
+# Kinds of nodes whose failure is a <failure>; that of the others is an <error>. Reporters show them differently.
 _TESTS = frozenset({"test", "unit test"})
 
 
 def render(results: Results, manifest: Manifest, *, name: str) -> bytes:
-    """One suite for each kind of node, one case for each node; times are in seconds."""
+    """The document, with one suite for each kind of node and one case for each node; times are in seconds."""
     suites: dict[str, list[Node]] = {}
     for node in results.nodes:
         suites.setdefault(node.kind, []).append(node)
@@ -26,9 +26,9 @@ def render(results: Results, manifest: Manifest, *, name: str) -> bytes:
         suite = ET.SubElement(root, "testsuite", {"name": _xml(kind), **_totals(tuple(nodes))})
         names = Counter(node.name for node in nodes)
         for node in nodes:
-            # Reporters take two cases of one name for one; what tells such tests apart is their hash.
-            name = node.name if names[node.name] == 1 else node.unique_id.split(".", 2)[-1]
-            suite.append(_case(node, name, manifest.file(node.unique_id)))
+            # Reporters merge cases with the same name, so generic tests of one name keep their hash.
+            case_name = node.name if names[node.name] == 1 else node.unique_id.split(".", 2)[-1]
+            suite.append(_case(node, case_name, manifest.file(node.unique_id)))
     ET.indent(root)
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode").encode() + b"\n"
 
@@ -50,16 +50,16 @@ def _tag(node: Node) -> str:
 
 
 def _case(node: Node, name: str, file: str) -> ET.Element:
-    facts = {"classname": _xml(f"{node.package}.{node.kind}"), "name": _xml(name), "time": f"{node.seconds:.3f}"}
-    case = ET.Element("testcase", facts | ({"file": _xml(file)} if file else {}))
-    words = _xml(node.message or node.dbt_status)
+    attributes = {"classname": _xml(f"{node.package}.{node.kind}"), "name": _xml(name), "time": f"{node.seconds:.3f}"}
+    case = ET.Element("testcase", attributes | ({"file": _xml(file)} if file else {}))
+    message = _xml(node.message or node.dbt_status)
+    first_line = message.split("\n", 1)[0]
     if node.status is NodeStatus.FAILED:
-        detail = ET.SubElement(case, _tag(node), {"message": words.split("\n", 1)[0], "type": _xml(node.dbt_status)})
-        detail.text = words
+        ET.SubElement(case, _tag(node), {"message": first_line, "type": _xml(node.dbt_status)}).text = message
     elif node.status is NodeStatus.SKIPPED:
-        ET.SubElement(case, "skipped", {"message": words.split("\n", 1)[0]})
+        ET.SubElement(case, "skipped", {"message": first_line})
     elif node.status is not NodeStatus.PASSED:
-        ET.SubElement(case, "system-out").text = words
+        ET.SubElement(case, "system-out").text = message
     return case
 
 

@@ -1,4 +1,4 @@
-"""Which nodes are worth an annotation, on which file; the CI's commands for them are in `ci`."""
+"""Selects the nodes that get an annotation, and the file that each is about. Pure; `ci` and `hosts` post them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from dbt_action.results.manifest import Manifest
 from dbt_action.results.run_results import Node, NodeStatus, Results
 
-# What breaks others comes first.
+# Other nodes are built on these, so their failures come first.
 _FIRST = ("model", "seed", "snapshot", "function")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """A node's result on its file; `file` is a path in the repository, "" when it is not known."""
+    """A node's result as a message on its file; `file` is a path in the repository, "" when it is not known."""
 
     failed: bool
     title: str
@@ -23,35 +23,35 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """The annotations for which there is room, and how many more there are."""
+class Selection:
+    """The annotations to show, and the number of failed and warned nodes without one."""
 
-    told: tuple[Annotation, ...]
-    pending_status: int
+    shown: tuple[Annotation, ...]
+    hidden_count: int
 
 
-def pick(results: Results, manifest: Manifest, folder: str, *, most: int) -> Picked:
-    """The failed and warned nodes of the root project, the most useful first.
+def pick(results: Results, manifest: Manifest, folder: str, *, most: int) -> Selection:
+    """Select the failed nodes of the root project and then the warned ones, at most `most` of each.
 
-    `folder` is the dbt project's folder in the repository, `most` how many there may be of each sort. Without a
-    manifest nobody knows which project a node is of, and all are taken.
+    `folder` is the dbt project's folder in the repository. Nodes of other packages are left out, because their files
+    are not in the repository. Without a manifest the root project is not known, and all nodes are candidates.
     """
-    told: list[Annotation] = []
-    pending_status = 0
-    for verdict in (NodeStatus.FAILED, NodeStatus.WARNED):
-        nodes = [node for node in results.of(verdict) if not manifest.project or node.package == manifest.project]
-        told += [_annotation(node, manifest, folder) for node in useful_first(nodes)[:most]]
-        pending_status += len(nodes[most:])
-    return Picked(tuple(told), pending_status)
+    shown: list[Annotation] = []
+    hidden_count = 0
+    for status in (NodeStatus.FAILED, NodeStatus.WARNED):
+        nodes = [node for node in results.of(status) if not manifest.project or node.package == manifest.project]
+        shown += [_annotation(node, manifest, folder) for node in useful_first(nodes)[:most]]
+        hidden_count += len(nodes[most:])
+    return Selection(tuple(shown), hidden_count)
 
 
 def useful_first(nodes: Iterable[Node]) -> list[Node]:
-    """What others are built on first, else in dbt's order."""
+    """The nodes on which others are built, then the others, each group in dbt's order."""
     return sorted(nodes, key=lambda node: node.kind not in _FIRST)
 
 
 def path(manifest: Manifest, folder: str, unique_id: str) -> str:
-    """The node's file in the repository, "" when it is not known or not there."""
+    """The node's file in the repository; "" when it is not known or not in the repository."""
     file = manifest.file(unique_id)
     return f"{folder}/{file}" if file and folder else file
 

@@ -1,4 +1,4 @@
-"""How a run ended: its Outcome with exit code, output and commit state, and the facts that are reported; pure."""
+"""How a run ended (Outcome, with exit code and commit state), and the facts that are reported about it. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CommitState(Enum):
     SUCCESS = "success"
     FAILURE = "failure"
     ERROR = "error"
-    # GitHub has no word of its own for it, other hosts do.
+    # Some hosts have a state for this, GitHub has none.
     CANCELLED = "cancelled"
 
 
@@ -31,26 +31,26 @@ class _Meaning:
 
 
 class Outcome(Enum):
-    """The verdict of the whole: exit code, output `status`, commit state and words."""
+    """How the whole ended: exit code, output `status`, commit state, and the words after "the run"."""
 
     SUCCEEDED = _Meaning(ExitCode.OK, "success", CommitState.SUCCESS, "succeeded")
     FAILED = _Meaning(ExitCode.FAILED, "error", CommitState.FAILURE, "failed")
     CANCELLED = _Meaning(ExitCode.FAILED, "cancelled", CommitState.CANCELLED, "was cancelled")
     TIMED_OUT = _Meaning(ExitCode.TIMED_OUT, "timed-out", CommitState.ERROR, "took too long")
-    LOST = _Meaning(ExitCode.CLOUD, "lost", CommitState.ERROR, "was lost from sight")
-    # Nobody will close this status: the truth about a run that nobody waits for is that it is pending.
+    LOST = _Meaning(ExitCode.CLOUD, "lost", CommitState.ERROR, "is in an unknown state (lost contact)")
+    # With `wait: false` the commit's status stays pending, because the action does not see the end of the run.
     STARTED = _Meaning(ExitCode.OK, "started", CommitState.PENDING, "started")
     NOT_STARTED = _Meaning(ExitCode.CLOUD, "error", CommitState.ERROR, "could not be started")
     INTERRUPTED = _Meaning(ExitCode.INTERRUPTED, "cancelled", CommitState.CANCELLED, "was interrupted")
 
     @property
     def exit_code(self) -> ExitCode:
-        """The process's exit code; `fail-on-error: false` is applied by `story`."""
+        """The exit code of the process, before `fail-on-error: false` is applied (see MAY_BE_IGNORED)."""
         return self.value.exit_code
 
     @property
     def status(self) -> str:
-        """The output `status`."""
+        """The value of the output `status`."""
         return self.value.status
 
     @property
@@ -60,56 +60,12 @@ class Outcome(Enum):
 
     @property
     def words(self) -> str:
-        """What happened to "the run"."""
+        """What happened, to follow the name of the run or job: "was cancelled"."""
         return self.value.words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What the run was about, whatever came of it; the commit is the one that was asked for."""
-
-    job_name: str
-    sha: str = ""
-    commit_url: str = ""
-    branch: str = ""
-    # Page of a file at the commit, with `{path}` where its path goes; the dbt project's folder in the repository.
-    file_url: str = ""
-    folder: str = ""
-
-
-# Ends of a run; that there was none, or that nobody knows its end, is another matter.
-FORGIVABLE = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFacts:
-    """How it ended. `seconds` is the time from the trigger to the last look."""
-
-    outcome: Outcome
-    seconds: float
-    run: Run | None = None
-    results: Results = NO_RESULTS
-    error: CloudError | None = None
-    # What became of the run after a time-out or an interrupt: "It was cancelled."
-    aftermath: str = ""
-    # A run may exist that is not known here.
-    doubt: bool = False
-    # Failed runs that were retried before this one.
-    retries: tuple[Run, ...] = ()
-    # The job's usual duration, in seconds.
-    usual: float | None = None
-    manifest: Manifest = NO_MANIFEST
-    # What has been saved, and where.
-    artifacts_path: str = ""
-    results_path: str = ""
-    junit_path: str = ""
-
-
-def judge(run: Run) -> Outcome:
-    """The verdict on a final run: its status and nothing else."""
-    verdicts: dict[int, Outcome] = {RunStatus.SUCCESS: Outcome.SUCCEEDED, RunStatus.CANCELLED: Outcome.CANCELLED}
-    return verdicts.get(run.status, Outcome.FAILED)
-
+# `fail-on-error: false` turns these into exit code 0. With the others there was no run, or its end is not known.
+MAY_BE_IGNORED = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.TIMED_OUT})
 
 ICONS = {
     CommitState.PENDING: "⏳",
@@ -118,3 +74,47 @@ ICONS = {
     CommitState.ERROR: "⚠️",
     CommitState.CANCELLED: "⚠️",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the run was about, however it ended. `sha` and `branch` are those that were requested."""
+
+    job_name: str
+    sha: str = ""
+    commit_url: str = ""
+    branch: str = ""
+    # Address of a file's page at the commit, with `{path}` where the path goes.
+    file_url: str = ""
+    # The dbt project's folder in the repository, "" for the root.
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What is known about the run. `seconds` is the time from the trigger to the last look at the run."""
+
+    outcome: Outcome
+    seconds: float
+    run: Run | None = None
+    results: Results = NO_RESULTS
+    error: CloudError | None = None
+    # What became of the run after a time-out or an interrupt: "It was cancelled."
+    aftermath: str = ""
+    # dbt Cloud may have started a run that is not known here.
+    run_may_exist: bool = False
+    # Failed runs that were retried before this one.
+    retries: tuple[Run, ...] = ()
+    # The job's usual duration.
+    usual_seconds: float | None = None
+    manifest: Manifest = NO_MANIFEST
+    # Where artifacts, results and JUnit XML have been saved; "" when they have not.
+    artifacts_path: str = ""
+    results_path: str = ""
+    junit_path: str = ""
+
+
+def of_final_run(run: Run) -> Outcome:
+    """The outcome of a run that is over; only the run's status decides."""
+    outcomes: dict[int, Outcome] = {RunStatus.SUCCESS: Outcome.SUCCEEDED, RunStatus.CANCELLED: Outcome.CANCELLED}
+    return outcomes.get(run.status, Outcome.FAILED)

@@ -1,33 +1,99 @@
-"""The one table of outputs; `publish` sets them."""
+"""The outputs of the action: the one table with name, help and value of each. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from dbt_action.report.outcome import RunFacts
+from dbt_action.results.run_results import NodeStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What output values are made of; commit and branch are those that were requested."""
+
+    facts: RunFacts
+    job_name: str
+    git_sha: str
+    git_branch: str
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output of the action and what it holds."""
+    """One output; `value` returns "" while it is not known."""
 
     name: str
     help: str
+    value: Callable[[Known], str]
+
+
+def values(facts: RunFacts, *, job_name: str, git_sha: str, git_branch: str) -> dict[str, str]:
+    """The outputs that are known, by name. `git_sha` and `git_branch` are those that were requested."""
+    known = Known(facts=facts, job_name=job_name, git_sha=git_sha, git_branch=git_branch)
+    found = {output.name: output.value(known) for output in OUTPUTS}
+    return {name: value for name, value in found.items() if value}
+
+
+def _run_id(known: Known) -> str:
+    return str(known.facts.run.id) if known.facts.run else ""
+
+
+def _run_url(known: Known) -> str:
+    return known.facts.run.url if known.facts.run else ""
+
+
+def _git_sha(known: Known) -> str:
+    return (known.facts.run.git_sha if known.facts.run else "") or known.git_sha
+
+
+def _git_branch(known: Known) -> str:
+    return (known.facts.run.git_branch if known.facts.run else "") or known.git_branch
+
+
+def _count(status: NodeStatus) -> Callable[[Known], str]:
+    def value(known: Known) -> str:
+        results = known.facts.results
+        return str(results.counts[status]) if results.nodes else ""
+
+    return value
 
 
 OUTPUTS: tuple[Output, ...] = (
-    Output("run-id", "Number of the dbt Cloud run."),
-    Output("run-url", "Address of the run's page in dbt Cloud."),
-    Output("status", "`success`, `error`, `cancelled`, `timed-out`, `lost` or `started`."),
-    Output("git-sha", "Commit that dbt Cloud checked out (the requested one until it is known)."),
-    Output("git-branch", "Branch that dbt Cloud checked out (the requested one until it is known)."),
-    Output("job-name", "Name of the job."),
-    Output("duration-seconds", "Seconds from the trigger to the last look, whole."),
-    Output("artifacts-path", "Folder with the saved artifacts, when any were saved."),
-    Output("nodes-passed", "Number of nodes that passed."),
-    Output("nodes-failed", "Number of nodes that failed."),
-    Output("nodes-warned", "Number of nodes that warned."),
-    Output("nodes-skipped", "Number of nodes that were skipped."),
-    Output("results-path", "The file with the results as JSON, when `results-path` was given."),
-    Output("junit-path", "The file with the results as JUnit XML, when `junit-path` was given."),
-    Output("run_id", "The same as `run-id`, for migration from other actions."),
-    Output("git_sha", "The same as `git-sha`, for migration from other actions."),
+    Output("run-id", "Number of the dbt Cloud run.", _run_id),
+    Output("run-url", "Address of the run's page in dbt Cloud.", _run_url),
+    Output(
+        "status",
+        "`success`, `error`, `cancelled`, `timed-out`, `lost` or `started`.",
+        lambda known: known.facts.outcome.status,
+    ),
+    Output("git-sha", "Commit that dbt Cloud checked out (the requested one until it is known).", _git_sha),
+    Output("git-branch", "Branch that dbt Cloud checked out (the requested one until it is known).", _git_branch),
+    Output("job-name", "Name of the job.", lambda known: known.job_name),
+    Output(
+        "duration-seconds",
+        "Seconds from the trigger to the last look, whole.",
+        lambda known: str(round(known.facts.seconds)),
+    ),
+    Output(
+        "artifacts-path",
+        "Folder with the saved artifacts, when any were saved.",
+        lambda known: known.facts.artifacts_path,
+    ),
+    Output("nodes-passed", "Number of nodes that passed.", _count(NodeStatus.PASSED)),
+    Output("nodes-failed", "Number of nodes that failed.", _count(NodeStatus.FAILED)),
+    Output("nodes-warned", "Number of nodes that warned.", _count(NodeStatus.WARNED)),
+    Output("nodes-skipped", "Number of nodes that were skipped.", _count(NodeStatus.SKIPPED)),
+    Output(
+        "results-path",
+        "The file with the results as JSON, when `results-path` was given.",
+        lambda known: known.facts.results_path,
+    ),
+    Output(
+        "junit-path",
+        "The file with the results as JUnit XML, when `junit-path` was given.",
+        lambda known: known.facts.junit_path,
+    ),
+    Output("run_id", "The same as `run-id`, for migration from other actions.", _run_id),
+    Output("git_sha", "The same as `git-sha`, for migration from other actions.", _git_sha),
 )

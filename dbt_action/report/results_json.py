@@ -1,4 +1,4 @@
-"""Results as a JSON document for other tools; its form is described by docs/results.schema.json."""
+"""Results as a JSON document for other tools, described by docs/results.schema.json. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dbt_action.report.outcome import RunFacts, Subject
 from dbt_action.results.manifest import Manifest
 from dbt_action.results.run_results import Node, NodeStatus
 
-# Raised when a key changes its meaning or goes; new keys may come at any time.
+# Raised when a key is removed or changes its meaning; new keys may be added at any time.
 VERSION = 1
 
 
 def render(facts: RunFacts, subject: Subject) -> bytes:
-    """The document, UTF-8 with a line end; times are in seconds."""
+    """The document in UTF-8, with a line end; times are in seconds."""
     run = facts.run
     document = {
         "version": VERSION,
@@ -24,7 +24,7 @@ def render(facts: RunFacts, subject: Subject) -> bytes:
         "run_url": run.url if run else None,
         "git_sha": (run.git_sha if run else "") or subject.sha or None,
         "seconds": round(facts.seconds, 3),
-        "counts": {verdict.value: facts.results.counts[verdict] for verdict in NodeStatus},
+        "counts": {status.value: facts.results.counts[status] for status in NodeStatus},
         "nodes": [_node(node, facts.manifest) for node in facts.results.nodes],
     }
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The page about a run in GitHub's Markdown, bounded whatever the project's size; single words are `report`'s work."""
+"""The summary of a run in GitHub's Markdown: a page whose length is bounded, however large the project is. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ MAX_SQL = 8_000
 
 
 def page(facts: RunFacts, subject: Subject, *, with_sql: bool) -> str:
-    """The whole page: headline, reason, counts, nodes that need a look, and where the time went."""
-    told_below = bool(facts.results.of(NodeStatus.FAILED))
-    parts = [comment.overview(facts, subject, with_nodes=not told_below)]
+    """The whole page: overview, counts, failed, warned and skipped nodes, steps, slowest nodes, timeline.
+
+    `with_sql` adds the compiled SQL of the failed nodes.
+    """
+    failed_have_section = bool(facts.results.of(NodeStatus.FAILED))
+    parts = [comment.overview(facts, subject, with_nodes=not failed_have_section)]
     if facts.results.nodes:
         parts += [
             _counts(facts),
@@ -40,10 +43,10 @@ def page(facts: RunFacts, subject: Subject, *, with_sql: bool) -> str:
 def _counts(facts: RunFacts) -> str:
     kinds = list(dict.fromkeys(node.kind for node in facts.results.nodes))
     counts = Counter((node.kind, node.status) for node in facts.results.nodes)
-    columns = [verdict for verdict in ORDER if any(counts[kind, verdict] for kind in kinds)]
-    head = f"| | {' | '.join(verdict.value for verdict in columns)} |"
+    columns = [status for status in ORDER if any(counts[kind, status] for kind in kinds)]
+    head = f"| | {' | '.join(status.value for status in columns)} |"
     rows = [
-        f"| {text.markdown(kind)} | {' | '.join(str(counts[kind, verdict] or '') for verdict in columns)} |"
+        f"| {text.markdown(kind)} | {' | '.join(str(counts[kind, status] or '') for status in columns)} |"
         for kind in kinds
     ]
     return "\n".join([head, "| --- |" + " ---: |" * len(columns), *rows])
@@ -74,26 +77,23 @@ def _warned(facts: RunFacts, subject: Subject) -> Iterable[str]:
 
 
 def _skipped(facts: RunFacts) -> Iterable[str]:
-    # What had nothing to do (`no-op`, `reused`) was not kept from it.
+    # Without `no-op` and `reused`: those nodes had nothing to do, no other node has stopped them.
     nodes = [node for node in facts.results.of(NodeStatus.SKIPPED) if node.dbt_status.lower() == "skipped"]
     if not nodes or not facts.results.of(NodeStatus.FAILED):
         return
     yield "#### Skipped"
-    groups = Counter(skipped_because(facts).values())
-    lines = [
-        f"- {text.plural(count, 'node')} because of {text.markdown(cause)}"
-        for cause, count in groups.most_common(MAX_WARNED)
-    ]
-    told = sum(count for _, count in groups.most_common(MAX_WARNED))
-    if len(nodes) > told:
-        lines.append(f"- {text.plural(len(nodes) - told, 'node')} for reasons that dbt does not tell")
+    groups = Counter(skipped_because(facts).values()).most_common(MAX_WARNED)
+    lines = [f"- {text.plural(count, 'node')} because of {text.markdown(cause)}" for cause, count in groups]
+    explained = sum(count for _, count in groups)
+    if len(nodes) > explained:
+        lines.append(f"- {text.plural(len(nodes) - explained, 'node')} for reasons that dbt does not name")
     yield "\n".join(lines)
 
 
 def skipped_because(facts: RunFacts) -> dict[str, str]:
-    """The name of the failed node that each skipped node waits for, as far as the manifest tells.
+    """By unique id of a skipped node: the failed node that is the cause. Nodes whose cause is not known are left out.
 
-    `dbt build` skips what needs a failed node, and what needs a node whose test has failed.
+    `dbt build` skips what depends on a failed node, and what depends on a node whose test has failed.
     """
     locations = facts.manifest.locations
     failed = {node.unique_id: node for node in facts.results.of(NodeStatus.FAILED)}
@@ -103,15 +103,15 @@ def skipped_because(facts: RunFacts) -> dict[str, str]:
             blockers.setdefault(tested, f"{node.kind} {node.name}")
     causes = {}
     for node in facts.results.of(NodeStatus.SKIPPED):
-        seen, waiting = {node.unique_id}, [node.unique_id]
-        while waiting:
-            needs = locations[uid].depends_on if (uid := waiting.pop()) in locations else ()
-            cause = next((blockers[need] for need in needs if need in blockers), None)
+        seen, to_visit = {node.unique_id}, [node.unique_id]
+        while to_visit:
+            parents = locations[uid].depends_on if (uid := to_visit.pop()) in locations else ()
+            cause = next((blockers[parent] for parent in parents if parent in blockers), None)
             if cause:
                 causes[node.unique_id] = cause
                 break
-            waiting += [need for need in needs if need not in seen]
-            seen.update(needs)
+            to_visit += [parent for parent in parents if parent not in seen]
+            seen.update(parents)
     return causes
 
 
@@ -151,7 +151,7 @@ def _timeline(facts: RunFacts) -> Iterable[str]:
 
 
 def _step_name(step: RunStep) -> str:
-    """The step's name, its command in code where that is possible."""
+    """The step's name, with its command as code unless a character of it would end the code or the table's cell."""
     command = text.cut(step.command, 200)
     if not command or re.search(r"[`|\\<]", command):
         return text.markdown(text.cut(step.name, 200))
@@ -163,7 +163,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _fold(title: str, body: str) -> str:
-    # Markdown is not read in here.
+    # The title is HTML, in which Markdown is not read.
     return f"<details><summary>{html.escape(text.one_line(title))}</summary>\n\n{body}\n\n</details>"
 
 

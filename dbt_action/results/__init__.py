@@ -1,3 +1,3 @@
-"""What dbt left behind, read from its artifacts; pure, and imports no other package."""
+"""What dbt's artifacts say: results of nodes and where nodes are defined. Pure; imports no other package."""
 
 from __future__ import annotations

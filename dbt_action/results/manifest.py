@@ -1,4 +1,4 @@
-"""dbt's manifest.json, read for a few nodes while it streams by: where they are defined and what they need."""
+"""Reads from dbt's manifest.json, piece by piece, where some nodes are defined and what they depend on. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIELDS = ("package_name", "original_file_path", "depends_on.nodes.item")
 
 @dataclass(frozen=True, slots=True)
 class NodeLocation:
-    """Where a node is defined: `path` is relative to its package; `needs` are the nodes that it depends on."""
+    """Where a node is defined: `path` is relative to its package. `depends_on` has the unique ids of other nodes."""
 
     package: str = ""
     path: str = ""
@@ -31,29 +31,29 @@ class NodeLocation:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The name of the root project, and the locations of the wanted nodes by their unique id."""
+    """The name of the root project, and the locations of the requested nodes by their unique id."""
 
     project: str = ""
     locations: Mapping[str, NodeLocation] = field(default_factory=dict)
 
     def file(self, unique_id: str) -> str:
-        """The node's file below the root project's folder; "" for nodes of other packages, which are not there."""
-        place = self.locations.get(unique_id)
-        return place.path if place and place.package == self.project else ""
+        """The node's file, relative to the root project; "" when it is not known, and for nodes of other packages."""
+        location = self.locations.get(unique_id)
+        return location.path if location and location.package == self.project else ""
 
 
 NO_MANIFEST = Manifest()
 
 
 def read(chunks: Iterable[bytes], unique_ids: Iterable[str]) -> Manifest:
-    """What a manifest.json that comes in pieces says of these nodes; it is never in memory as a whole.
+    """Read the locations of these nodes from the pieces of a manifest.json, which is never in memory as a whole.
 
     Raises ValueError when it is not JSON.
     """
-    import ijson  # noqa: PLC0415 - start-up does not pay for it
+    import ijson  # noqa: PLC0415 - takes time to import, and not every run needs it
 
-    # The parser names a place in the document by its keys with dots between. Keys hold dots too, so only whole
-    # names are compared.
+    # The parser gives the position of each value as the keys above it, joined by dots. Keys hold dots too, so only
+    # complete positions are compared.
     roots = {uid: f"{_SECTIONS.get(uid.split('.', 1)[0], _NODES)}.{uid}" for uid in unique_ids}
     wanted = {f"{root}.{name}" for root in roots.values() for name in _FIELDS} | {_PROJECT}
     found: dict[str, list[str]] = defaultdict(list)
@@ -76,7 +76,7 @@ def read(chunks: Iterable[bytes], unique_ids: Iterable[str]) -> Manifest:
         raise ValueError(message) from None
     locations = {}
     for uid, root in roots.items():
-        package, path, needs = (found.get(f"{root}.{name}", []) for name in _FIELDS)
+        package, path, depends_on = (found.get(f"{root}.{name}", []) for name in _FIELDS)
         if package and path:
-            locations[uid] = NodeLocation(package[0], path[0].replace("\\", "/").removeprefix("./"), tuple(needs))
+            locations[uid] = NodeLocation(package[0], path[0].replace("\\", "/").removeprefix("./"), tuple(depends_on))
     return Manifest("".join(found.get(_PROJECT, [])), locations)

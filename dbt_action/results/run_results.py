@@ -1,4 +1,4 @@
-"""dbt's run_results.json becomes Results: nodes, verdicts, counts; fetching it is `collect`'s work."""
+"""Reads dbt's run_results.json into Results: the nodes of a run with their status, message and times. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Any
 
 from dbt_action.text import cut, plain
 
-# Nobody reads more of these, and a project may have thousands of failed nodes.
+# Characters of a message and of SQL that are remembered: more is not read, and thousands of nodes may fail.
 MAX_MESSAGE = 4_000
 MAX_SQL = 8_000
-# Beyond it a number is no count and no time.
+# A larger number is neither a count nor a time.
 _LARGEST = 10**15
 # A generic test's unique_id ends in a hash of its arguments.
 _TEST_HASH = re.compile(r"\.[0-9a-f]{10}$")
 
 
 class NodeStatus(Enum):
-    """What a node's status word amounts to, the one worth telling first at the top."""
+    """The status of a node, in five groups; the most urgent first."""
 
     FAILED = "failed"
     WARNED = "warned"
@@ -45,37 +45,38 @@ _NODE_STATUSES = {
     "no-op": NodeStatus.SKIPPED,
     "reused": NodeStatus.SKIPPED,
 }
-# For people the good news comes first; what is most of it frames the rest.
+# The order in which counts are shown.
 ORDER = (NodeStatus.PASSED, NodeStatus.FAILED, NodeStatus.WARNED, NodeStatus.SKIPPED, NodeStatus.OTHER)
 # Each has an output of its own.
 COUNTED = ORDER[:-1]
-# Of these the compiled SQL is worth the memory.
+# Nodes whose compiled SQL is kept; for all nodes of a large project it would take too much memory.
 _WITH_SQL = frozenset({NodeStatus.FAILED, NodeStatus.WARNED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node's result. `seconds` is its execution time, `began` and `ended` are Unix times where known.
+    """A node's result. `seconds` is its execution time; `started_at` and `completed_at` are Unix times.
 
-    `message` is dbt's own, several lines at times; `sql` is kept for failed and warned nodes only.
+    `message` is dbt's message, which may have several lines. `sql` is the compiled SQL of a failed or warned node.
+    `step` is the index of the step that ran the node.
     """
 
     unique_id: str
-    # The word in run_results.json.
+    # The status as dbt wrote it.
     dbt_status: str
     status: NodeStatus
     message: str = ""
     failures: int | None = None
     seconds: float = 0.0
-    began: float | None = None
-    ended: float | None = None
+    started_at: float | None = None
+    completed_at: float | None = None
     thread: str = ""
     step: int = 0
     sql: str = ""
 
     @property
     def name(self) -> str:
-        """The node's name without package and hash: `orders` of `model.shop.orders`."""
+        """The unique id without type, package and hash: `orders` of `model.shop.orders`."""
         parts = _TEST_HASH.sub("", self.unique_id).split(".", 2)
         return parts[-1]
 
@@ -86,41 +87,41 @@ class Node:
 
     @property
     def package(self) -> str:
-        """The package that the node is of."""
+        """The dbt package that defines the node."""
         parts = self.unique_id.split(".", 2)
         return parts[1] if len(parts) > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The nodes of a run in dbt's order, each with its last result."""
+    """The nodes of a run in the order in which dbt wrote them, each with its last result."""
 
     nodes: tuple[Node, ...] = ()
 
-    def of(self, verdict: NodeStatus) -> tuple[Node, ...]:
-        """The nodes with this verdict."""
-        return tuple(node for node in self.nodes if node.status is verdict)
+    def of(self, status: NodeStatus) -> tuple[Node, ...]:
+        """The nodes with this status."""
+        return tuple(node for node in self.nodes if node.status is status)
 
     @property
     def counts(self) -> Mapping[NodeStatus, int]:
-        """How many nodes there are of each verdict."""
+        """The number of nodes by status."""
         return Counter(node.status for node in self.nodes)
 
     def in_words(self) -> str:
-        """`24 passed, 1 failed`; "" when nothing is known."""
+        """The counts as `24 passed, 1 failed`; "" when there are no nodes."""
         counts = self.counts
-        return ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in ORDER if counts[verdict])
+        return ", ".join(f"{counts[status]} {status.value}" for status in ORDER if counts[status])
 
 
 NO_RESULTS = Results()
 
 
 def read(chunks: Iterable[bytes], *, step: int) -> tuple[Node, ...]:
-    """The nodes in a run_results.json that comes in pieces; `step` is the index of the step that wrote it.
+    """Read the nodes from the pieces of a run_results.json; `step` is the index of the step that wrote it.
 
-    What is missing or of a wrong type is left out. Raises ValueError when it is not JSON.
+    A field that is missing or of a wrong type is left empty. Raises ValueError when it is not JSON.
     """
-    import ijson  # noqa: PLC0415 - start-up does not pay for it
+    import ijson  # noqa: PLC0415 - takes time to import, and not every run needs it
 
     found: list[Node] = []
 
@@ -144,11 +145,11 @@ def read(chunks: Iterable[bytes], *, step: int) -> tuple[Node, ...]:
 
 
 def merge(steps: Iterable[tuple[Node, ...]]) -> Results:
-    """The results of several steps in their order; a node that two steps ran counts once, as it ended."""
+    """Combine the results of several steps in their order; a node that ran in two steps counts once, with the last."""
     merged: dict[str, Node] = {}
     for nodes in steps:
         for node in nodes:
-            # A retry repeats what it skipped before; the place in the order is that of the last result.
+            # Removed first, so that the node's position in the order is that of its last result.
             merged.pop(node.unique_id, None)
             merged[node.unique_id] = node
     return Results(tuple(merged.values()))
@@ -157,7 +158,7 @@ def merge(steps: Iterable[tuple[Node, ...]]) -> Results:
 def _node(item: Mapping[str, Any], step: int) -> Node:
     dbt_status = _text(item, "status")
     status = _NODE_STATUSES.get(dbt_status.lower(), NodeStatus.OTHER)
-    began, ended = _executed(item)
+    started_at, completed_at = _times(item)
     return Node(
         unique_id=item["unique_id"],
         dbt_status=dbt_status,
@@ -165,25 +166,28 @@ def _node(item: Mapping[str, Any], step: int) -> Node:
         message=cut(plain(_text(item, "message")).strip(), MAX_MESSAGE),
         failures=_number(item, "failures", int),
         seconds=max(0.0, _number(item, "execution_time", float) or 0.0),
-        began=began,
-        ended=ended,
+        started_at=started_at,
+        completed_at=completed_at,
         thread=_text(item, "thread_id"),
         step=step,
         sql=cut(plain(_text(item, "compiled_code")).strip(), MAX_SQL) if status in _WITH_SQL else "",
     )
 
 
-def _executed(item: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """When the node began and ended, over all its timings: Fusion writes the same for each."""
+def _times(item: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """When the node started and completed, over all its timings (compile, execute); (None, None) if not known."""
     timings = item.get("timing")
     spans = [timing for timing in timings if isinstance(timing, Mapping)] if isinstance(timings, list) else []
-    began = [moment for span in spans if (moment := _moment(_text(span, "started_at"))) is not None]
-    ended = [moment for span in spans if (moment := _moment(_text(span, "completed_at"))) is not None]
-    return (min(began), max(ended)) if began and ended else (None, None)
+    started = [time for span in spans if (time := _unix_time(_text(span, "started_at"))) is not None]
+    completed = [time for span in spans if (time := _unix_time(_text(span, "completed_at"))) is not None]
+    return (min(started), max(completed)) if started and completed else (None, None)
 
 
-def _moment(timestamp: str) -> float | None:
-    """Unix time; Python 3.10 reads neither `Z` nor a fraction of any length but three or six."""
+def _unix_time(timestamp: str) -> float | None:
+    """Unix time of an ISO timestamp, UTC where it names no zone.
+
+    Python 3.10 reads neither `Z` nor a fraction with other than three or six digits.
+    """
     match = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", timestamp)
     if not match:
         return None

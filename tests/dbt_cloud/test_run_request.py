@@ -1,4 +1,4 @@
-"""What is asked of dbt Cloud: the body with its types, the version, the schema, the cause."""
+"""The request for a run: the body with its types, commit or branch, the schema, the cause."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ PULL = PullRequest(number=7, head_sha=HEAD, head_branch="feature/a", base_branch
 IN_PULL_REQUEST = {"event": "pull_request", "sha": HEAD, "branch": "feature/a", "pull_request": PULL}
 
 
-def asked(context: dict[str, Any] | None = None, **inputs: str) -> dict[str, Any]:
+def body(context: dict[str, Any] | None = None, **inputs: str) -> dict[str, Any]:
     """The body of the trigger."""
-    return run_request.request(a_config(**inputs), a_context(**(context or {})), nonce=NONCE).body()
+    return run_request.build(a_config(**inputs), a_context(**(context or {})), nonce=NONCE).body()
 
 
-def test_body__nothing_but_commit_and_cause_by_default() -> None:
-    assert {"cause", "git_sha"} == set(asked())
+def test_body__has_only_commit_and_cause_by_default() -> None:
+    assert {"cause", "git_sha"} == set(body())
 
 
-def test_body__every_override_with_its_type() -> None:
-    body = asked(
+def test_body__has_every_override_with_its_type() -> None:
+    sent = body(
         schema_override="ci",
         steps_override="dbt seed\ndbt run",
         dbt_version_override="latest",
@@ -42,7 +42,7 @@ def test_body__every_override_with_its_type() -> None:
         pull_request="7",
         run_on="job",
     )
-    del body["cause"]
+    del sent["cause"]
 
     assert {
         "schema_override": "ci",
@@ -53,9 +53,9 @@ def test_body__every_override_with_its_type() -> None:
         "generate_docs_override": False,
         "timeout_seconds_override": 600,
         "github_pull_request_id": 7,
-    } == body
+    } == sent
     assert [int, bool, int, int] == [
-        type(body[name])
+        type(sent[name])
         for name in (
             "threads_override",
             "generate_docs_override",
@@ -65,10 +65,10 @@ def test_body__every_override_with_its_type() -> None:
     ]
 
 
-def test_body__never_holds_null_or_nothing() -> None:
-    for body in (asked(), asked(run_on="job"), asked(IN_PULL_REQUEST, schema_override="auto")):
-        assert not [name for name, value in body.items() if value in (None, "", [])]
-        assert json.loads(json.dumps(body)) == body
+def test_body__has_no_empty_value() -> None:
+    for sent in (body(), body(run_on="job"), body(IN_PULL_REQUEST, schema_override="auto")):
+        assert [] == [name for name, value in sent.items() if value in (None, "", [])]
+        assert sent == json.loads(json.dumps(sent))
 
 
 TAG = {"event": "push", "sha": "a" * 40, "branch": "", "tag": "v1.0"}
@@ -90,7 +90,7 @@ TAG = {"event": "push", "sha": "a" * 40, "branch": "", "tag": "v1.0"}
             id="pull request, branch",
         ),
         pytest.param(IN_PULL_REQUEST, {"run_on": "job"}, {"github_pull_request_id": 7}, id="pull request, job"),
-        pytest.param(IN_PULL_REQUEST, {"pull_request": "none"}, {"git_sha": HEAD}, id="pull request, not told"),
+        pytest.param(IN_PULL_REQUEST, {"pull_request": "none"}, {"git_sha": HEAD}, id="pull request, not sent"),
         pytest.param(
             IN_PULL_REQUEST, {"pull_request": "9"}, {"git_sha": HEAD, "github_pull_request_id": 9}, id="another number"
         ),
@@ -104,11 +104,13 @@ TAG = {"event": "push", "sha": "a" * 40, "branch": "", "tag": "v1.0"}
         pytest.param({"sha": "", "branch": ""}, {"run_on": "job"}, {}, id="nothing known, job"),
     ],
 )
-def test_version(context: dict[str, Any], inputs: dict[str, str], expected: dict[str, Any]) -> None:
-    body = asked(context, **inputs)
-    del body["cause"]
+def test_version__by_run_on_and_inputs(
+    context: dict[str, Any], inputs: dict[str, str], expected: dict[str, Any]
+) -> None:
+    sent = body(context, **inputs)
+    del sent["cause"]
 
-    assert expected == body
+    assert expected == sent
 
 
 @pytest.mark.parametrize(
@@ -119,9 +121,9 @@ def test_version(context: dict[str, Any], inputs: dict[str, str], expected: dict
         ("commit", {"event": "", "sha": ""}, "git-sha"),
     ],
 )
-def test_version__that_is_not_known(run_on: str, context: dict[str, Any], other: str) -> None:
+def test_version__that_the_ci_does_not_name_is_a_config_error(run_on: str, context: dict[str, Any], other: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        asked(context, run_on=run_on)
+        body(context, run_on=run_on)
 
     (problem,) = raised.value.problems
     assert f"`{other}`" in problem
@@ -141,10 +143,10 @@ def test_version__commit_and_branch_are_never_both_sent(
 ) -> None:
     """Both together are refused by dbt Cloud."""
     try:
-        body = asked({"sha": sha, "branch": known}, run_on=run_on, branch=branch, git_sha=git_sha)
+        sent = body({"sha": sha, "branch": known}, run_on=run_on, branch=branch, git_sha=git_sha)
     except ConfigError:
         return
-    assert not {"git_sha", "git_branch"} <= set(body)
+    assert not {"git_sha", "git_branch"} <= set(sent)
 
 
 @pytest.mark.parametrize(
@@ -159,15 +161,15 @@ def test_version__commit_and_branch_are_never_both_sent(
             IN_PULL_REQUEST,
             {"schema_override": "auto", "pull_request": "none"},
             "dbt_cloud_pr_3_7",
-            id="auto though dbt Cloud is not told the number",
+            id="auto although the number is not sent",
         ),
         pytest.param({}, {"schema_override": "my-schema/7"}, "my_schema_7", id="dashes and slashes"),
         pytest.param({}, {"schema_override": "PLAIN_1"}, "PLAIN_1", id="plain"),
         pytest.param({}, {}, None, id="none"),
     ],
 )
-def test_schema(context: dict[str, Any], inputs: dict[str, str], expected: str | None) -> None:
-    assert expected == asked(context, **inputs).get("schema_override")
+def test_schema__auto_and_plain(context: dict[str, Any], inputs: dict[str, str], expected: str | None) -> None:
+    assert expected == body(context, **inputs).get("schema_override")
 
 
 @pytest.mark.parametrize(
@@ -182,16 +184,16 @@ def test_schema(context: dict[str, Any], inputs: dict[str, str], expected: str |
         ),
     ],
 )
-def test_cause__says_where_it_comes_from(context: dict[str, Any], expected: str) -> None:
-    words, _, mark = asked(context, run_on="job")["cause"].rpartition(" [")
+def test_cause__names_platform_workflow_event_branch_and_actor(context: dict[str, Any], expected: str) -> None:
+    text, _, marker = body(context, run_on="job")["cause"].rpartition(" [")
 
-    assert expected == words
-    assert mark.endswith(f"{NONCE}]")
+    assert expected == text
+    assert marker.endswith(f"{NONCE}]")
 
 
 @given(st.text(max_size=600))
 def test_cause__is_short_and_one_line_and_ends_with_the_marker(cause: str) -> None:
-    request = run_request.request(a_config(cause=cause), a_context(), nonce=NONCE)
+    request = run_request.build(a_config(cause=cause), a_context(), nonce=NONCE)
 
     assert len(request.cause) <= 255
     assert request.cause.endswith(f" {request.marker}")
@@ -203,22 +205,22 @@ def test_cause__is_short_and_one_line_and_ends_with_the_marker(cause: str) -> No
 def test_cause__of_any_event_fits(workflow: str, branch: str, actor: str) -> None:
     context = a_context(workflow=workflow, branch=branch, actor=actor)
 
-    cause = run_request.request(a_config(), context, nonce=NONCE).cause
+    cause = run_request.build(a_config(), context, nonce=NONCE).cause
 
     assert len(cause) <= 255
     assert cause.endswith(f"{NONCE}]")
     assert 1 == len(cause.splitlines())
 
 
-def test_cause__is_cut_never_refused() -> None:
-    cause = asked(cause="x" * 300)["cause"]
+def test_cause__that_is_too_long_is_cut() -> None:
+    cause = body(cause="x" * 300)["cause"]
 
     assert 255 == len(cause)
     assert "…" in cause
 
 
 def test_marker__differs_with_the_nonce() -> None:
-    markers = {str(run_request.request(a_config(), a_context(), nonce=nonce).marker) for nonce in ("aaaaaa", "bbbbbb")}
+    markers = {str(run_request.build(a_config(), a_context(), nonce=nonce).marker) for nonce in ("aaaaaa", "bbbbbb")}
 
     assert 2 == len(markers)
 
@@ -234,5 +236,7 @@ def test_marker__differs_with_the_nonce() -> None:
         pytest.param({"sha": ""}, {"run_on": "job"}, "", id="nothing known"),
     ],
 )
-def test_status_sha(context: dict[str, Any], inputs: dict[str, str], expected: str) -> None:
+def test_status_sha__is_the_head_or_the_commit_that_runs(
+    context: dict[str, Any], inputs: dict[str, str], expected: str
+) -> None:
     assert expected == run_request.status_sha(a_config(**inputs), a_context(**context))

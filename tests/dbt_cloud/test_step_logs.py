@@ -1,4 +1,4 @@
-"""Logs of steps: nothing twice, nothing lost, how far dbt is, and what is shown at the end."""
+"""Logs of steps: new lines, none twice and none lost; how many nodes are done; what is shown after a failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dbt_action.dbt_cloud import runs, step_logs
 from dbt_action.dbt_cloud.runs import Run
-from dbt_action.dbt_cloud.step_logs import Follower
+from dbt_action.dbt_cloud.step_logs import LogFollower
 from tests.support.values import a_run, a_step
 
 RUNNING, SUCCESS, ERROR, CANCELLED = 3, 10, 20, 30
@@ -29,46 +29,46 @@ def step(logs: str) -> runs.RunStep:
 
 
 @given(st.lists(st.lists(LINE, max_size=8), min_size=1, max_size=4), st.data())
-def test_follower__neither_repeats_nor_loses_a_line(written: list[list[str]], data: st.DataObject) -> None:
-    """Looks at any moments, also in the middle of a line."""
+def test_new_lines__neither_repeats_nor_loses_a_line(written: list[list[str]], data: st.DataObject) -> None:
+    """Whenever the log is read, also in the middle of a line."""
     whole = ["".join(f"{line}\n" for line in lines) for lines in written]
-    follower, heard = Follower(), [""] * len(whole)
+    follower, returned = LogFollower(), [""] * len(whole)
     for number, log in enumerate(whole):
         for length in sorted(data.draw(st.lists(st.integers(0, len(log)), max_size=4))):
-            for excerpt in follower.news(look([*whole[:number], log[:length]])):
-                heard[int(excerpt.title.split(":")[0].removeprefix("Step ")) - 1] += f"{excerpt.body}\n"
-    for excerpt in follower.news(look(whole, status=SUCCESS, running=SUCCESS)):
-        heard[int(excerpt.title.split(":")[0].removeprefix("Step ")) - 1] += f"{excerpt.body}\n"
+            for excerpt in follower.new_lines(look([*whole[:number], log[:length]])):
+                returned[int(excerpt.title.split(":")[0].removeprefix("Step ")) - 1] += f"{excerpt.body}\n"
+    for excerpt in follower.new_lines(look(whole, status=SUCCESS, running=SUCCESS)):
+        returned[int(excerpt.title.split(":")[0].removeprefix("Step ")) - 1] += f"{excerpt.body}\n"
 
     assert [[line for line in lines if line] for lines in written] == [
-        [line for line in log.split("\n") if line] for log in heard
+        [line for line in log.split("\n") if line] for log in returned
     ]
-    assert [] == list(follower.news(look(whole, status=SUCCESS, running=SUCCESS)))
+    assert [] == list(follower.new_lines(look(whole, status=SUCCESS, running=SUCCESS)))
 
 
-def test_follower__a_line_without_an_end_waits() -> None:
-    follower = Follower()
+def test_new_lines__an_incomplete_line_waits() -> None:
+    follower = LogFollower()
 
-    assert ["one"] == [excerpt.body for excerpt in follower.news(look(["one\ntw"]))]
-    assert [] == list(follower.news(look(["one\ntwo"])))
-    assert ["two"] == [excerpt.body for excerpt in follower.news(look(["one\ntwo"], running=ERROR))]
-
-
-def test_follower__the_end_of_the_run_ends_every_line() -> None:
-    """A step of a cancelled run may stay "running" for ever."""
-    assert ["half"] == [excerpt.body for excerpt in Follower().news(look(["half"], status=CANCELLED))]
+    assert ["one"] == [excerpt.body for excerpt in follower.new_lines(look(["one\ntw"]))]
+    assert [] == list(follower.new_lines(look(["one\ntwo"])))
+    assert ["two"] == [excerpt.body for excerpt in follower.new_lines(look(["one\ntwo"], running=ERROR))]
 
 
-def test_follower__a_log_that_is_another_one_is_no_repetition() -> None:
-    """Only the end of a long log is sent."""
-    follower = Follower()
-    list(follower.news(look(["a\nb\nc\n"])))
+def test_new_lines__the_end_of_the_run_completes_every_line() -> None:
+    """A step of a cancelled run may keep the status Running."""
+    assert ["half"] == [excerpt.body for excerpt in LogFollower().new_lines(look(["half"], status=CANCELLED))]
 
-    assert [] == list(follower.news(look(["c\n"])))
+
+def test_new_lines__a_log_of_which_only_the_end_is_sent_is_not_repeated() -> None:
+    """Of a long log dbt Cloud sends only the newest lines."""
+    follower = LogFollower()
+    list(follower.new_lines(look(["a\nb\nc\n"])))
+
+    assert [] == list(follower.new_lines(look(["c\n"])))
 
 
 @pytest.mark.parametrize(
-    "logs, told",
+    "logs, expected",
     [
         ("", ""),
         ("Running with dbt=1.11.2\n", ""),
@@ -83,27 +83,27 @@ def test_follower__a_log_that_is_another_one_is_no_repetition() -> None:
         ("1 of 9 START sql microbatch model x\nBatch 1 of 3 OK batch 2026-01-01 of x\n", ""),
     ],
 )
-def test_nodes_done__as_dbt_counts(logs: str, told: str) -> None:
-    assert told == step_logs.nodes_done(step(logs))
+def test_nodes_done__counts_as_dbt_does(logs: str, expected: str) -> None:
+    assert expected == step_logs.nodes_done(step(logs))
 
 
-def test_nodes_done__never_more_than_there_are() -> None:
+def test_nodes_done__is_never_more_than_the_total() -> None:
     """A line that comes twice is one node."""
     log = "".join(f"{n} of 3 OK x\n" for n in (1, 2, 3, 3))
 
     assert "3 of 3 nodes" == step_logs.nodes_done(step(log))
 
 
-def ended(*steps: dict[str, Any]) -> list[tuple[str, str]]:
+def after_failure(*steps: dict[str, Any]) -> list[tuple[str, str]]:
     run = a_run(status=ERROR, run_steps=list(steps))
-    return [(excerpt.title, excerpt.body) for excerpt in step_logs.at_the_end(run)]
+    return [(excerpt.title, excerpt.body) for excerpt in step_logs.after_failure(run)]
 
 
-def test_at_the_end__failed_steps_whole_and_tails_of_others() -> None:
+def test_after_failure__failed_steps_whole_and_the_last_lines_of_others() -> None:
     deps = a_step(3, command="dbt deps", status=SUCCESS, logs="".join(f"deps {n}\n" for n in range(30)))
     build = a_step(4, status=ERROR, logs="".join(f"build {n}\n" for n in range(1_000)))
 
-    (deps_title, deps_log), (build_title, build_log) = ended(deps, build)
+    (deps_title, deps_log), (build_title, build_log) = after_failure(deps, build)
 
     assert "Log of step 3: Invoke dbt with `dbt deps` (the last 10 of 30 lines)" == deps_title
     assert [f"deps {n}" for n in range(20, 30)] == deps_log.split("\n")
@@ -111,31 +111,31 @@ def test_at_the_end__failed_steps_whole_and_tails_of_others() -> None:
     assert [f"build {n}" for n in range(1_000)] == build_log.split("\n")
 
 
-def test_at_the_end__every_failed_step() -> None:
+def test_after_failure__shows_every_failed_step() -> None:
     freshness = a_step(4, command="dbt source freshness", logs="stale\n")
     docs = a_step(6, command="dbt docs generate", status=SUCCESS, logs="")
 
-    assert ["stale", "red"] == [body for _, body in ended(freshness, a_step(5, logs="red\n"), docs)]
+    assert ["stale", "red"] == [body for _, body in after_failure(freshness, a_step(5, logs="red\n"), docs)]
 
 
-def test_at_the_end__is_bounded() -> None:
+def test_after_failure__is_bounded() -> None:
     """GitHub's log view becomes useless with more."""
-    told = ended(a_step(logs="x\n" * 100_000))
+    shown = after_failure(a_step(logs="x\n" * 100_000))
 
-    assert 5_000 > sum(body.count("\n") for _, body in told)
-    assert "of 100000 lines" in told[0][0]
+    assert 5_000 > sum(body.count("\n") for _, body in shown)
+    assert "of 100000 lines" in shown[0][0]
 
 
-def test_follower__of_a_log_of_which_only_the_end_is_sent_loses_no_line() -> None:
-    """`truncated_debug_logs` is a window that moves: the last 1,000 lines."""
-    follower, lines = Follower(), [f"line {number}" for number in range(2500)]
-    told: list[str] = []
+def test_new_lines__of_a_log_of_which_only_the_end_is_sent_lose_no_line() -> None:
+    """`truncated_debug_logs` has the last 1,000 lines."""
+    follower, lines = LogFollower(), [f"line {number}" for number in range(2500)]
+    returned: list[str] = []
     for end in (300, 900, 1600, 2400, 2500):
         log = "\n".join(lines[max(0, end - 1000) : end]) + "\n"
-        told += [
+        returned += [
             line
-            for part in follower.news(a_run(run_steps=[a_step(status=3, logs=log)]))
+            for part in follower.new_lines(a_run(run_steps=[a_step(status=3, logs=log)]))
             for line in part.body.split("\n")
         ]
 
-    assert lines == told
+    assert lines == returned

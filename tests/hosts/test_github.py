@@ -161,7 +161,7 @@ def test_github__the_token_of_an_enterprise_server_goes_nowhere_else(more: dict[
     environ = {**ENTERPRISE, **more}
     settings = loader.read({**environ, "DBT_TOKEN": "t0ken", "DBT_JOB_ID": "3", "DBT_ACCOUNT_ID": "1"}, app.ROWS)
 
-    assert read_api_url(environ, run_request.told(settings, context(environ))) == OWN
+    assert read_api_url(environ, run_request.with_user_choices(settings, context(environ))) == OWN
 
 
 def test_github__an_enterprise_server_that_is_not_known_is_no_host() -> None:

@@ -66,7 +66,10 @@ def test_green__times_and_threads_are_known(real_runs: Runs) -> None:
     found = nodes(real_runs, "green").values()
 
     assert all(0 < node.seconds < 60 for node in found)
-    assert all(node.began is not None and node.ended is not None and node.began <= node.ended for node in found)
+    assert all(
+        node.started_at is not None and node.completed_at is not None and node.started_at <= node.completed_at
+        for node in found
+    )
     assert len({node.thread for node in found}) > 1
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dbt_action.errors import ExitCode
-from dbt_action.report import outcome
+from dbt_action.report import headline
 from emulator import Script, ScriptedStep, Status
 from tests.support.scripts import RED, run_results
 from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, HEAD_SHA, WorkflowStep
@@ -165,7 +165,7 @@ def defect(*_args: object, **_more: object) -> Any:  # noqa: ANN401
 
 
 def test_bug__exit_code_and_a_block_to_paste(workflow_step: WorkflowStep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outcome, "build", defect)
+    monkeypatch.setattr(headline, "build", defect)
 
     assert ExitCode.BUG == workflow_step.run()
 

@@ -185,7 +185,9 @@ def test_told__of_another_repository_nothing_of_this_one_is_left() -> None:
     settings = loader.read(
         {"DBT_TOKEN": "t", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_CODE_HOST": "github"}, ROWS
     )
-    found = run_request.told(settings, context({**env.GITLAB_DETACHED, "CI_PROJECT_VISIBILITY": "private"}))
+    found = run_request.with_user_choices(
+        settings, context({**env.GITLAB_DETACHED, "CI_PROJECT_VISIBILITY": "private"})
+    )
 
     assert (found.host, found.repository, found.public) == ("github", "acme/shop", True)
     assert (found.commit_url, found.file_url, found.server, found.pull_request) == ("", "", "", None)

@@ -1,4 +1,4 @@
-"""What is told at the end: short enough for the commit, complete for the reader, and never more than text."""
+"""The sentences about a run: short enough for the commit status, complete for the reader of the log."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_action.errors import ExitCode, Forbidden, Unavailable
+from dbt_action.errors import Forbidden, Unavailable
 from dbt_action.report import headline
-from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject, judge
+from dbt_action.report.headline import Reason
+from dbt_action.report.outcome import Outcome, RunFacts, Subject
 from dbt_action.results.run_results import NO_RESULTS, Node, NodeStatus, Results
 from tests.support.values import a_run, a_step
 from tests.test_text import ANY
@@ -37,114 +38,72 @@ def nodes(failed: int = 0, passed: int = 0) -> Results:
     )
 
 
-@pytest.mark.parametrize(
-    "status, outcome",
-    [(10, Outcome.SUCCEEDED), (20, Outcome.FAILED), (30, Outcome.CANCELLED), (7, Outcome.FAILED), (0, Outcome.FAILED)],
-)
-def test_judge(status: int, outcome: Outcome) -> None:
-    assert outcome is judge(a_run(status=status, is_complete=True))
-
-
-@pytest.mark.parametrize("field", ["is_success", "is_error", "is_cancelled", "artifacts_saved"])
-@pytest.mark.parametrize("value", [True, False, None])
-def test_judge__by_the_status_alone(field: str, value: bool | None) -> None:  # noqa: FBT001
-    assert Outcome.SUCCEEDED is judge(a_run(status=10, is_complete=True, **{field: value}))
-    assert Outcome.CANCELLED is judge(a_run(status=30, is_complete=True, **{field: value}))
-
-
-# The contract with every pipeline that reads them.
-CONTRACT = {
-    Outcome.SUCCEEDED: (0, "success", "success"),
-    Outcome.FAILED: (1, "error", "failure"),
-    Outcome.CANCELLED: (1, "cancelled", "error"),
-    Outcome.TIMED_OUT: (4, "timed-out", "error"),
-    Outcome.LOST: (3, "lost", "error"),
-    Outcome.STARTED: (0, "started", "pending"),
-    Outcome.NOT_STARTED: (3, "error", "error"),
-    Outcome.INTERRUPTED: (130, "cancelled", "error"),
-}
-
-
-@pytest.mark.parametrize("outcome", Outcome, ids=lambda outcome: outcome.name)
-def test_outcome__exit_code_and_output(outcome: Outcome) -> None:
-    code, status, state = CONTRACT[outcome]
-
-    assert (code, status) == (outcome.exit_code, outcome.status)
-    # A host that has a word for "cancelled" may use it; GitHub's word for it is "error".
-    assert state == {CommitState.CANCELLED: "error"}.get(outcome.state, outcome.state.value)
-
-
 @pytest.mark.parametrize("outcome", Outcome, ids=lambda outcome: outcome.name)
 @pytest.mark.parametrize("run", [None, GREEN, RED, CANCELLED], ids=["no run", "green", "red", "cancelled"])
-def test_outcome__has_everything(outcome: Outcome, run: object) -> None:
+def test_build__has_a_headline_and_a_description_for_every_outcome(outcome: Outcome, run: object) -> None:
     error = Unavailable("the host is away.", hint="wait") if run is None else None
-    told = headline.build(RunFacts(outcome=outcome, seconds=192, run=run, error=error), SUBJECT)  # type: ignore[arg-type]
+    report = headline.build(RunFacts(outcome=outcome, seconds=192, run=run, error=error), SUBJECT)  # type: ignore[arg-type]
 
-    assert outcome is told.outcome
-    assert "Production build" in told.headline
-    assert 0 < len(told.description) <= 140
-    assert 1 == len(told.headline.splitlines())
-    assert 1 == len(told.description.splitlines())
-
-
-def test_exit_codes__are_told_apart() -> None:
-    assert [0, 1, 2, 3, 4, 70, 130] == sorted(ExitCode)
+    assert "Production build" in report.headline
+    assert 0 < len(report.description) <= 140
+    assert 1 == len(report.headline.splitlines())
+    assert 1 == len(report.description.splitlines())
 
 
-def test_description__counts_and_time() -> None:
+def test_description__has_counts_and_duration() -> None:
     facts = RunFacts(outcome=Outcome.FAILED, seconds=192, run=RED, results=nodes(failed=1, passed=24))
 
     assert "24 passed, 1 failed · 3m 12s" == headline.build(facts, SUBJECT).description
 
 
-def test_description__without_results() -> None:
+def test_description__without_results_says_what_happened() -> None:
     facts = RunFacts(outcome=Outcome.SUCCEEDED, seconds=42, run=GREEN)
 
     assert "Succeeded · 42s" == headline.build(facts, SUBJECT).description
 
 
-def test_description__of_a_run_that_did_not_come_to_be() -> None:
+def test_description__of_a_run_that_was_not_started_is_cut() -> None:
     error = Forbidden("ab123.us1.dbt.com answered 403: Access denied " + "x" * 300)
 
-    told = headline.build(RunFacts(outcome=Outcome.NOT_STARTED, seconds=1, error=error), SUBJECT)
+    report = headline.build(RunFacts(outcome=Outcome.NOT_STARTED, seconds=1, error=error), SUBJECT)
 
-    assert told.description.startswith("Not started: ab123.us1.dbt.com answered 403")
-    assert 140 == len(told.description)
+    assert report.description.startswith("Not started: ab123.us1.dbt.com answered 403")
+    assert 140 == len(report.description)
 
 
-def test_reason__a_green_run_needs_none() -> None:
+def test_reason__is_empty_after_a_success() -> None:
     assert "" == headline.build(RunFacts(outcome=Outcome.SUCCEEDED, seconds=1, run=GREEN), SUBJECT).reason
 
 
-def test_reason__failed_nodes_by_name() -> None:
+def test_reason__names_failed_nodes() -> None:
     facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=2))
 
-    told = headline.build(facts, SUBJECT).reason
+    report = headline.build(facts, SUBJECT).reason
 
-    assert "t0: Got 0 results" in told
-    assert "t1: Got 1 results" in told
+    assert "t0: Got 0 results" in report
+    assert "t1: Got 1 results" in report
 
 
-def test_reason__many_failed_nodes_are_counted() -> None:
+def test_reason__counts_the_rest_of_many_failed_nodes() -> None:
     facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=500))
 
-    told = headline.build(facts, SUBJECT).reason
+    report = headline.build(facts, SUBJECT).reason
 
-    assert len(told) < 4_000
-    assert re.search(r"and \d+ more", told)
+    assert len(report) < 4_000
+    assert re.search(r"and \d+ more", report)
 
 
-def test_reason__last_words_of_the_failed_step() -> None:
+def test_reason__has_the_last_lines_of_the_failed_step() -> None:
     log = "\n".join(f"line {number}" for number in range(1_000)) + "\nCompilation Error in model orders\n"
     run = a_run(status=20, is_complete=True, run_steps=[a_step(4, logs=log)])
 
-    told = headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
+    report = headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
 
-    assert "Compilation Error in model orders" in told
-    assert "line 1\n" not in told
+    assert "Compilation Error in model orders" in report
+    assert "line 1\n" not in report
 
 
-def test_reason__the_last_failed_step_tells_it() -> None:
+def test_reason__is_that_of_the_last_failed_step() -> None:
     """A failed freshness check in front of it did not fail the run."""
     steps = [
         a_step(4, command="dbt source freshness", logs="stale"),
@@ -155,7 +114,7 @@ def test_reason__the_last_failed_step_tells_it() -> None:
     assert "Database Error" in headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
 
 
-def test_reason__dbt_cloud_says_why() -> None:
+def test_reason__has_the_message_of_dbt_cloud() -> None:
     message = "This run timed out after running for 1 day, which exceeded the configured timeout of 86400 seconds."
     run = a_run(status=30, is_complete=True, status_message=message)
 
@@ -170,14 +129,14 @@ def test_reason__dbt_cloud_says_why() -> None:
         f"\x1b[31mfatal: reference is not a tree: {'a' * 40}\x1b[0m",
     ],
 )
-def test_reason__commit_that_is_not_there(log: str) -> None:
+def test_reason__of_a_commit_that_is_not_in_the_repository(log: str) -> None:
     step = a_step(1, name="Clone Git Repository", logs=log)
     run = a_run(status=20, is_complete=True, run_steps=[step])
 
-    told = headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
+    report = headline.build(RunFacts(outcome=Outcome.FAILED, seconds=1, run=run), SUBJECT).reason
 
-    assert "a" * 40 in told
-    assert "`run-on: job`" in told
+    assert "a" * 40 in report
+    assert "`run-on: job`" in report
 
 
 @pytest.mark.parametrize(
@@ -189,17 +148,17 @@ def test_reason__commit_that_is_not_there(log: str) -> None:
         ({"status": 10, "is_complete": True}, "Success"),
     ],
 )
-def test_progress(fields: dict[str, object], expected: str) -> None:
-    assert expected == headline.progress(a_run(**fields))
+def test_progress_line__has_the_status_and_what_blocks_it(fields: dict[str, object], expected: str) -> None:
+    assert expected == headline.progress_line(a_run(**fields))
 
 
-def test_progress__step() -> None:
+def test_progress_line__names_the_current_step() -> None:
     run = a_run(status=3, run_steps=[a_step(1, status=10), a_step(4, status=3, command="dbt build")])
 
-    told = headline.progress(run)
+    report = headline.progress_line(run)
 
-    assert "dbt build" in told
-    assert told.startswith("Running")
+    assert "dbt build" in report
+    assert report.startswith("Running")
 
 
 @given(
@@ -210,7 +169,7 @@ def test_progress__step() -> None:
     ANY,
     st.sampled_from([0, 1, 3, 10, 20, 30, 7]),
 )
-def test_any_facts__are_told_in_bounds(
+def test_build__keeps_the_description_short_for_any_facts(
     outcome: Outcome, seconds: float, subject: Subject, message: str, logs: str, status: int
 ) -> None:
     results = Results((Node(unique_id=message, dbt_status=logs, status=NodeStatus.FAILED, message=logs),))
@@ -224,7 +183,69 @@ def test_any_facts__are_told_in_bounds(
         error=Unavailable(message) if len(logs) % 2 else None,
     )
 
-    told = headline.build(facts, subject)
+    report = headline.build(facts, subject)
 
-    assert len(told.description) <= 140
-    assert len(told.description.splitlines()) == 1
+    assert len(report.description) <= 140
+    assert len(report.description.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "outcome, run_may_exist, headline_, description",
+    [
+        (
+            Outcome.STARTED,
+            False,
+            "Run 5 of Production build has been started; this build does not wait for it.",
+            "Started (not waiting)",
+        ),
+        (
+            Outcome.LOST,
+            False,
+            "Run 5 of Production build is in an unknown state (lost contact) after 3m 12s.",
+            "Lost contact; state of the run unknown · 3m 12s",
+        ),
+        (Outcome.TIMED_OUT, False, "Run 5 of Production build took too long after 3m 12s.", "Took too long · 3m 12s"),
+        (Outcome.CANCELLED, False, "Run 5 of Production build was cancelled after 3m 12s.", "Was cancelled · 3m 12s"),
+        (Outcome.NOT_STARTED, False, "No run of Production build was started.", "Not started: no answer"),
+        (
+            Outcome.NOT_STARTED,
+            True,
+            "It is not known whether a run of Production build was started.",
+            "Perhaps not started: no answer",
+        ),
+    ],
+)
+def test_build__exact_texts(outcome: Outcome, run_may_exist: bool, headline_: str, description: str) -> None:  # noqa: FBT001 - of a table
+    started = outcome is not Outcome.NOT_STARTED
+    facts = RunFacts(
+        outcome=outcome,
+        seconds=192,
+        run=a_run(id=5, status=3) if started else None,
+        error=None if started else Unavailable("no answer"),
+        run_may_exist=run_may_exist,
+    )
+
+    report = headline.build(facts, SUBJECT)
+
+    assert (headline_, description) == (report.headline, report.description)
+
+
+def test_reasons__say_what_is_from_dbt_and_what_lists_nodes() -> None:
+    run = a_run(status=20, is_complete=True, status_message="too bad")
+    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=run, results=nodes(failed=1), aftermath="Then this.")
+
+    assert (
+        Reason("dbt Cloud says: too bad"),
+        Reason("Then this."),
+        Reason("test t0: Got 0 results", is_from_dbt=True, lists_nodes=True),
+    ) == headline.reasons(facts, SUBJECT)
+
+
+def test_reasons__without_results_quote_the_log_of_the_step() -> None:
+    run = a_run(status=20, is_complete=True, run_steps=[a_step(4, logs="Compilation Error\n")])
+    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=run)
+
+    assert (
+        Reason("Step 4 failed: Invoke dbt with `dbt build`"),
+        Reason("Compilation Error", is_from_dbt=True),
+    ) == headline.reasons(facts, SUBJECT)

@@ -26,15 +26,15 @@ def test_failed_and_warned__with_file_title_and_message() -> None:
         model__shop__orders=place("models/orders.sql"),
     )
 
-    picked = node_annotations.pick(Results((a_node("model.shop.fine"), warned, failed)), manifest, "", most=9)
+    selection = node_annotations.pick(Results((a_node("model.shop.fine"), warned, failed)), manifest, "", most=9)
 
-    assert 0 == picked.pending_status
+    assert 0 == selection.hidden_count
     assert [
         node_annotations.Annotation(
             failed=True, title="unique_orders_id (test)", message="Got 1 result", file="models/marts.yml"
         ),
         node_annotations.Annotation(failed=False, title="orders (model)", message="warn", file="models/orders.sql"),
-    ] == list(picked.told)
+    ] == list(selection.shown)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def test_failed_and_warned__with_file_title_and_message() -> None:
 def test_folder__of_the_project_comes_first(folder: str, expected: str) -> None:
     manifest = a_manifest(model__shop__orders=place("models/orders.sql"))
 
-    picked = node_annotations.pick(Results((a_node(status="error"),)), manifest, folder, most=9)
+    selection = node_annotations.pick(Results((a_node(status="error"),)), manifest, folder, most=9)
 
-    assert [expected] == [note.file for note in picked.told]
+    assert [expected] == [note.file for note in selection.shown]
 
 
 def test_packages__are_not_annotated() -> None:
@@ -54,9 +54,9 @@ def test_packages__are_not_annotated() -> None:
     manifest = a_manifest(model__shop__a=place("models/a.sql"), model__utils__b=place("models/b.sql", "utils"))
     nodes = (a_node("model.shop.a", "error"), a_node("model.utils.b", "error"))
 
-    picked = node_annotations.pick(Results(nodes), manifest, "", most=9)
+    selection = node_annotations.pick(Results(nodes), manifest, "", most=9)
 
-    assert ["a (model)"] == [note.title for note in picked.told]
+    assert ["a (model)"] == [note.title for note in selection.shown]
 
 
 def test_failed_node_without_a_place__is_told_without_a_file() -> None:
@@ -64,23 +64,27 @@ def test_failed_node_without_a_place__is_told_without_a_file() -> None:
     manifest = a_manifest(model__shop__a=place("models/a.sql"))
     nodes = (a_node("operation.shop.on_run_end", "error"),)
 
-    picked = node_annotations.pick(Results(nodes), manifest, "", most=9)
+    selection = node_annotations.pick(Results(nodes), manifest, "", most=9)
 
-    assert [("on_run_end (operation)", "")] == [(note.title, note.file) for note in picked.told]
+    assert [("on_run_end (operation)", "")] == [(note.title, note.file) for note in selection.shown]
 
 
 def test_no_manifest__everything_is_told_without_a_file() -> None:
-    picked = node_annotations.pick(Results((a_node("model.utils.b", "error"),)), NO_MANIFEST, "dbt", most=9)
+    selection = node_annotations.pick(Results((a_node("model.utils.b", "error"),)), NO_MANIFEST, "dbt", most=9)
 
-    assert [""] == [note.file for note in picked.told]
+    assert [""] == [note.file for note in selection.shown]
 
 
 def test_what_breaks_others__comes_first() -> None:
     kinds = ["test.shop.t.0123456789", "unit_test.shop.m.u", "snapshot.shop.s", "model.shop.m", "seed.shop.s"]
 
-    picked = node_annotations.pick(Results(tuple(a_node(uid, "error") for uid in kinds)), NO_MANIFEST, "", most=9)
+    results = Results(tuple(a_node(uid, "error") for uid in kinds))
 
-    assert ["s (snapshot)", "m (model)", "s (seed)", "t (test)", "m.u (unit test)"] == [n.title for n in picked.told]
+    shown = node_annotations.pick(results, NO_MANIFEST, "", most=9).shown
+
+    assert ["s (snapshot)", "m (model)", "s (seed)", "t (test)", "m.u (unit test)"] == [
+        annotation.title for annotation in shown
+    ]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["model", "test", "seed"]), st.sampled_from(["error", "warn", "success"]))))
@@ -88,11 +92,11 @@ def test_limits__are_kept_and_nobody_is_forgotten(drawn: list[tuple[str, str]]) 
     """One of each level is left for the headline and for a warning of our own."""
     nodes = tuple(a_node(f"{kind}.shop.n{number}", status) for number, (kind, status) in enumerate(drawn))
 
-    picked = node_annotations.pick(Results(nodes), NO_MANIFEST, "", most=9)
+    selection = node_annotations.pick(Results(nodes), NO_MANIFEST, "", most=9)
 
-    failed = [note for note in picked.told if note.failed]
-    warned = [note for note in picked.told if not note.failed]
+    failed = [note for note in selection.shown if note.failed]
+    warned = [note for note in selection.shown if not note.failed]
     assert LIMIT > len(failed)
     assert LIMIT > len(warned)
-    assert sum(status != "success" for _, status in drawn) == len(picked.told) + picked.pending_status
-    assert picked.told[: len(failed)] == tuple(failed)
+    assert sum(status != "success" for _, status in drawn) == len(selection.shown) + selection.hidden_count
+    assert selection.shown[: len(failed)] == tuple(failed)

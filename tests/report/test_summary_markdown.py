@@ -66,8 +66,8 @@ NODES = st.lists(
         status=st.sampled_from(NodeStatus),
         message=ANY,
         seconds=st.floats(0, 1e5),
-        began=st.just(1_800_000_000.0),
-        ended=st.floats(1_800_000_001.0, 1_800_001_000.0),
+        started_at=st.just(1_800_000_000.0),
+        completed_at=st.floats(1_800_000_001.0, 1_800_001_000.0),
         thread=ANY,
         step=st.just(4),
         sql=ANY,
@@ -120,8 +120,8 @@ def test_huge_project__is_a_page_all_the_same() -> None:
             status=NodeStatus.FAILED if number % 2 else NodeStatus.WARNED,
             message="💥\n" * 20_000,
             seconds=float(number),
-            began=1_800_000_000.0,
-            ended=1_800_000_100.0,
+            started_at=1_800_000_000.0,
+            completed_at=1_800_000_100.0,
             sql="select 1\n" * 20_000,
         )
         for number in range(5_000)

@@ -96,7 +96,7 @@ def told(rows: list[tuple[str, ...]], names: tuple[str, str, str]) -> tuple[RunF
         file_url=f"{FILES}{{path}}",
     )
     run = a_run(status=20, run_steps=steps, status_message=step)
-    return facts(*nodes, manifest=Manifest("shop", locations), run=run, usual=3.0), subject
+    return facts(*nodes, manifest=Manifest("shop", locations), run=run, usual_seconds=3.0), subject
 
 
 @PLAIN

@@ -1,4 +1,4 @@
-"""run_results.json of every dialect: dbt Core v4 to v6, Fusion, newer ones; whole, in pieces, and damaged."""
+"""Reading run_results.json of every writer (dbt Core v4 to v6, Fusion, newer ones): whole, in pieces, damaged."""
 
 from __future__ import annotations
 
@@ -22,32 +22,71 @@ JSON = st.recursive(
 )
 
 
+# (kind of node, status that dbt Core 1.8 to 1.13 or Fusion v2 writes for it, ours)
+STATUSES: list[tuple[str, str, NodeStatus]] = [
+    ("model", "success", NodeStatus.PASSED),
+    ("model", "error", NodeStatus.FAILED),
+    ("model", "skipped", NodeStatus.SKIPPED),
+    ("model", "partial success", NodeStatus.FAILED),
+    ("model", "reused", NodeStatus.SKIPPED),
+    ("model", "warn", NodeStatus.WARNED),
+    ("seed", "success", NodeStatus.PASSED),
+    ("snapshot", "error", NodeStatus.FAILED),
+    ("test", "pass", NodeStatus.PASSED),
+    ("test", "fail", NodeStatus.FAILED),
+    ("test", "warn", NodeStatus.WARNED),
+    ("test", "error", NodeStatus.FAILED),
+    ("test", "skipped", NodeStatus.SKIPPED),
+    ("unit_test", "pass", NodeStatus.PASSED),
+    ("unit_test", "fail", NodeStatus.FAILED),
+    ("function", "partial success", NodeStatus.FAILED),
+    ("exposure", "no-op", NodeStatus.SKIPPED),
+    ("saved_query", "no-op", NodeStatus.SKIPPED),
+    ("operation", "success", NodeStatus.PASSED),
+    ("source", "runtime error", NodeStatus.FAILED),
+    ("source", "fail", NodeStatus.FAILED),
+    ("model", "brand new", NodeStatus.OTHER),
+    ("model", "", NodeStatus.OTHER),
+    ("model", "SUCCESS", NodeStatus.PASSED),
+    ("model", "Success", NodeStatus.PASSED),
+    ("test", "PASS", NodeStatus.PASSED),
+]
+
+
+@pytest.mark.parametrize("kind, dbt_status, status", STATUSES, ids=[f"{row[0]} {row[1]}" for row in STATUSES])
+def test_status__is_grouped_and_kept(kind: str, dbt_status: str, status: NodeStatus) -> None:
+    node = read_one(unique_id=f"{kind}.shop.orders", status=dbt_status)
+
+    assert (dbt_status, status, "orders") == (node.dbt_status, node.status, node.name)
+
+
 @pytest.mark.parametrize(
-    "status, verdict",
+    "statuses, expected",
     [
-        ("success", NodeStatus.PASSED),
-        ("pass", NodeStatus.PASSED),
-        ("error", NodeStatus.FAILED),
-        ("fail", NodeStatus.FAILED),
-        ("runtime error", NodeStatus.FAILED),
-        ("partial success", NodeStatus.FAILED),
-        ("warn", NodeStatus.WARNED),
-        ("skipped", NodeStatus.SKIPPED),
-        ("no-op", NodeStatus.SKIPPED),
-        ("reused", NodeStatus.SKIPPED),
-        ("Success", NodeStatus.PASSED),
-        ("PASS", NodeStatus.PASSED),
-        ("from the future", NodeStatus.OTHER),
-        ("", NodeStatus.OTHER),
+        ([], ""),
+        (["success"], "1 passed"),
+        (["success"] * 24 + ["fail"], "24 passed, 1 failed"),
+        (["skipped"], "1 skipped"),
+        ([row[1] for row in STATUSES], "8 passed, 9 failed, 2 warned, 5 skipped, 2 other"),
     ],
+    ids=str,
 )
-def test_status__becomes_a_verdict_and_is_kept(status: str, verdict: NodeStatus) -> None:
-    node = read_one(status=status)
+def test_in_words__counts_each_status(statuses: list[str], expected: str) -> None:
+    nodes = read(*(a_result(f"model.shop.m{number}", status) for number, status in enumerate(statuses)))
 
-    assert (verdict, status) == (node.status, node.dbt_status)
+    assert expected == Results(nodes).in_words()
 
 
-def test_core__all_that_is_known() -> None:
+def test_of__has_the_nodes_with_a_status_in_order() -> None:
+    results = Results(
+        read(a_result("model.shop.a", "error"), a_result("model.shop.b"), a_result("model.shop.c", "fail"))
+    )
+
+    assert ["a", "c"] == [node.name for node in results.of(NodeStatus.FAILED)]
+    assert ({NodeStatus.FAILED: 2, NodeStatus.PASSED: 1}) == dict(results.counts)
+
+
+def test_read__every_field_of_dbt_core() -> None:
     node = read_one(
         unique_id="test.shop.unique_orders_id.0123456789", status="fail", failures=3, message="Got 3 results"
     )
@@ -55,18 +94,18 @@ def test_core__all_that_is_known() -> None:
     assert ("unique_orders_id", "test", "shop") == (node.name, node.kind, node.package)
     assert ("Got 3 results", 3, 2.5, 4) == (node.message, node.failures, node.seconds, node.step)
     assert "Thread-1 (worker)" == node.thread
-    assert 2.5 == pytest.approx((node.ended or 0) - (node.began or 0))
+    assert 2.5 == pytest.approx((node.completed_at or 0) - (node.started_at or 0))
     assert "select 1" == node.sql
 
 
 @pytest.mark.parametrize("version", [4, 5, 6, 7, 99])
-def test_version__does_not_matter(version: int) -> None:
+def test_read__any_version_of_the_document(version: int) -> None:
     (node,) = run_results.read([document(a_result(), version=version)], step=1)
 
     assert NodeStatus.PASSED is node.status
 
 
-def test_v4__has_no_compiled_and_no_relation() -> None:
+def test_read__version_4_has_no_compiled_code() -> None:
     entry = a_result(status="error")
     for key in ("compiled", "compiled_code", "relation_name", "batch_results"):
         del entry[key]
@@ -76,7 +115,7 @@ def test_v4__has_no_compiled_and_no_relation() -> None:
     assert ("", NodeStatus.FAILED) == (node.sql, node.status)
 
 
-def test_unique_id_alone__is_enough() -> None:
+def test_read__a_unique_id_is_enough() -> None:
     (node,) = read({"unique_id": "model.shop.orders"})
 
     assert ("", "", None, 0.0, None, None, "") == (
@@ -84,13 +123,13 @@ def test_unique_id_alone__is_enough() -> None:
         node.message,
         node.failures,
         node.seconds,
-        node.began,
-        node.ended,
+        node.started_at,
+        node.completed_at,
         node.thread,
     )
 
 
-def test_everything_null__is_as_good_as_absent() -> None:
+def test_read__null_is_like_an_absent_field() -> None:
     (node,) = read({**dict.fromkeys(a_result()), "unique_id": "model.shop.orders", "status": "error"})
 
     assert (NodeStatus.FAILED, "", "") == (node.status, node.message, node.sql)
@@ -108,7 +147,7 @@ FUSION = [
 ]
 
 
-def test_fusion__keys_are_left_out_and_words_differ() -> None:
+def test_read__fusion_leaves_keys_out_and_has_other_messages() -> None:
     merged = run_results.merge([read(*FUSION)])
 
     assert "3 passed, 1 failed, 1 warned, 3 skipped" == merged.in_words()
@@ -117,15 +156,15 @@ def test_fusion__keys_are_left_out_and_words_differ() -> None:
     ]
 
 
-def test_fusion__same_timing_for_compile_and_execute() -> None:
+def test_times__fusion_writes_the_same_for_compile_and_execute() -> None:
     span = {"started_at": "2026-01-02T03:04:05.123456789Z", "completed_at": "2026-01-02T03:04:06Z"}
 
     node = read_one(timing=[{"name": "compile", **span}, {"name": "execute", **span}])
 
-    assert 0.876543211 == pytest.approx((node.ended or 0) - (node.began or 0), abs=1e-5)
+    assert 0.876543211 == pytest.approx((node.completed_at or 0) - (node.started_at or 0), abs=1e-5)
 
 
-def test_microbatch__partial_success_fails() -> None:
+def test_read__a_microbatch_that_is_partly_successful_has_failed() -> None:
     node = read_one(
         status="partial success",
         message="PARTIAL SUCCESS (2/3)",
@@ -135,7 +174,7 @@ def test_microbatch__partial_success_fails() -> None:
     assert (NodeStatus.FAILED, "PARTIAL SUCCESS (2/3)") == (node.status, node.message)
 
 
-def test_sources_json__is_understood_too() -> None:
+def test_read__sources_json_has_nodes_too() -> None:
     entries = [
         {"unique_id": "source.shop.raw.orders", "status": "warn", "max_loaded_at": "x", "criteria": {}},
         {"unique_id": "source.shop.raw.people", "error": "relation does not exist", "status": "runtime error"},
@@ -153,6 +192,7 @@ def test_sources_json__is_understood_too() -> None:
         ("model.shop.orders", "orders", "model", "shop"),
         ("model.shop.orders.v2", "orders.v2", "model", "shop"),
         ("test.shop.unique_orders_id.0123456789", "unique_orders_id", "test", "shop"),
+        ("test.shop.not_null_orders_id.a1b2c3d4e5", "not_null_orders_id", "test", "shop"),
         ("test.shop.assert_fine", "assert_fine", "test", "shop"),
         ("unit_test.shop.orders.counts_returns", "orders.counts_returns", "unit test", "shop"),
         ("source.shop.raw.orders", "raw.orders", "source", "shop"),
@@ -161,7 +201,7 @@ def test_sources_json__is_understood_too() -> None:
         ("", "", "", ""),
     ],
 )
-def test_unique_id__is_taken_apart(unique_id: str, name: str, kind: str, package: str) -> None:
+def test_node__name_kind_and_package_are_from_its_unique_id(unique_id: str, name: str, kind: str, package: str) -> None:
     node = read_one(unique_id=unique_id)
 
     assert (name, kind, package) == (node.name, node.kind, node.package)
@@ -182,18 +222,19 @@ def test_unique_id__is_taken_apart(unique_id: str, name: str, kind: str, package
         (None, None),
     ],
 )
-def test_timestamp__of_any_writer(timestamp: Json, seconds: float | None) -> None:
+def test_times__timestamps_of_any_writer(timestamp: Json, seconds: float | None) -> None:
     node = read_one(timing=[{"name": "execute", "started_at": timestamp, "completed_at": timestamp}])
 
-    assert seconds == (node.began if seconds is None else pytest.approx(node.began))
+    assert seconds == (node.started_at if seconds is None else pytest.approx(node.started_at))
 
 
-def test_message__loses_colours_and_control_characters() -> None:
+def test_message__is_without_colours_and_control_characters() -> None:
     assert "red\nnext" == read_one(message="\x1b[31mred\x1b[0m\r\nnext\u202e\x07\n").message
+    assert "Database Error\n  no" == read_one(message="\x1b[31mDatabase Error\x1b[0m\r\n  no\n").message
 
 
 @pytest.mark.parametrize("status, kept", [("error", True), ("warn", True), ("success", False), ("skipped", False)])
-def test_sql__is_kept_where_somebody_will_look_at_it(status: str, kept: bool) -> None:  # noqa: FBT001 - of a table
+def test_sql__is_kept_for_failed_and_warned_nodes(status: str, kept: bool) -> None:  # noqa: FBT001 - of a table
     assert kept == bool(read_one(status=status, compiled_code="select 1").sql)
 
 
@@ -210,7 +251,7 @@ def test_read__any_types_anywhere(fields: dict[str, Json], others: list[Json]) -
 
 
 @given(st.lists(st.integers(min_value=0), max_size=12))
-def test_read__pieces_do_not_matter(cuts: list[int]) -> None:
+def test_read__pieces_of_any_size(cuts: list[int]) -> None:
     content = document(a_result(message="é" * 30 + "\u4e2d"), a_result("model.shop.b", "error", message='"\\{}'))
 
     assert run_results.read([content], step=4) == run_results.read(pieces(content, cuts), step=4)
@@ -223,13 +264,13 @@ def test_read__byte_by_byte() -> None:
 
 
 @given(st.integers(min_value=0, max_value=len(document(*FUSION).rstrip(b"}")) - 1))
-def test_read__cut_off_anywhere(length: int) -> None:
+def test_read__a_document_that_is_cut_off_is_a_value_error(length: int) -> None:
     with pytest.raises(ValueError, match=r"run_results\.json"):
         run_results.read([document(*FUSION)[:length]], step=1)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"{]", b'{"results": [}', b"\xff\xfe", b"not json"])
-def test_read__damaged(content: bytes) -> None:
+def test_read__what_is_not_json_is_a_value_error(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"run_results\.json"):
         run_results.read([content], step=1)
 
@@ -239,7 +280,7 @@ def test_read__another_document_has_no_nodes(content: bytes) -> None:
     assert () == run_results.read([content], step=1)
 
 
-def test_read__nan_and_infinity_are_no_json() -> None:
+def test_read__nan_is_a_value_error() -> None:
     """Python's own writer would write them; dbt does not."""
     with pytest.raises(ValueError, match=r"run_results\.json"):
         run_results.read(
@@ -247,8 +288,8 @@ def test_read__nan_and_infinity_are_no_json() -> None:
         )
 
 
-def test_merge__a_node_counts_once_as_it_ended() -> None:
-    """`dbt run` then `dbt test` then `dbt retry`: the last word on each node is the one that counts."""
+def test_merge__a_node_counts_once_with_its_last_result() -> None:
+    """`dbt run`, `dbt test` and then `dbt retry`."""
     first = read(
         a_result("model.shop.a"), a_result("model.shop.b", "error"), a_result("model.shop.c", "skipped"), step=4
     )
@@ -262,11 +303,11 @@ def test_merge__a_node_counts_once_as_it_ended() -> None:
     assert "4 passed" == merged.in_words()
 
 
-def test_nothing__is_told_as_nothing() -> None:
+def test_results__may_be_empty() -> None:
     assert ("", {}) == (Results().in_words(), dict(Results().counts))
 
 
-def test_memory__one_entry_at_a_time() -> None:
+def test_read__message_and_sql_are_cut() -> None:
     """What is remembered of a failed node does not grow with what dbt wrote about it."""
     entries = [
         a_result(f"model.shop.m{n}", "error", message="x" * 20_000, compiled_code="y" * 50_000) for n in range(50)
@@ -276,3 +317,29 @@ def test_memory__one_entry_at_a_time() -> None:
 
     assert 50 * 25_000 > sum(len(node.message) + len(node.sql) for node in nodes)
     assert all(re.match("x+", node.message) for node in nodes)
+
+
+def test_merge__without_steps_there_are_no_results() -> None:
+    assert run_results.NO_RESULTS == run_results.merge([])
+
+
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from("results unique_id status message failures execution_time timing thread_id".split()),
+            inner,
+            max_size=5,
+        )
+    ),
+)
+
+
+@given(st.binary(max_size=100) | DOCUMENTS.map(lambda value: json.dumps(value).encode()) | DOCUMENTS.map(document))
+def test_read__any_document_is_read_or_a_value_error(content: bytes) -> None:
+    try:
+        nodes = run_results.read([content], step=1)
+    except ValueError:
+        return
+    assert isinstance(Results(nodes).in_words(), str)

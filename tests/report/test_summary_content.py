@@ -48,7 +48,7 @@ def test_headline__has_state_and_link() -> None:
         (Outcome.SUCCEEDED, "✅ Production build succeeded"),
         (Outcome.CANCELLED, "⚠️ Production build was cancelled"),
         (Outcome.TIMED_OUT, "⚠️ Production build took too long"),
-        (Outcome.LOST, "⚠️ Production build was lost from sight"),
+        (Outcome.LOST, "⚠️ Production build is in an unknown state (lost contact)"),
         (Outcome.STARTED, "⏳ Production build started"),
         (Outcome.INTERRUPTED, "⚠️ Production build was interrupted"),
     ],
@@ -58,7 +58,7 @@ def test_headline__of_every_end(outcome: Outcome, words: str) -> None:
 
 
 def test_facts__commit_branch_duration_against_the_usual() -> None:
-    told = facts(a_node(), run=a_run(status=10, queued_duration="00:00:30"), usual=60.0, ended=GREEN)
+    told = facts(a_node(), run=a_run(status=10, queued_duration="00:00:30"), usual_seconds=60.0, ended=GREEN)
 
     found = page(told)
 
@@ -181,7 +181,7 @@ def test_timeline__names_its_colours() -> None:
             ["model.shop.marts", "model.shop.top"], "2 nodes because of model orders", id="needs what needs it"
         ),
         pytest.param(["model.shop.top"], "1 node because of model orders", id="through one that is not in the results"),
-        pytest.param(["model.shop.alone"], "1 node for reasons that dbt does not tell", id="nobody knows"),
+        pytest.param(["model.shop.alone"], "1 node for reasons that dbt does not name", id="nobody knows"),
     ],
 )
 def test_skipped__because_of_a_failed_model(skipped: list[str], because: str) -> None:
@@ -207,7 +207,7 @@ def test_skipped__a_circle_ends() -> None:
     failed = a_node("model.shop.elsewhere", "error")
     found = page(facts(failed, a_node("model.shop.a", "skipped"), a_node("model.shop.b", "skipped"), manifest=manifest))
 
-    assert "2 nodes for reasons that dbt does not tell" in found.text
+    assert "2 nodes for reasons that dbt does not name" in found.text
 
 
 def test_not_run_on_purpose__is_not_told_as_skipped() -> None:

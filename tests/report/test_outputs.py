@@ -1,0 +1,87 @@
+"""The outputs: each row of the table has its value."""
+
+from __future__ import annotations
+
+from dbt_action.report import outputs
+from dbt_action.report.outcome import Outcome, RunFacts
+from dbt_action.results.run_results import Results
+from tests.support.results import SHA, a_node
+from tests.support.values import a_run
+
+NODES = (
+    *(a_node(f"model.shop.passed{number}") for number in range(4)),
+    *(a_node(f"model.shop.failed{number}", "error") for number in range(3)),
+    *(a_node(f"model.shop.warned{number}", "warn") for number in range(2)),
+    a_node("model.shop.skipped", "skipped"),
+    a_node("model.shop.other", "from the future"),
+)
+
+
+def test_values__everything_that_is_known_in_the_order_of_the_table() -> None:
+    facts = RunFacts(
+        outcome=Outcome.FAILED,
+        seconds=99.6,
+        run=a_run(id=7, href="https://cloud.example/7", git_sha=SHA, git_branch="main"),
+        results=Results(NODES),
+        artifacts_path="target",
+        results_path="results.json",
+        junit_path="junit.xml",
+    )
+
+    values = outputs.values(facts, job_name="Production build", git_sha="requested", git_branch="requested")
+
+    assert {
+        "run-id": "7",
+        "run-url": "https://cloud.example/7",
+        "status": "error",
+        "git-sha": SHA,
+        "git-branch": "main",
+        "job-name": "Production build",
+        "duration-seconds": "100",
+        "artifacts-path": "target",
+        "nodes-passed": "4",
+        "nodes-failed": "3",
+        "nodes-warned": "2",
+        "nodes-skipped": "1",
+        "results-path": "results.json",
+        "junit-path": "junit.xml",
+        "run_id": "7",
+        "git_sha": SHA,
+    } == values
+    assert [output.name for output in outputs.OUTPUTS] == list(values)
+
+
+def test_values__without_a_run_only_the_requested_ones() -> None:
+    values = outputs.values(
+        RunFacts(outcome=Outcome.NOT_STARTED, seconds=0.4), job_name="", git_sha=SHA, git_branch="main"
+    )
+
+    assert {
+        "status": "error",
+        "git-sha": SHA,
+        "git-branch": "main",
+        "duration-seconds": "0",
+        "git_sha": SHA,
+    } == values
+
+
+def test_values__commit_and_branch_are_the_requested_ones_until_dbt_cloud_names_them() -> None:
+    facts = RunFacts(outcome=Outcome.STARTED, seconds=1, run=a_run(git_sha=None, git_branch=None))
+
+    values = outputs.values(facts, job_name="x", git_sha=SHA, git_branch="main")
+
+    assert (SHA, "main", SHA) == (values["git-sha"], values["git-branch"], values["git_sha"])
+
+
+def test_values__counts_of_zero_are_written_when_there_are_results() -> None:
+    facts = RunFacts(outcome=Outcome.SUCCEEDED, seconds=1, run=a_run(), results=Results(NODES[:1]))
+
+    values = outputs.values(facts, job_name="x", git_sha="", git_branch="")
+
+    assert ("1", "0", "0", "0") == tuple(values[f"nodes-{name}"] for name in ("passed", "failed", "warned", "skipped"))
+
+
+def test_outputs__names_are_distinct() -> None:
+    names = [output.name for output in outputs.OUTPUTS]
+
+    assert len(names) == len(set(names))
