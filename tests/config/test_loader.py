@@ -1,26 +1,30 @@
-"""An environment becomes a Config or all of its problems: lookups, aliases, defaults, and what contradicts itself."""
+"""`loader.read`: names and aliases of inputs, defaults, values that contradict each other, and secrets."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from enum import Enum
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_action.config import inputs, loader
-from dbt_action.config.choices import RunOn
-from dbt_action.config.inputs import INPUTS
+from dbt_action.app import ROWS
+from dbt_action.config import loader
+from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
+from dbt_action.config.input_types import Input, InputType
+from dbt_action.config.inputs import ARTIFACT_SWITCHES, INPUTS
 from dbt_action.config.loader import Config, Overrides
 from dbt_action.errors import ConfigError
 from tests.support.values import ENVIRON, TOKEN, a_config
 
 
-def problems(environ: dict[str, str], **more: Any) -> tuple[str, ...]:  # noqa: ANN401
+def problems(environ: dict[str, str], **options: Any) -> tuple[str, ...]:  # noqa: ANN401 - of `loader.read`
     with pytest.raises(ConfigError) as raised:
-        loader.read(environ, **more)
+        loader.read(environ, **options)
     return raised.value.problems
 
 
@@ -28,44 +32,62 @@ def without(environ: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in names}
 
 
-def test_defaults() -> None:
-    read = a_config()
+def test_read__defaults() -> None:
+    expected = Config(
+        dbt_url="https://cloud.getdbt.com",
+        dbt_token=TOKEN,
+        account_id=1,
+        job_id=3,
+        project_id=None,
+        cause="",
+        run_on=RunOn.COMMIT,
+        branch="",
+        git_sha="",
+        pull_request=None,
+        pull_request_field="",
+        overrides=Overrides(),
+        wait=True,
+        poll_interval=None,
+        timeout_seconds=18_000.0,
+        on_cancel=StopAction.CANCEL,
+        on_timeout=StopAction.CANCEL,
+        fail_on_error=True,
+        code_host="",
+        repository="",
+        tokens={"github-token": ""},
+        commit_status=True,
+        status_context="",
+        artifacts=(),
+        artifacts_path="target",
+        summary=True,
+        annotations=True,
+        artifacts_per_step=False,
+        log=LogMode.FAILED,
+        project_directory=None,
+        compiled_sql=CompiledSql.AUTO,
+        comment=CommentMode.NEVER,
+        results_path="",
+        junit_path="",
+        on_rerun=OnRerun.RESUME,
+        retry_failed=0,
+        supersede=False,
+        instance="",
+    )
 
-    assert {
-        "dbt_url": "https://cloud.getdbt.com",
-        "dbt_token": TOKEN,
-        "account_id": 1,
-        "job_id": 3,
-        "project_id": None,
-        "cause": "",
-        "run_on": "commit",
-        "branch": "",
-        "git_sha": "",
-        "pull_request": None,
-        "overrides": Overrides(),
-        "wait": True,
-        "poll_interval": None,
-        "timeout_seconds": 18_000.0,
-        "on_cancel": "cancel",
-        "on_timeout": "cancel",
-        "fail_on_error": True,
-        "tokens": {"github-token": ""},
-        "commit_status": True,
-        "status_context": "",
-        "artifacts": (),
-        "artifacts_path": "target",
-        "summary": True,
-        "annotations": True,
-    } == {name: getattr(read, name) for name in FIRST_FIELDS}
+    assert expected == a_config()
 
 
-FIRST_FIELDS = (
-    "dbt_url dbt_token account_id job_id project_id cause run_on branch git_sha pull_request overrides wait "
-    "poll_interval timeout_seconds on_cancel on_timeout fail_on_error tokens commit_status status_context "
-    "artifacts artifacts_path summary annotations"
-).split()
+def test_config__its_defaults_are_those_of_the_table() -> None:
+    """Code that makes a Config without the table, such as a test, gets the same defaults."""
+    required = {"dbt_url", "dbt_token", "account_id", "job_id"}
+    of_the_class = {item.name for item in fields(Config)} - required - {"tokens"}
+    read, made = a_config(), Config(dbt_url="https://cloud.getdbt.com", dbt_token=TOKEN, account_id=1, job_id=3)
 
-# Input, a value, the field of Config (or of its overrides) and what it becomes.
+    for name in of_the_class:
+        assert getattr(made, name) == getattr(read, name), name
+
+
+# Input, a value, the field of Config (or of its overrides) and the value of that field.
 VALUES: list[tuple[str, str, str, object]] = [
     ("dbt-url", "ab123.us1.dbt.com/", "dbt_url", "https://ab123.us1.dbt.com"),
     ("dbt-token", " tok3n\n", "dbt_token", "tok3n"),
@@ -73,11 +95,12 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("job-id", "70403103937390", "job_id", 70403103937390),
     ("project-id", "2", "project_id", 2),
     ("cause", "because\nof it", "cause", "because of it"),
-    ("run-on", "Branch", "run_on", "branch"),
+    ("run-on", "Branch", "run_on", RunOn.BRANCH),
     ("branch", "refs/heads/x", "branch", "x"),
     ("git-sha", "A" * 40, "git_sha", "a" * 40),
     ("pull-request", "7", "pull_request", 7),
     ("pull-request", "none", "pull_request", 0),
+    ("pull-request-field", "non-native", "pull_request_field", "non-native"),
     ("schema-override", "auto", "schema", "auto"),
     ("steps-override", "- dbt seed\n- dbt run", "steps", ("dbt seed", "dbt run")),
     ("dbt-version-override", "latest", "dbt_version", "latest"),
@@ -88,8 +111,8 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("wait", "false", "wait", False),
     ("poll-interval", "12.5", "poll_interval", 12.5),
     ("timeout-minutes", "0.5", "timeout_seconds", 30.0),
-    ("on-cancel", "leave", "on_cancel", "leave"),
-    ("on-timeout", "leave", "on_timeout", "leave"),
+    ("on-cancel", "leave", "on_cancel", StopAction.LEAVE),
+    ("on-timeout", "leave", "on_timeout", StopAction.LEAVE),
     ("fail-on-error", "false", "fail_on_error", False),
     ("github-token", "ghs_x", "tokens", {"github-token": "ghs_x"}),
     ("commit-status", "false", "commit_status", False),
@@ -98,66 +121,132 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("artifacts-path", "out/dbt", "artifacts_path", "out/dbt"),
     ("summary", "false", "summary", False),
     ("annotations", "false", "annotations", False),
+    ("artifacts-per-step", "true", "artifacts_per_step", True),
+    ("log", "live", "log", LogMode.LIVE),
+    ("project-directory", "./dbt/", "project_directory", "dbt"),
+    ("compiled-sql", "never", "compiled_sql", CompiledSql.NEVER),
+    ("comment", "on-failure", "comment", CommentMode.ON_FAILURE),
+    ("results-path", "out/results.json", "results_path", "out/results.json"),
+    ("junit-path", "out/junit.xml", "junit_path", "out/junit.xml"),
+    ("on-rerun", "new", "on_rerun", OnRerun.NEW),
+    ("retry-failed", "2", "retry_failed", 2),
+    ("supersede", "true", "supersede", True),
+    ("instance", "1", "instance", "1"),
 ]
-TABLE = [pytest.param(*row, id=f"{row[0]}={row[1]!r}") for row in VALUES]
 
 
-def valued(read: Config, field: str, name: str) -> object:
-    overrides = read.overrides
-    in_overrides = name.endswith("-override") and any(item.name == field for item in fields(overrides))
-    return getattr(overrides if in_overrides else read, field)
+def field_of(config: Config, field: str, name: str) -> object:
+    """The field that the input `name` fills, which is one of the overrides for those."""
+    in_overrides = name.endswith("-override") and any(item.name == field for item in fields(config.overrides))
+    return getattr(config.overrides if in_overrides else config, field)
 
 
-@pytest.mark.parametrize("name, raw, field, expected", TABLE)
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        pytest.param(lambda name: f"INPUT_{name.upper()}", id="INPUT with hyphens"),
-        pytest.param(lambda name: f"INPUT_{name.upper().replace('-', '_')}", id="INPUT with underscores"),
-        pytest.param(
-            lambda name: {"github-token": "GITHUB_TOKEN"}.get(
-                name, f"DBT_{name.upper().replace('-', '_').removeprefix('DBT_')}"
-            ),
-            id="mapped",
-        ),
-    ],
+def by_variable(name: str) -> str:
+    return {"github-token": "GITHUB_TOKEN"}.get(name, f"DBT_{name.upper().replace('-', '_').removeprefix('DBT_')}")
+
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    lambda name: f"INPUT_{name.upper()}",
+    lambda name: f"INPUT_{name.upper().replace('-', '_')}",
+    by_variable,
 )
-def test_value__in_every_spelling(name: str, raw: str, field: str, expected: object, spelling: Any) -> None:  # noqa: ANN401
-    environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
-
-    read = loader.read({**environ, spelling(name): raw})
-
-    assert expected == valued(read, field, name)
 
 
-@pytest.mark.parametrize(
-    "alias, name",
-    [
-        ("dbt_cloud_url", "dbt-url"),
-        ("dbt_cloud_token", "dbt-token"),
-        ("dbt_cloud_account_id", "account-id"),
-        ("dbt_cloud_job_id", "job-id"),
-        ("git_branch", "branch"),
-        ("git_sha", "git-sha"),
-        ("github_pull_request_id", "pull-request"),
-        ("interval", "poll-interval"),
-        ("wait_for_job", "wait"),
-        ("failure_on_error", "fail-on-error"),
-        ("schema_override", "schema-override"),
-        ("dbt_version_override", "dbt-version-override"),
-        ("threads_override", "threads-override"),
-        ("target_name_override", "target-name-override"),
-        ("generate_docs_override", "generate-docs-override"),
-        ("timeout_seconds_override", "timeout-seconds-override"),
-        ("steps_override", "steps-override"),
-    ],
-)
-def test_alias__of_other_actions(alias: str, name: str) -> None:
-    _, raw, field, expected = next(row for row in VALUES if row[0] == name)
-    environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
+def test_read__every_input_under_each_of_its_names_fills_its_field() -> None:
+    for name, raw, field, expected in VALUES:
+        environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
+        for spelling in SPELLINGS:
+            variable = spelling(name)
 
-    for spelling in (alias.upper(), alias.upper().replace("_", "-")):
-        assert expected == valued(loader.read({**environ, f"INPUT_{spelling}": raw}), field, name)
+            assert expected == field_of(loader.read({**environ, variable: raw}), field, name), variable
+
+
+def test_values__are_of_every_input_that_fills_a_field() -> None:
+    assert {row.name for row in INPUTS} - {"job-url", *ARTIFACT_SWITCHES} == {name for name, *_ in VALUES}
+
+
+def test_table__fields_of_the_rows_exist() -> None:
+    """An input with a misspelled field would be read and then ignored."""
+    known = {
+        *(item.name for item in fields(Config)),
+        *(f"overrides.{item.name}" for item in fields(Overrides)),
+    }
+    without_field = {row.name for row in ROWS if row.config_field not in known and not row.is_host_token}
+    # `job-url` and the switches fill the fields of other inputs; the rest is read by the CI.
+    of_a_ci = {"ci", "state-file", "output-file", "summary-file", "output-variables"}
+
+    assert {"job-url", *ARTIFACT_SWITCHES, *of_a_ci} == without_field
+
+
+def test_table__a_choice_has_the_enum_of_its_field() -> None:
+    types = get_type_hints(Config)
+    for row in ROWS:
+        declared = types.get(row.config_field)
+        is_enum = isinstance(declared, type) and issubclass(declared, Enum)
+
+        assert row.enum is (declared if is_enum else None), row.name
+
+
+def test_table__a_value_has_the_type_of_its_field() -> None:
+    """The loader fills the fields in a loop, which the type checker cannot follow."""
+    types = {**get_type_hints(Config), **{f"overrides.{k}": v for k, v in get_type_hints(Overrides).items()}}
+    rows = {row.name: row for row in INPUTS}
+    for name, raw, field, _ in VALUES:
+        if rows[name].is_host_token:
+            continue
+        declared = types[rows[name].config_field]
+        value = field_of(a_config(**{name: raw}), field, name)
+
+        allowed = tuple(item for item in get_args(declared) or (declared,) if isinstance(item, type) and item is not str)
+        if declared in (str, str | None):
+            allowed = (str,)
+        if isinstance(value, tuple):
+            assert all(isinstance(item, str) for item in value), name
+        else:
+            assert type(value) in allowed, name
+
+
+def test_table__tokens_are_secret_and_nothing_else_is() -> None:
+    for row in ROWS:
+        assert (row.input_type is InputType.TOKEN) == row.secret, row.name
+
+
+def test_table__no_environment_variable_means_two_inputs() -> None:
+    found = [variable for row in INPUTS for variable in row.variables()]
+
+    assert len(set(found)) == len(found)
+
+
+# Names of inputs in other actions.
+ALIASES = {
+    "dbt_cloud_url": "dbt-url",
+    "dbt_cloud_token": "dbt-token",
+    "dbt_cloud_account_id": "account-id",
+    "dbt_cloud_job_id": "job-id",
+    "git_branch": "branch",
+    "git_sha": "git-sha",
+    "github_pull_request_id": "pull-request",
+    "interval": "poll-interval",
+    "wait_for_job": "wait",
+    "failure_on_error": "fail-on-error",
+    "schema_override": "schema-override",
+    "dbt_version_override": "dbt-version-override",
+    "threads_override": "threads-override",
+    "target_name_override": "target-name-override",
+    "generate_docs_override": "generate-docs-override",
+    "timeout_seconds_override": "timeout-seconds-override",
+    "steps_override": "steps-override",
+}
+
+
+def test_read__understands_the_names_of_other_actions() -> None:
+    for alias, name in ALIASES.items():
+        _, raw, field, expected = next(row for row in VALUES if row[0] == name)
+        environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
+
+        for spelling in (alias.upper(), alias.upper().replace("_", "-")):
+            read = loader.read({**environ, f"INPUT_{spelling}": raw})
+            assert expected == field_of(read, field, name), spelling
 
 
 @pytest.mark.parametrize(
