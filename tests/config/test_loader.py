@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from enum import Enum
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from dbt_action.app import ROWS
 from dbt_action.config import loader
 from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
-from dbt_action.config.input_types import Input, InputType
+from dbt_action.config.input_types import InputType
 from dbt_action.config.inputs import ARTIFACT_SWITCHES, INPUTS
 from dbt_action.config.loader import Config, Overrides
 from dbt_action.errors import ConfigError
@@ -189,21 +190,20 @@ def test_table__a_choice_has_the_enum_of_its_field() -> None:
 
 def test_table__a_value_has_the_type_of_its_field() -> None:
     """The loader fills the fields in a loop, which the type checker cannot follow."""
-    types = {**get_type_hints(Config), **{f"overrides.{k}": v for k, v in get_type_hints(Overrides).items()}}
     rows = {row.name: row for row in INPUTS}
     for name, raw, field, _ in VALUES:
-        if rows[name].is_host_token:
-            continue
-        declared = types[rows[name].config_field]
-        value = field_of(a_config(**{name: raw}), field, name)
+        if not rows[name].is_host_token:
+            declared = get_type_hints(Overrides)[field] if name.endswith("-override") else get_type_hints(Config)[field]
 
-        allowed = tuple(item for item in get_args(declared) or (declared,) if isinstance(item, type) and item is not str)
-        if declared in (str, str | None):
-            allowed = (str,)
-        if isinstance(value, tuple):
-            assert all(isinstance(item, str) for item in value), name
-        else:
-            assert type(value) in allowed, name
+            assert is_of_type(field_of(a_config(**{name: raw}), field, name), declared), name
+
+
+def is_of_type(value: object, declared: Any) -> bool:  # noqa: ANN401 - a type or a generic alias
+    if get_origin(declared) is UnionType:
+        return any(is_of_type(value, part) for part in get_args(declared))
+    if get_origin(declared) is tuple:
+        return isinstance(value, tuple) and all(type(item) is get_args(declared)[0] for item in value)
+    return type(value) is declared
 
 
 def test_table__tokens_are_secret_and_nothing_else_is() -> None:
@@ -258,13 +258,13 @@ def test_read__understands_the_names_of_other_actions() -> None:
         ({"get_artifacts": "true", "artifacts": "manifest.json"}, ("manifest.json", "run_results.json")),
     ],
 )
-def test_switches_of_other_actions__add_artifacts(switches: dict[str, str], expected: tuple[str, ...]) -> None:
-    given_ = {f"INPUT_{name.upper()}": value for name, value in switches.items()}
+def test_read__switches_of_other_actions_add_to_artifacts(switches: dict[str, str], expected: tuple[str, ...]) -> None:
+    environ = {f"INPUT_{name.upper()}": value for name, value in switches.items()}
 
-    assert expected == loader.read({**ENVIRON, **given_}).artifacts
+    assert expected == loader.read({**ENVIRON, **environ}).artifacts
 
 
-def test_input_beats_mapped_beats_guide() -> None:
+def test_read__a_step_input_wins_over_its_variable_and_that_over_the_name_in_dbts_guide() -> None:
     environ = {**ENVIRON, "DBT_JOB_ID": "4", "DBT_PR_JOB_ID": "5"}
 
     assert 3 == loader.read(environ).job_id
@@ -272,17 +272,16 @@ def test_input_beats_mapped_beats_guide() -> None:
     assert 5 == loader.read(without(environ, "INPUT_JOB-ID", "DBT_JOB_ID")).job_id
 
 
-@pytest.mark.parametrize("empty", ["", " ", "\n", "$(Nothing)", " $(NOTHING) "])
-def test_empty__is_not_given(empty: str) -> None:
-    """An empty input falls through to the weaker name; so does a macro that Azure could not resolve."""
-    environ = {**ENVIRON, "INPUT_JOB-ID": empty, "DBT_JOB_ID": "4", "INPUT_BRANCH": empty}
+def test_read__an_empty_value_is_not_given() -> None:
+    """The next name of the input is looked up; the same for a macro of Azure that was left unexpanded."""
+    for empty in ("", " ", "\n", "$(Nothing)", " $(NOTHING) "):
+        read = loader.read({**ENVIRON, "INPUT_JOB-ID": empty, "DBT_JOB_ID": "4", "INPUT_BRANCH": empty})
 
-    read = loader.read(environ)
-
-    assert 4 == read.job_id
-    assert "" == read.branch
+        assert 4 == read.job_id, repr(empty)
+        assert "" == read.branch, repr(empty)
 
 
+# The variables of a pipeline that was made from dbt's own CI guide.
 GUIDE = {
     "DBT_URL": "https://ab123.us1.dbt.com/",
     "DBT_API_KEY": TOKEN,
@@ -295,7 +294,7 @@ GUIDE = {
 }
 
 
-def test_guide__its_names_are_understood() -> None:
+def test_read__understands_the_variables_of_dbts_guide() -> None:
     read = loader.read(GUIDE)
 
     assert ("https://ab123.us1.dbt.com", TOKEN, 1, 2, 3) == (
@@ -312,20 +311,20 @@ def test_guide__its_names_are_understood() -> None:
     )
 
 
-def test_guide__leaves_the_version_to_the_job() -> None:
+def test_read__a_pipeline_of_dbts_guide_leaves_the_version_to_the_job() -> None:
     assert RunOn.JOB is loader.read(GUIDE).run_on
 
 
-def test_guide__run_on_can_be_given() -> None:
+def test_read__a_pipeline_of_dbts_guide_may_give_run_on() -> None:
     assert RunOn.COMMIT is loader.read({**GUIDE, "INPUT_RUN-ON": "commit"}).run_on
 
 
-def test_guide__job_id_of_our_own_name_means_our_own_default() -> None:
+def test_read__a_pipeline_with_our_job_id_is_not_of_dbts_guide() -> None:
     assert RunOn.COMMIT is loader.read({**GUIDE, "DBT_JOB_ID": "3"}).run_on
 
 
-def test_guide__unresolved_macros_are_not_given() -> None:
-    """The guide's own script skips a branch that begins with `$(`."""
+def test_read__unexpanded_macros_of_dbts_guide_are_not_given() -> None:
+    """The script of the guide also ignores a branch that begins with `$(`."""
     read = loader.read({**GUIDE, "DBT_JOB_BRANCH": "$(System.PullRequest.SourceBranch)", "DBT_PROJECT_ID": "$(X)"})
 
     assert "" == read.branch
@@ -335,31 +334,30 @@ def test_guide__unresolved_macros_are_not_given() -> None:
 PAGE = "https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3"
 
 
-def test_job_url__alone() -> None:
+def test_job_url__fills_address_account_project_and_job() -> None:
     read = loader.read({"INPUT_DBT-TOKEN": TOKEN, "INPUT_JOB-URL": PAGE})
 
     assert ("https://ab123.us1.dbt.com", 1, 2, 3) == (read.dbt_url, read.account_id, read.project_id, read.job_id)
 
 
-def test_job_url__with_parts_that_agree() -> None:
+def test_job_url__may_be_given_with_equal_parts() -> None:
     environ = {**ENVIRON, "INPUT_JOB-URL": PAGE, "INPUT_DBT-URL": "ab123.us1.dbt.com/", "INPUT_PROJECT-ID": "2"}
 
     assert 3 == loader.read(environ).job_id
 
 
-@pytest.mark.parametrize(
-    "name, value", [("account-id", "9"), ("job-id", "9"), ("project-id", "9"), ("dbt-url", "https://emea.dbt.com")]
-)
-def test_job_url__with_a_part_that_disagrees(name: str, value: str) -> None:
-    (problem,) = problems({**ENVIRON, "INPUT_JOB-URL": PAGE, f"INPUT_{name.upper()}": value})
+def test_job_url__a_part_with_another_value_is_a_problem() -> None:
+    others = {"account-id": "9", "job-id": "9", "project-id": "9", "dbt-url": "https://emea.dbt.com"}
+    for name, value in others.items():
+        (problem,) = problems({**ENVIRON, "INPUT_JOB-URL": PAGE, f"INPUT_{name.upper()}": value})
 
-    assert problem.startswith(f"`{name}` ")
-    assert value in problem
-    assert "job-url" in problem
+        assert problem.startswith(f"`{name}` ")
+        assert value in problem
+        assert "job-url" in problem
 
 
-def test_job_url__that_is_bad_is_one_problem() -> None:
-    """Account and job that nobody can read from it are not complained about on top."""
+def test_job_url__a_bad_one_is_one_problem() -> None:
+    """Account and job, which would have been read from it, are not reported as missing too."""
     (problem,) = problems({"INPUT_DBT-TOKEN": TOKEN, "INPUT_JOB-URL": "https://ab123.us1.dbt.com/"})
 
     assert problem.startswith("`job-url` ")
@@ -398,42 +396,42 @@ BAD: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("name, raw", BAD, ids=[name for name, _ in BAD])
-def test_bad_value__one_problem_with_name_and_value(name: str, raw: str) -> None:
-    (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
+def test_read__a_bad_value_is_one_problem_with_its_name_and_value() -> None:
+    for name, raw in BAD:
+        (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
 
-    assert problem.startswith(f"`{name}` ")
-    assert re.split("[\n\x07\x00\t]", raw)[0] in problem
-    assert "\n" not in problem
-
-
-@pytest.mark.parametrize("name", ["dbt-token", "github-token"])
-@pytest.mark.parametrize("raw", ["two w0rds", "l1ne\n3nd", "t0k€n"])
-def test_bad_secret__is_not_echoed(name: str, raw: str) -> None:
-    (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
-
-    assert problem.startswith(f"`{name}` ")
-    assert not [part for part in raw.split() if part in problem]
+        assert problem.startswith(f"`{name}` is "), name
+        assert re.split("[\n\x07\x00\t]", raw)[0] in problem, name
+        assert "\n" not in problem, name
 
 
-def test_all_problems_at_once() -> None:
-    environ = {f"INPUT_{name.upper()}": raw for name, raw in BAD if name != "job-url"}
+def test_read__a_bad_secret_is_not_shown() -> None:
+    for name in ("dbt-token", "github-token"):
+        for raw in ("two w0rds", "l1ne\n3nd", "t0k€n"):
+            (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
 
-    told = problems(environ)
+            assert problem.startswith(f"`{name}` ")
+            assert [] == [part for part in raw.split() if part in problem]
 
-    named = [problem.split("`")[1] for problem in told]
-    assert {name for name, _ in BAD if name != "job-url"} | {"dbt-token"} <= set(named)
+
+def test_read__reports_all_problems_at_once() -> None:
+    bad = {name: raw for name, raw in BAD if name != "job-url"}
+
+    found = problems({f"INPUT_{name.upper()}": raw for name, raw in bad.items()})
+
+    named = [problem.split("`")[1] for problem in found]
+    assert {*bad, "dbt-token"} <= set(named)
     assert len(set(named)) == len(named)
 
 
 @pytest.mark.parametrize("name", ["account-id", "job-id", "dbt-token"])
-def test_missing(name: str) -> None:
+def test_read__a_required_input_is_missing(name: str) -> None:
     (problem,) = problems(without(dict(ENVIRON), f"INPUT_{name.upper()}"))
 
     assert problem.startswith(f"`{name}` is missing")
 
 
-def test_missing_token__where_secrets_are_withheld() -> None:
+def test_read__a_token_is_missing_because_secrets_are_withheld() -> None:
     environ = without(dict(ENVIRON), "INPUT_DBT-TOKEN")
 
     (problem,) = problems(environ, secrets_withheld="this is a pull request from a fork")
@@ -442,33 +440,55 @@ def test_missing_token__where_secrets_are_withheld() -> None:
     assert "if:" in problem
 
 
-def test_bad_token__is_not_called_missing() -> None:
+def test_read__a_bad_token_is_not_called_missing() -> None:
     (problem,) = problems({**ENVIRON, "INPUT_DBT-TOKEN": "a b"})
 
     assert "missing" not in problem
 
 
-def test_branch_and_commit() -> None:
+def test_read__branch_and_commit_together_are_a_problem() -> None:
     (problem,) = problems({**ENVIRON, "INPUT_BRANCH": "main", "INPUT_GIT-SHA": "a" * 40})
 
     assert "`git-sha`" in problem
     assert "`branch`" in problem
 
 
-@pytest.mark.parametrize(
-    "context, job",
-    [("dbt Cloud", ""), ("DBT CLOUD", ""), ("dbt cloud", "x"), ("deploy", "deploy"), ("DEPLOY", "deploy")],
-)
-def test_status_context__that_is_taken(context: str, job: str) -> None:
-    (problem,) = problems({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job=job)
+def test_status_context__another_status_or_check_has_that_name() -> None:
+    taken = [("dbt Cloud", ""), ("DBT CLOUD", ""), ("dbt cloud", "x"), ("deploy", "deploy"), ("DEPLOY", "deploy")]
+    for context, job in taken:
+        (problem,) = problems({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job=job)
 
-    assert problem.startswith("`status-context` ")
-    assert context in problem
+        assert problem.startswith("`status-context` ")
+        assert context in problem
 
 
-@pytest.mark.parametrize("context", ["dbt Cloud / nightly", "dbt Cloud 2", "deploy 2"])
-def test_status_context__that_is_free(context: str) -> None:
-    assert context == loader.read({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job="deploy").status_context
+def test_status_context__only_equal_names_are_refused() -> None:
+    for context in ("dbt Cloud / nightly", "dbt Cloud 2", "deploy 2"):
+        assert context == loader.read({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job="deploy").status_context
+
+
+def test_run_on__a_version_that_is_not_known_is_a_problem() -> None:
+    asked: list[RunOn] = []
+
+    def unknown(run_on: RunOn) -> str:
+        asked.append(run_on)
+        return "`run-on` cannot be done."
+
+    assert ("`run-on` cannot be done.",) == problems({**ENVIRON, "INPUT_RUN-ON": "branch"}, unknown=unknown)
+    assert [RunOn.BRANCH] == asked
+
+
+def test_run_on__does_not_matter_when_a_branch_or_commit_is_given() -> None:
+    for name, value in (("BRANCH", "main"), ("GIT-SHA", "a" * 40)):
+        assert 3 == loader.read({**ENVIRON, f"INPUT_{name}": value}, unknown=lambda _: "`run-on` is bad.").job_id
+
+
+def test_read__names_the_variables_where_inputs_are_variables() -> None:
+    found = problems({"DBT_JOB_ID": "three", "DBT_ACCOUNT_ID": "1"}, secrets_hint="Set it as a masked variable.")
+
+    assert found[0].startswith("`job-id` (`DBT_JOB_ID`) is 'three', which must be")
+    assert found[1].startswith("`dbt-token` (`DBT_TOKEN`) is missing.")
+    assert found[1].endswith("Set it as a masked variable.")
 
 
 VARIABLES = sorted({variable for row in INPUTS for variable in row.variables()})
@@ -487,26 +507,26 @@ def environs(draw: st.DrawFn) -> dict[str, str]:
 
 
 @given(environs(), st.booleans())
-def test_any_environment__is_a_config_or_problems_and_keeps_its_secrets(
+def test_read__any_environment_is_a_config_or_problems_without_secrets(
     environ: dict[str, str],
     complete: bool,  # noqa: FBT001
 ) -> None:
     try:
         read = loader.read({**(ENVIRON if complete else {}), **environ})
     except ConfigError as error:
-        told: tuple[str, ...] = error.problems
-        said = "\n".join(told) + repr(error)
+        found = error.problems
+        shown = "\n".join(found) + repr(error)
     else:
-        told = ("`",)
-        said = repr(read)
-    assert told
-    assert all(problem.startswith("`") for problem in told)
-    assert SECRET not in said
+        found = ("`no problem`",)
+        shown = repr(read)
+    assert found
+    assert all(problem.startswith("`") for problem in found)
+    assert SECRET not in shown
 
 
 @given(environs())
-def test_secrets__are_all_found_before_anything_is_read(environ: dict[str, str]) -> None:
-    found = loader.secrets(environ, inputs.INPUTS)
+def test_secrets__finds_every_secret_of_the_environment(environ: dict[str, str]) -> None:
+    found = loader.secrets(environ, INPUTS)
 
     for name in SECRET_VARIABLES & environ.keys():
         assert environ[name].strip() in found
