@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -Esu
-"""Starts the action from a checkout or in the image; everything else is in `dbt_action`."""
+"""Starts the action from a checkout or in the image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_action import app
 def _main() -> int:
     if len(sys.argv) == 1:
         return app.main()
-    from dbt_action import cli  # noqa: PLC0415 - no action passes arguments, and none waits for argparse
+    from dbt_action import cli  # noqa: PLC0415 - the action passes no arguments, and importing argparse takes time
 
     return cli.main()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S python3 -Esu
-"""Starts the clean-up after the action; everything else is in `dbt_action`."""
+"""Starts the clean-up after the action."""
 
 from __future__ import annotations
 

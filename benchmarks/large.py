@@ -1,4 +1,4 @@
-"""A very large run: its documents, and a server that sends them at a fixed speed; measuring is `report`'s work."""
+"""The artifacts of a very large run, and a server that sends them at a fixed speed; `report` measures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TEXT = "The amount in cents, as booked by the shop; refunds are rows of their o
 def make(folder: Path) -> None:
     """Write `run_results.json` and a `manifest.json` of 300 MB, shaped like dbt's own."""
     (folder / "run_results.json").write_text(json.dumps({"metadata": {}, "results": list(_results())}), "utf-8")
-    # What is alike in every model is filled up with columns and code until the whole has its size.
+    # The columns and the code of each model are as long as the wanted size of the file requires.
     with (folder / "manifest.json").open("w", encoding="utf-8") as file:
         file.write('{"metadata": {"project_name": "shop", "dbt_version": "1.11.2"}, "nodes": {')
         columns = {f"column_{n}": _column(n) for n in range(120)}
@@ -110,11 +110,11 @@ def _code(length: int) -> str:
     return line * (length // len(line) + 1)
 
 
-# The server: what the action asks dbt Cloud for, and GitHub's commit status.
+# The server: the paths of dbt Cloud's API that the action requests, and GitHub's commit status.
 
 
 def serve(folder: Path) -> None:
-    """Serve for ever; the port is the first line on stdout."""
+    """Serve until killed; the first line on stdout is the port."""
     _Handler.folder = folder
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         print(server.server_address[1], flush=True)
@@ -124,11 +124,11 @@ def serve(folder: Path) -> None:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     folder: Path
-    # When the last run's first artifact was asked for, on the clock that all processes share.
+    # When the first artifact of the latest run was requested, by the monotonic clock, which all processes share.
     asked_at: float | None = None
 
     def do_GET(self) -> None:
-        """Job, run, list of runs, artifacts."""
+        """The job, the run, the list of runs, artifacts."""
         path = self.path.partition("?")[0]
         name = path.rstrip("/").rpartition("/")[2]
         if path == "/asked-at":
@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"data": {"id": JOB, "name": "Bench"} if "/jobs/" in path else self._run()})
 
     def do_POST(self) -> None:
-        """The trigger, and commit statuses."""
+        """The trigger of a run, and commit statuses."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self._answer(body if "/statuses/" in self.path else {"data": {**self._run(), "status": 1, "run_steps": []}})
 
@@ -172,14 +172,14 @@ class _Handler(BaseHTTPRequestHandler):
                 ready = time.monotonic()
                 self.wfile.write(piece)
                 sent += len(piece)
-                # Waiting for a slow reader is not made up for later: the line gives no more than its speed. That
-                # this process had to wait for a processor is.
+                # Time that a slow reader cost is not made up for later, as on a real connection; time in which this
+                # process only waited for a processor is.
                 waited = time.monotonic() - ready
                 begin += waited if waited > _BLOCKED else 0.0
                 time.sleep(max(0.0, begin + sent / BYTES_PER_SECOND - time.monotonic()))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - of the base class
-        """Say nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":

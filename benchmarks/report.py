@@ -1,4 +1,4 @@
-"""Memory and time of the report of a very large run, against `curl`; nothing passes or fails here."""
+"""Measures memory and time of reporting a very large run, compared with `curl`; prints them, and never fails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Measured:
 def main() -> int:
     curl = shutil.which("curl")
     if curl is None or not hasattr(os, "wait4"):
-        print("The report is measured where there are `curl` and `wait4` (Linux, macOS).")
+        print("Not measured: this needs `curl` and `os.wait4` (Linux, macOS).")
         return 0
     with tempfile.TemporaryDirectory(prefix="dbt-cloud-run-bench-") as temp:
         folder = Path(temp)
@@ -44,7 +44,7 @@ def main() -> int:
             try:
                 url = f"http://127.0.0.1:{(server.stdout or sys.stdin).readline().strip()}"
                 fetched = min(by_curl(curl, url, folder) for _ in range(ROUNDS))
-                print(f"curl                  {fetched:6.2f} s   (50 MB/s; the best of {ROUNDS}, as below)")
+                print(f"curl                  {fetched:6.2f} s   (50 MB/s; best of {ROUNDS}, as below)")
                 for title, inputs in VARIANTS.items():
                     rounds = [by_action(url, folder / f"{title}-{number}", inputs) for number in range(ROUNDS)]
                     show(title, rounds, fetched)
@@ -64,7 +64,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 
 
 def show(title: str, rounds: list[Measured], fetched: float) -> None:
-    """The time of the best round and the memory of the worst."""
+    """Print the best time and the worst memory of the rounds."""
     report, memory = min(one.seconds for one in rounds), max(one.memory for one in rounds)
     print(
         f"report, {title:13} {report:6.2f} s   {report / fetched:5.2f} x curl (wanted: {RATIO_LIMIT})"
@@ -73,7 +73,7 @@ def show(title: str, rounds: list[Measured], fetched: float) -> None:
 
 
 def by_curl(curl: str, url: str, folder: Path) -> float:
-    """Seconds for fetching the files to disk, one after the other."""
+    """Seconds for downloading the files, one after the other."""
     root = f"{url}/api/v2/accounts/{large.ACCOUNT}/runs/{large.RUN}/artifacts"
     begin = time.monotonic()
     for name in large.FILES:
@@ -84,7 +84,7 @@ def by_curl(curl: str, url: str, folder: Path) -> float:
 
 
 def by_action(url: str, folder: Path, inputs: dict[str, str]) -> Measured:
-    """The real action, as a step of a workflow that looks once: the run is over before anybody asks."""
+    """The real action as a step of a workflow. The run has already ended, so its status is queried once."""
     folder.mkdir()
     environ = {name: os.environ[name] for name in KEEP if name in os.environ}
     given = {
@@ -115,7 +115,7 @@ def by_action(url: str, folder: Path, inputs: dict[str, str]) -> Measured:
         message = f"The action should have reported a failed run; its exit code is {process.returncode}."
         raise RuntimeError(message)
     asked_at = float(requests.get(f"{url}/asked-at", timeout=10).json()["asked_at"])
-    # Linux tells it in kB, macOS in bytes.
+    # kB on Linux, bytes on macOS.
     memory = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     return Measured(seconds=ended - asked_at, memory=memory)
 

@@ -1,4 +1,4 @@
-"""How long the action takes until its first request, against `import requests` alone; nothing else is measured."""
+"""Measures the time until the action's first request, compared with `import requests`; fails above a limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT = 1.5
 def main() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.TemporaryDirectory() as folder:
         server.settimeout(30)
-        # Nothing of a CI, and no proxies: the way of the request is the same everywhere.
+        # No variables of a CI and no proxies, so that the request goes the same way on every machine.
         keep = ("PATH", "HOME", "SYSTEMROOT", "TEMP", "TMP", "LANG")
         environ = {name: os.environ[name] for name in keep if name in os.environ}
         environ |= {
@@ -30,9 +30,9 @@ def main() -> int:
             "DBT_RUN_ON": "job",
         }
         first_request(server, environ, folder)
-        import_requests(environ)  # both once before counting, so that everything is compiled and cached
+        import_requests(environ)  # both once before measuring, so that everything is compiled and cached
         action, library = [], []
-        for _ in range(ROUNDS):  # in turns, so that a busy machine is busy for both
+        for _ in range(ROUNDS):  # alternating, so that other load on the machine affects both
             action.append(first_request(server, environ, folder))
             library.append(import_requests(environ))
     ratio = statistics.median(action) / statistics.median(library)
@@ -60,7 +60,7 @@ def first_request(server: socket.socket, environ: dict[str, str], folder: str) -
 
 
 def import_requests(environ: dict[str, str]) -> float:
-    """Seconds that a Python takes which imports `requests` and ends."""
+    """Seconds that a Python process takes that only imports `requests`."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import requests"], env=environ, check=True)
     return time.perf_counter() - start

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What the composite action does: find Python, install the locked packages once a job, become the action.
-# Sourced by a bash as old as 3.2 (macOS) or by the bash of Git for Windows.
+# Runs the composite action: finds Python, installs the locked packages once per job, replaces this shell with Python.
+# Has to work when sourced by bash 3.2 (macOS) and by the bash of Git for Windows.
 set -euo pipefail
 
-# A cancel that arrives while packages are installed ends the step here, before a run is started.
+# A cancellation while packages are being installed ends the step before it starts a run.
 trap 'exit 130' INT TERM
 
-# Settings of the workflow that would send the packages elsewhere. The index and certificates stay.
+# Unset what would make pip install to another folder or other packages; settings of the index and certificates stay.
 unset PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS PIP_DRY_RUN PIP_NO_BINARY
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 
@@ -15,7 +15,7 @@ root=$GITHUB_ACTION_PATH/..
 find_python() {
     local name
     for name in python3 python python3.14 python3.13 python3.12 python3.11 python3.10; do
-        # This also sorts out the placeholder of the Windows Store and a Debian Python without python3-venv.
+        # Importing venv also rules out the placeholder of the Windows Store and a Debian Python without python3-venv.
         if "$name" -I -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
             echo "$name"
             return
@@ -27,7 +27,7 @@ find_python() {
     return 2
 }
 
-# One environment for each lock and Python: a second use of the action in the same job finds it ready.
+# The name depends on the lock file and the Python, so a second use of the action in the same job reuses the folder.
 name_environment() {
     "$python" -I -c 'import hashlib, sys
 with open(sys.argv[1], "rb") as lock:
@@ -58,5 +58,5 @@ if [ ! -e "$environment/ready" ]; then
     touch "$environment/ready"
 fi
 
-# -E and -s: neither PYTHON* variables of the workflow nor the user's own packages have a say.
+# -E and -s: ignore PYTHON* variables of the workflow and packages of the user.
 exec "$(python_of "$environment")" -Esu "$root/$DBT_CLOUD_RUN_PROGRAM"

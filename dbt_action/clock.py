@@ -1,4 +1,4 @@
-"""Time as an object, so that nothing else in the package knows what time it is."""
+"""Time as an object that is passed around, so that tests can replace it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """`now` is seconds on a clock that never jumps; `sleep` may end early by an exception only."""
+    """A monotonic clock. `sleep` ends early only if an exception is raised in it."""
 
     def now(self) -> float:
-        """Seconds since some fixed moment."""
+        """Seconds since an arbitrary fixed moment."""
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass."""
+        """Wait for `seconds`."""
 
 
 class SystemClock:
-    """The machine's own monotonic clock."""
+    """The monotonic clock of this machine."""
 
     def now(self) -> float:
-        """Seconds of `time.monotonic`."""
+        """`time.monotonic()`."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep for real."""
+        """`time.sleep`; a negative number is 0."""
         time.sleep(max(0.0, seconds))

@@ -1,4 +1,4 @@
-"""Importing all modules of a package, so that a new one is found by itself; what it offers, the package knows."""
+"""Imports all modules of a package, so that a new platform is found without being listed anywhere."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from types import ModuleType
 
 
 def modules(package: str, path: Iterable[str]) -> tuple[ModuleType, ...]:
-    """The modules of `package`, whose `__path__` is `path`, by name.
+    """The modules of `package`, whose `__path__` is `path`, in the order of their names.
 
-    But for those with an underscore: they are imported only when they are needed.
+    Modules that begin with an underscore are left out: they are imported when they are needed.
     """
     names = (module.name for module in pkgutil.iter_modules(path))
     return tuple(importlib.import_module(f"{package}.{name}") for name in names if not name.startswith("_"))

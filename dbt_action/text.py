@@ -1,4 +1,4 @@
-"""Making foreign text harmless: terminals, logs of every CI, Markdown; nothing here writes anywhere."""
+"""Pure functions that make untrusted text safe for terminals, CI logs and Markdown, and format numbers."""
 
 from __future__ import annotations
 
@@ -7,44 +7,45 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-# CSI, OSC and two-character escape sequences (ECMA-48); dbt colours its log with the first.
+# CSI, OSC and two-character escape sequences (ECMA-48); dbt colours its log with CSI sequences.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])?|\x9b[0-?]*[ -/]*[@-~]")
-# Everything that ends a line for some reader of the log; a lone CR does for GitHub's runner.
+# Everything that some program treats as the end of a line; GitHub's runner does so with a lone CR.
 _LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-# Control characters, and those that reorder or hide text.
+# Control characters, and characters that reorder or hide text.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-# `##[command]` (GitHub, Azure) counts anywhere in a line, and so does `##vso[…]` (Azure).
+# `##[command]` (GitHub, Azure) and `##vso[…]` (Azure) are commands anywhere in a line, `::command::` at its start.
 _HASH_COMMAND = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
 _COLON_COMMAND = re.compile(r"^(\s*):(?=:)")
-# Nothing that would end the link in Markdown or in HTML.
+# Without the characters that would end the link in Markdown or in HTML.
 _WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]\\\"'`|]+")
 _CODE = re.compile("`([^`|<>\\\\]+)`")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>-])")
 
 
 def plain(text: str) -> str:
-    """`text` with the line feed as its only line end, and without colours and invisible characters."""
+    """`text` without colours and invisible characters, and with the line feed as its only line end."""
     return _INVISIBLE.sub("", _LINE_END.sub("\n", _ANSI.sub("", text)))
 
 
 def one_line(text: str) -> str:
-    """`plain` on a single line, runs of white space made one blank."""
+    """`plain(text)` on a single line; each run of white space becomes one blank."""
     return " ".join(plain(text).split())
 
 
 def log_lines(text: str) -> list[str]:
-    """`text` as lines that no CI takes for a command of ours."""
+    """`text` as lines that no CI interprets as commands."""
     return [defuse(line) for line in plain(text).split("\n")]
 
 
 def defuse(line: str) -> str:
-    """One plain line whose workflow commands are broken, visibly."""
+    """`line` with a blank inserted into what a CI would interpret as a command."""
     return _COLON_COMMAND.sub(r"\1: ", _HASH_COMMAND.sub("# #", line))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every secret replaced by `***`."""
-    # The longest first: one may begin like another. And again: what is left may look like one.
+    # The longest first, since one secret may contain another. Repeated, since a replacement may bring parts of a
+    # secret together.
     wanted = sorted((secret for secret in secrets if secret.strip("*")), key=len, reverse=True)
     while any(secret in text for secret in wanted):
         for secret in wanted:
@@ -53,9 +54,9 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def scrub(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 - the same type comes out
-    """`value` with every secret redacted in every text in it: dataclasses, tuples and mappings to any depth.
+    """`value` with the secrets redacted in every text of it, through dataclasses, tuples and mappings.
 
-    Before anything is escaped: afterwards a secret may not look like itself any more.
+    To be called before text is escaped: an escaped secret would not be found.
     """
     if isinstance(value, str):
         return redact(value, secrets)
@@ -69,36 +70,36 @@ def scrub(value: Any, secrets: Iterable[str]) -> Any:  # noqa: ANN401 - the same
 
 
 def cut(text: str, length: int) -> str:
-    """At most `length` characters, with an ellipsis where something is missing."""
+    """At most `length` characters; text that was longer ends with an ellipsis."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 def cut_bytes(text: str, size: int) -> str:
-    """At most `size` bytes of UTF-8, with an ellipsis where something is missing."""
+    """At most `size` bytes of UTF-8; text that was longer ends with an ellipsis."""
     raw = text.encode("utf-8", "replace")
     ellipsis = "…"
     return text if len(raw) <= size else raw[: size - len(ellipsis.encode())].decode("utf-8", "ignore") + ellipsis
 
 
 def markdown(text: str) -> str:
-    """`text` as one line of Markdown that shows itself: no markup, no HTML, no mentions."""
+    """`text` as one line of Markdown that is shown literally: no markup, no HTML, no mentions."""
     return _escaped(one_line(text))
 
 
 def _escaped(line: str) -> str:
     safe = line.replace("&", "&amp;").replace("<", "&lt;")
-    # GitHub looks for mentions after it has resolved escapes and entities, so `&#64;` would not do.
+    # GitHub looks for mentions after it has resolved escapes and entities, so `&#64;` would not prevent one.
     return _MARKDOWN.sub(r"\\\1", safe).replace("@", "@&#8203;")
 
 
 def sentence(text: str) -> str:
-    """`markdown` in which what stands between backticks stays code."""
+    """`markdown(text)`, except that text between backticks is shown as code."""
     parts = _CODE.split(one_line(text))
     return "".join(f"`{part}`" if number % 2 else _escaped(part) for number, part in enumerate(parts))
 
 
 def link(label: str, url: str) -> str:
-    """A Markdown link; only its label when `url` is no plain web address."""
+    """A Markdown link; only the label when `url` is not a plain web address."""
     return f"[{markdown(label)}]({url})" if _WEB_ADDRESS.fullmatch(url) else markdown(label)
 
 

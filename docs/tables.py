@@ -1,25 +1,26 @@
-"""Renders `dbt_action/inputs.py` as YAML and Markdown for cog; what the inputs are is not decided here."""
+"""Renders the tables of inputs and outputs as YAML and Markdown, for the blocks that cog generates."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
 
-from dbt_action.config import inputs
-from dbt_action.report import outputs
+from dbt_action.config.input_types import Input
+from dbt_action.config.inputs import INPUTS
+from dbt_action.report.outputs import OUTPUTS
 
-# What only an expression can reach is the default of an input in the action files, and only that.
+# Action files have a default only where it is such an expression; all other defaults are the program's.
 EXPRESSION = "${{"
 
 
 def action_inputs() -> str:
-    """The `inputs:` of both action files; with the aliases, or else the runner would warn about them."""
+    """The `inputs:` of both action files, aliases included: the runner warns about inputs that are not listed."""
     return "\n".join(_input_lines())
 
 
 def _input_lines() -> Iterator[str]:
-    names = {row.name for row in inputs.INPUTS}
-    for row in inputs.INPUTS:
+    names = {row.name for row in INPUTS}
+    for row in INPUTS:
         yield from _entry(row.name, _description(row))
         if row.default.startswith(EXPRESSION):
             yield f"    default: {row.default}"
@@ -29,9 +30,9 @@ def _input_lines() -> Iterator[str]:
 
 
 def action_outputs(*, step: str = "") -> str:
-    """The `outputs:`; a composite action has to name the step that they come from."""
+    """The `outputs:`; those of a composite action also name the `step` that sets them."""
     lines: list[str] = []
-    for output in outputs.OUTPUTS:
+    for output in OUTPUTS:
         lines += _entry(output.name, output.help)
         if step:
             lines.append(f"    value: ${{{{ steps.{step}.outputs.{output.name} }}}}")
@@ -39,36 +40,36 @@ def action_outputs(*, step: str = "") -> str:
 
 
 def docker_env() -> str:
-    """`runs.env` of the Docker action. It does not override variables of the workflow."""
-    return "\n".join(f"    {row.variable}: {_expression(row)}" for row in inputs.INPUTS)
+    """`runs.env` of the Docker action; a variable that the workflow sets wins over it."""
+    return "\n".join(f"    {row.variable}: {_expression(row)}" for row in INPUTS)
 
 
 def composite_env() -> str:
-    """`env:` of the composite step. It would override variables of the workflow, so it falls back to them."""
-    lines = (f"{row.variable}: {_expression(row, f'env.{row.variable}')}" for row in inputs.INPUTS)
+    """`env:` of the composite action's steps; it replaces variables of the workflow, so it falls back to them."""
+    lines = (f"{row.variable}: {_expression(row, f'env.{row.variable}')}" for row in INPUTS)
     return "\n".join(f"        {line}" for line in lines)
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table in Markdown."""
+    """A Markdown table."""
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
 
 
 def readme_inputs() -> str:
-    rows = ((f"`{row.name}`", _default(row), _cell(row.help)) for row in inputs.INPUTS)
+    rows = ((f"`{row.name}`", _default(row), _cell(row.help)) for row in INPUTS)
     return table(("Input", "Default", "What it is"), rows)
 
 
 def readme_aliases() -> str:
     rows = []
-    for row in inputs.INPUTS:
+    for row in INPUTS:
         variables = tuple(name for name in row.variables() if not name.startswith("INPUT_"))
         rows.append((f"`{row.name}`", _codes(row.aliases), _codes(variables)))
     return table(("Input", "Also as input", "Also as environment variable"), rows)
 
 
 def readme_outputs() -> str:
-    rows = ((f"`{output.name}`", _cell(output.help)) for output in outputs.OUTPUTS)
+    rows = ((f"`{output.name}`", _cell(output.help)) for output in OUTPUTS)
     return table(("Output", "What it holds"), rows)
 
 
@@ -76,20 +77,20 @@ def _entry(name: str, description: str) -> list[str]:
     return [f"  {name}:", f"    description: {json.dumps(description, ensure_ascii=False)}"]
 
 
-def _description(row: inputs.Input) -> str:
-    # An expression in a description is an error to the runner, and `default:` says it anyway.
+def _description(row: Input) -> str:
+    # The runner refuses an expression in a description; `default:` shows it anyway.
     if not row.default or row.default.startswith(EXPRESSION):
         return row.help
     return f"{row.help} Default: {_default(row)}."
 
 
-def _default(row: inputs.Input) -> str:
+def _default(row: Input) -> str:
     if row.default.startswith("("):
         return row.default.strip("()")
     return f"`{_cell(row.default)}`" if row.default else ""
 
 
-def _expression(row: inputs.Input, *fallbacks: str) -> str:
+def _expression(row: Input, *fallbacks: str) -> str:
     sources = [f"inputs.{name}" for name in (row.name, *row.aliases)]
     return f"${{{{ {' || '.join([*sources, *fallbacks])} }}}}"
 

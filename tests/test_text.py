@@ -1,4 +1,4 @@
-"""Foreign text made harmless: no command, no colour, no markup, no secret gets through, whatever it is made of."""
+"""`text`: whatever untrusted text contains, no command, colour, markup or secret of it has an effect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dbt_action import text
 from tests.support.runner import azure_commands, commands, lines
 
-# What commands, escapes and markup are made of, in every order.
+# Parts of commands, escape sequences and markup, in any order.
 PIECES = st.lists(
     st.sampled_from(
         [
@@ -39,35 +39,34 @@ ANY = st.text() | PIECES
 @example("\u3000::error::x")
 @example("###[error]x")
 @example("##[##[error]x]")
-def test_log_lines__carry_no_command(foreign: str) -> None:
-    printed = "\n".join(text.log_lines(foreign)) + "\n"
+def test_log_lines__contain_no_command(untrusted: str) -> None:
+    printed = "\n".join(text.log_lines(untrusted)) + "\n"
 
     assert [] == commands(printed)
     assert [] == azure_commands(printed)
 
 
 @given(ANY)
-def test_log_lines__are_lines(foreign: str) -> None:
-    for line in text.log_lines(foreign):
+def test_log_lines__are_single_lines(untrusted: str) -> None:
+    for line in text.log_lines(untrusted):
         assert [line] == lines(line)
         assert len(line.splitlines()) <= 1
 
 
 @given(ANY)
-def test_log_lines__lose_no_words(foreign: str) -> None:
-    """Only what cannot be seen goes; what is broken is broken visibly."""
-    said = re.sub(r"\s", "", "".join(text.log_lines(foreign)))
+def test_log_lines__change_only_white_space_of_plain_text(untrusted: str) -> None:
+    printed = re.sub(r"\s", "", "".join(text.log_lines(untrusted)))
 
-    assert re.sub(r"\s", "", text.plain(foreign)) == said
+    assert re.sub(r"\s", "", text.plain(untrusted)) == printed
 
 
 @given(ANY)
-def test_plain__is_plain(foreign: str) -> None:
-    told = text.plain(foreign)
+def test_plain__has_no_control_characters_and_can_be_encoded(untrusted: str) -> None:
+    result = text.plain(untrusted)
 
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]", told)
-    assert told == text.plain(told)
-    told.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]", result)
+    assert result == text.plain(result)
+    result.encode("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -87,82 +86,82 @@ def test_plain__is_plain(foreign: str) -> None:
         ("ünï 💥", "ünï 💥"),
     ],
 )
-def test_plain__taken_apart(raw: str, expected: str) -> None:
+def test_plain__removes_escape_sequences(raw: str, expected: str) -> None:
     assert expected == text.plain(raw)
 
 
 @given(ANY)
-def test_one_line__is_one(foreign: str) -> None:
-    told = text.one_line(foreign)
+def test_one_line__has_no_line_end_and_single_blanks(untrusted: str) -> None:
+    result = text.one_line(untrusted)
 
-    assert len(told.splitlines()) <= 1
-    assert told == told.strip()
-    assert "  " not in told
+    assert len(result.splitlines()) <= 1
+    assert result == result.strip()
+    assert "  " not in result
 
 
 @given(ANY, st.integers(1, 300))
-def test_cut__is_short_enough(foreign: str, length: int) -> None:
-    told = text.cut(foreign, length)
+def test_cut__is_not_longer_than_its_limit(untrusted: str, length: int) -> None:
+    result = text.cut(untrusted, length)
 
-    assert len(told) <= length
-    assert told == foreign or told.endswith("…")
+    assert len(result) <= length
+    assert result == untrusted or result.endswith("…")
 
 
 SECRETS = st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=4, max_size=12), max_size=4)
 
 
 @given(ANY, SECRETS, st.data())
-def test_redact__leaves_no_secret(foreign: str, secrets: list[str], data: st.DataObject) -> None:
-    places = data.draw(st.lists(st.integers(0, len(foreign)), min_size=len(secrets), max_size=len(secrets)))
-    for secret, place in zip(secrets, places, strict=True):
-        foreign = foreign[:place] + secret + foreign[place:]
+def test_redact__leaves_no_secret(untrusted: str, secrets: list[str], data: st.DataObject) -> None:
+    positions = data.draw(st.lists(st.integers(0, len(untrusted)), min_size=len(secrets), max_size=len(secrets)))
+    for secret, position in zip(secrets, positions, strict=True):
+        untrusted = untrusted[:position] + secret + untrusted[position:]
 
-    told = text.redact(foreign, secrets)
+    result = text.redact(untrusted, secrets)
 
-    assert not [secret for secret in secrets if secret in told and secret not in "***"]
+    assert not [secret for secret in secrets if secret in result and secret not in "***"]
 
 
 def test_redact__a_secret_that_begins_like_another() -> None:
-    """The end of the longer one must not stay behind."""
-    told = text.redact("token-1-and-more", ("token-1", "token-1-and-more"))
+    """The end of the longer one must not be left over."""
+    result = text.redact("token-1-and-more", ("token-1", "token-1-and-more"))
 
-    assert "***" == told
+    assert "***" == result
 
 
-def unescaped(told: str) -> str:
-    """The characters of Markdown that still mean something: everything but escapes and references."""
-    return re.sub(r"&(?:amp|lt|#64|#8203);|@?<!-- -->|@(?=&#8203;)", "", re.sub(r"\\[!-/:-@\[-`{-~]", "", told))
+def unescaped(result: str) -> str:
+    """`result` without escapes and references, so that only characters are left that are markup."""
+    return re.sub(r"&(?:amp|lt|#64|#8203);|@?<!-- -->|@(?=&#8203;)", "", re.sub(r"\\[!-/:-@\[-`{-~]", "", result))
 
 
 @given(ANY)
-def test_markdown__shows_itself(foreign: str) -> None:
-    told = text.markdown(foreign)
+def test_markdown__contains_no_markup(untrusted: str) -> None:
+    result = text.markdown(untrusted)
 
-    assert len(told.splitlines()) <= 1
-    assert not set(unescaped(told)) & set("\\`*_{}[]()#+!|~<>@&-")
+    assert len(result.splitlines()) <= 1
+    assert not set(unescaped(result)) & set("\\`*_{}[]()#+!|~<>@&-")
 
 
 @given(ANY)
 @example("@octocat")
 @example("a@b.example @acme/team")
-def test_markdown__mentions_nobody(foreign: str) -> None:
+def test_markdown__contains_no_mention(untrusted: str) -> None:
     """GitHub looks for mentions after escapes and references were resolved [github/cmark-gfm#181]."""
-    shown = html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text.markdown(foreign)))
+    shown = html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text.markdown(untrusted)))
 
     assert not re.search("@[A-Za-z0-9]", shown)
 
 
 @given(ANY)
-def test_markdown__does_not_end_a_cell_of_a_table(foreign: str) -> None:
-    row = f"| {text.markdown(foreign)} |"
+def test_markdown__does_not_end_a_cell_of_a_table(untrusted: str) -> None:
+    row = f"| {text.markdown(untrusted)} |"
 
     assert 2 == len(re.findall(r"(?<!\\)(?:\\\\)*\|", row))
 
 
 @given(ANY)
-def test_code_block__ends_where_it_should(foreign: str) -> None:
-    """CommonMark: a fence is closed by a line of at least as many backticks, and nothing else."""
-    block = text.code_block(foreign).split("\n")
+def test_code_block__is_closed_only_by_its_last_line(untrusted: str) -> None:
+    """CommonMark: a fence is closed by a line of at least as many backticks and nothing else."""
+    block = text.code_block(untrusted).split("\n")
 
     fence = re.match("`+", block[0])
     assert fence is not None
@@ -173,15 +172,15 @@ def test_code_block__ends_where_it_should(foreign: str) -> None:
 
 
 @given(ANY, ANY)
-def test_link__is_one_link_to_that_address_or_none(label: str, url: str) -> None:
-    told = text.link(label, url)
+def test_link__is_a_link_to_that_address_or_the_label(label: str, url: str) -> None:
+    result = text.link(label, url)
 
-    match = re.fullmatch(r"\[(.*)\]\((https?://[^\s()<>\\\"']+)\)", told)
+    match = re.fullmatch(r"\[(.*)\]\((https?://[^\s()<>\\\"']+)\)", result)
     if match:
         assert url == match[2]
         assert text.markdown(label) == match[1]
     else:
-        assert text.markdown(label) == told
+        assert text.markdown(label) == result
 
 
 @pytest.mark.parametrize(
@@ -199,7 +198,7 @@ def test_link__is_one_link_to_that_address_or_none(label: str, url: str) -> None
         ("https://x\n", False),
     ],
 )
-def test_link__address(url: str, linked: bool) -> None:  # noqa: FBT001
+def test_link__needs_a_plain_web_address(url: str, linked: bool) -> None:  # noqa: FBT001
     assert linked is ("](" in text.link("label", url))
 
 
@@ -219,10 +218,10 @@ def test_link__address(url: str, linked: bool) -> None:  # noqa: FBT001
         (90_000, "25h 00m"),
     ],
 )
-def test_duration(seconds: float, expected: str) -> None:
+def test_duration__has_hours_or_minutes_and_seconds(seconds: float, expected: str) -> None:
     assert expected == text.duration(seconds)
 
 
 @pytest.mark.parametrize("count, expected", [(0, "0 nodes"), (1, "1 node"), (2, "2 nodes")])
-def test_plural(count: int, expected: str) -> None:
+def test_plural__has_no_s_for_one(count: int, expected: str) -> None:
     assert expected == text.plural(count, "node")

@@ -1,3 +1,3 @@
-"""What the user and the CI say: inputs, their parsing, Config and CiContext; imports only the modules beside it."""
+"""Reading the inputs; and the two values that describe a build, Config and CiContext. Imports `errors` and `text`."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The closed sets that an input may be chosen from; each value is what the user writes."""
+"""The values of inputs that are a choice, as enums; the value of each member is what the user writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RunOn(Enum):
 
 
 class StopAction(Enum):
-    """What happens to the dbt Cloud run when the step is cancelled or its time is over."""
+    """What happens to the dbt Cloud run when the step is cancelled or reaches its time limit."""
 
     CANCEL = "cancel"
     LEAVE = "leave"
@@ -45,7 +45,7 @@ class CommentMode(Enum):
 
 
 class OnRerun(Enum):
-    """What a second attempt of the workflow run does with the run of the first."""
+    """What a re-run of the workflow does with the dbt Cloud run of the attempt before."""
 
     RESUME = "resume"
     NEW = "new"

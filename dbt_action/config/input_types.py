@@ -1,4 +1,4 @@
-"""What an input is: its kind, its names, the variables that may carry it; which inputs there are is in `inputs`."""
+"""The type of an input: names, variables, default, how it is parsed. The inputs themselves are in `inputs`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import Enum
 
 
 class InputType(Enum):
-    """What a value has to look like; `config` has one parser for each."""
+    """The form of a value; `loader` has one parser for each."""
 
     TEXT = "text"
     SENTENCE = "sentence"
-    TOKEN = "token"  # noqa: S105 - a kind of input, not a token
+    TOKEN = "token"  # noqa: S105 - a type of input, not a token
     URL = "URL"
     JOB_URL = "URL of a job's page"
     ID = "integer"
@@ -36,28 +36,46 @@ class InputType(Enum):
 class Input:
     """One input of the action.
 
-    `default` is what a user would have to write to get the default behaviour, or a sentence in
-    parentheses where no single value says it; "" means that there is none. `aliases` are input names
-    of other actions, `environment` the variable names of dbt's own CI guide and of other dbt Cloud
-    command-line tools. `variable_name` is the variable where it has a name of its own.
+    `default` is the value that gives the default behaviour, or a description in parentheses where no
+    single value does; "" means that there is none. `aliases` are input names of other actions,
+    `environment` the variable names of dbt's own CI guide and of other dbt Cloud command-line tools.
+    `variable_name` is the variable where it does not follow from the name.
     """
 
     name: str
     input_type: InputType
     help: str
     default: str = ""
-    # The closed set of a CHOICE; where it is only known at run time, `choices` holds its values instead.
+    # The values of a CHOICE; `choices` where they are only known at run time.
     enum: type[Enum] | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
     aliases: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
     variable_name: str = ""
+    # The field of Config that the value fills, where it is not called like the input; `overrides.<field>` is one of
+    # Overrides.
+    field: str = ""
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """What a CHOICE may be."""
+        """The values of a CHOICE, as users write them."""
         return tuple(member.value for member in self.enum) if self.enum else self.choices
+
+    @property
+    def default_value(self) -> str:
+        """`default` if it is a value; "" if it is a description, an expression of a workflow, or a pattern."""
+        return "" if self.default.startswith(("(", "${{")) or "<" in self.default else self.default
+
+    @property
+    def config_field(self) -> str:
+        """The field of Config that the value fills; a few inputs are used elsewhere and have none of that name."""
+        return self.field or self.name.replace("-", "_")
+
+    @property
+    def is_host_token(self) -> bool:
+        """Whether this is the token of a code host, as every secret but dbt Cloud's is."""
+        return self.secret and self.name != "dbt-token"
 
     @property
     def variable(self) -> str:
@@ -65,10 +83,10 @@ class Input:
         return self.variable_name or variable_of(self.name)
 
     def variables(self) -> tuple[str, ...]:
-        """Every environment variable that may carry this input, the strongest first.
+        """Every environment variable that may carry this input; an earlier one wins over a later one.
 
         `INPUT_*` is what a CI sets for a step's own inputs, so it comes before variables that may
-        have been set for a whole workflow. The runner keeps hyphens (`INPUT_JOB-ID`); other tools
+        have been set for a whole workflow. GitHub's runner keeps hyphens (`INPUT_JOB-ID`); other tools
         turn them into underscores.
         """
         names = (self.name, *self.aliases)
@@ -82,6 +100,6 @@ def _spellings(name: str) -> tuple[str, str]:
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of an input that has no name of its own for it."""
+    """The environment variable of an input without a `variable_name`."""
     plain = name.upper().replace("-", "_")
     return plain if plain.startswith("DBT_") else f"DBT_{plain}"

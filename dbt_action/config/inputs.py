@@ -1,16 +1,14 @@
-"""The one table of inputs: names, aliases, kinds, defaults and help; reading values is `config`'s work."""
+"""The table of the action's inputs: names, aliases, types, defaults and help. `loader` reads their values."""
 
 from __future__ import annotations
 
 from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
 from dbt_action.config.input_types import Input, InputType
 
-__all__ = ["GITHUB_TOKEN", "GUIDE_JOB_ID", "INPUTS", "Input", "InputType"]
-
-# The name by which a pipeline of dbt's own guide is recognised: only its script reads it.
+# Only the script of dbt's own CI guide reads this variable, so a pipeline that sets it was made from that guide.
 GUIDE_JOB_ID = "DBT_PR_JOB_ID"
 
-# For the host of that name; the others' are with their hosts, since the action has no use for them.
+# The tokens of other code hosts are defined beside these hosts: the action only ever runs for GitHub.
 GITHUB_TOKEN = Input(
     name="github-token",
     input_type=InputType.TOKEN,
@@ -19,6 +17,12 @@ GITHUB_TOKEN = Input(
     secret=True,
     variable_name="GITHUB_TOKEN",
 )
+
+# Switches of another action, understood for migration, and what each of them adds to `artifacts`.
+ARTIFACT_SWITCHES = {
+    "get_artifacts": ("manifest.json", "run_results.json"),
+    "fetch_catalog": ("catalog.json",),
+}
 
 INPUTS: tuple[Input, ...] = (
     Input(
@@ -59,20 +63,19 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="project-id",
         input_type=InputType.ID,
-        help="Number of the project that the job should belong to; a run of another project gives a warning.",
+        help="Number of the project that the job should belong to; a run of another project causes a warning.",
     ),
     Input(
         name="cause",
         input_type=InputType.SENTENCE,
-        help="Reason of the run, shown in dbt Cloud. Cut to 255 characters.",
+        help="Reason for the run, shown in dbt Cloud. Cut to 255 characters.",
         default="(workflow, event and actor)",
         environment=("DBT_JOB_CAUSE",),
     ),
     Input(
         name="run-on",
         input_type=InputType.CHOICE,
-        help="What dbt Cloud checks out: the `commit` that gets the status, the `branch`, "
-        "or whatever the `job` is set to.",
+        help="What dbt Cloud checks out: the `commit` that gets the status, its `branch`, or what the `job` is set to.",
         default="commit",
         enum=RunOn,
     ),
@@ -92,74 +95,82 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="pull-request",
         input_type=InputType.PULL_REQUEST,
-        help="Number of the pull request that dbt Cloud is told; if the event has none, also that of the comment. "
-        "`none` tells dbt Cloud nothing.",
+        help="Number of the pull request that is sent to dbt Cloud; if the event has none, also the one to comment on. "
+        "`none` sends no number.",
         default="(from the event)",
         aliases=("github_pull_request_id",),
     ),
     Input(
         name="pull-request-field",
         input_type=InputType.CHOICE,
-        help="How dbt Cloud is connected to the repository, which decides the field that carries the number: "
-        "`github`, `gitlab`, `azure`, or `non-native` for Bitbucket and for any repository by deploy key.",
-        default="(from where the repository lives)",
+        help="How dbt Cloud is connected to the repository, which decides in which field the number is sent: "
+        "`github`, `gitlab`, `azure`, or `non-native` for Bitbucket and for any repository that is connected by a "
+        "deploy key.",
+        default="(from the host of the repository)",
         choices=("github", "gitlab", "azure", "non-native"),
     ),
     Input(
         name="schema-override",
         input_type=InputType.TEXT,
         help="Schema to build in. `auto` is `dbt_cloud_pr_<job>_<pull request>` in pull requests "
-        "and nothing elsewhere; `-` and `/` become `_`.",
+        "and no override elsewhere; `-` and `/` become `_`.",
         aliases=("schema_override",),
         environment=("DBT_JOB_SCHEMA_OVERRIDE",),
+        field="overrides.schema",
     ),
     Input(
         name="steps-override",
         input_type=InputType.STEPS,
-        help="Commands instead of the job's own: one a line, or a JSON or YAML list.",
+        help="Commands instead of the job's own: one per line, or a JSON or YAML list.",
         aliases=("steps_override",),
+        field="overrides.steps",
     ),
     Input(
         name="dbt-version-override",
         input_type=InputType.TEXT,
         help="dbt version or release track for this run.",
         aliases=("dbt_version_override",),
+        field="overrides.dbt_version",
     ),
     Input(
         name="target-name-override",
         input_type=InputType.TEXT,
         help="Value of `target.name` for this run.",
         aliases=("target_name_override",),
+        field="overrides.target_name",
     ),
     Input(
         name="threads-override",
         input_type=InputType.COUNT,
         help="Number of threads for this run.",
         aliases=("threads_override",),
+        field="overrides.threads",
     ),
     Input(
         name="generate-docs-override",
         input_type=InputType.BOOLEAN,
         help="Whether this run generates docs.",
         aliases=("generate_docs_override",),
+        field="overrides.generate_docs",
     ),
     Input(
         name="timeout-seconds-override",
         input_type=InputType.SECONDS,
         help="dbt Cloud's own time limit for this run, in seconds; 0 is none.",
         aliases=("timeout_seconds_override",),
+        field="overrides.timeout_seconds",
     ),
     Input(
         name="wait",
         input_type=InputType.BOOLEAN,
-        help="Wait for the end of the run; `false` triggers, reports and ends.",
+        help="Wait for the end of the run; with `false` the step starts the run, reports that, and ends.",
         default="true",
         aliases=("wait_for_job",),
     ),
     Input(
         name="poll-interval",
         input_type=InputType.INTERVAL,
-        help="Seconds between two looks at the run (1 to 3600), or `auto`: short at first and near the "
+        help="Seconds between two queries for the run's status (1 to 3600), or `auto`: short at first and near the "
         "expected end, never longer than 30 s.",
         default="auto",
         aliases=("interval",),
@@ -167,8 +178,10 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="timeout-minutes",
         input_type=InputType.MINUTES,
-        help="Longest wait, queue included; decimals allowed. At its end there is one last look.",
+        help="Longest wait, including the time in the queue; decimals allowed. Before giving up, the status is "
+        "queried once more.",
         default="300",
+        field="timeout_seconds",
     ),
     Input(
         name="on-cancel",
@@ -180,14 +193,14 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="on-timeout",
         input_type=InputType.CHOICE,
-        help="What happens to the dbt Cloud run when `timeout-minutes` are over.",
+        help="What happens to the dbt Cloud run when it has not ended within `timeout-minutes`.",
         default="cancel",
         enum=StopAction,
     ),
     Input(
         name="fail-on-error",
         input_type=InputType.BOOLEAN,
-        help="`false`: the step is green whatever the end of the run; outputs and status still tell the truth.",
+        help="With `false` the step succeeds whatever the outcome of the run; outputs and commit status still show it.",
         default="true",
         aliases=("failure_on_error",),
     ),
@@ -201,14 +214,14 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="status-context",
         input_type=InputType.TEXT,
-        help="Name of the commit status. Not the name of a job of the workflow, and not `dbt Cloud`: "
-        "that one belongs to dbt Cloud's own integration.",
+        help="Name of the commit status. Not the name of a job of the workflow, and not `dbt Cloud`, "
+        "which dbt Cloud's own integration uses.",
         default="dbt Cloud / <job name>",
     ),
     Input(
         name="artifacts",
         input_type=InputType.PATTERNS,
-        help="Artifacts to save: names or globs, one a line or comma-separated; `*` is all of them.",
+        help="Artifacts to save: names or globs, one per line or comma-separated; `*` is all of them.",
     ),
     Input(
         name="artifacts-path", input_type=InputType.PATH, help="Folder in which artifacts are saved.", default="target"
@@ -217,21 +230,21 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="annotations",
         input_type=InputType.BOOLEAN,
-        help="Write annotations with the reason of a failure.",
+        help="Write annotations with the reason for a failure.",
         default="true",
     ),
     Input(
         name="artifacts-per-step",
         input_type=InputType.BOOLEAN,
-        help="Save also what each dbt step wrote, in folders `step-<index>`; without it a later step's file "
-        "hides an earlier one's.",
+        help="Also save the artifacts of each dbt step, in folders `step-<index>`; otherwise a file of a later step "
+        "replaces the one of an earlier step.",
         default="false",
     ),
     Input(
         name="log",
         input_type=InputType.CHOICE,
-        help="What is shown of dbt's own log: `live` all of it as it comes, `failed` that of failed steps and "
-        "the last lines of the others after a failure, `none` nothing.",
+        help="What is shown of dbt's own log: `live` shows all of it while the run is going; `failed` shows, after a "
+        "failure, the log of failed steps and the last lines of the others; `none` shows nothing.",
         default="failed",
         enum=LogMode,
     ),
@@ -239,13 +252,13 @@ INPUTS: tuple[Input, ...] = (
         name="project-directory",
         input_type=InputType.FOLDER,
         help="Folder of the dbt project in the repository, for annotations and links.",
-        default="(as the job's environment says)",
+        default="(the one of the job's environment)",
     ),
     Input(
         name="compiled-sql",
         input_type=InputType.CHOICE,
-        help="Show the compiled SQL of failed nodes in the summary, which may hold values of your data: "
-        "`auto` does unless the repository is, or may be, public.",
+        help="Whether the summary shows the compiled SQL of failed nodes, which may contain values of your data: "
+        "`auto` shows it unless the repository is, or may be, public.",
         default="auto",
         enum=CompiledSql,
     ),
@@ -269,32 +282,31 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="on-rerun",
         input_type=InputType.CHOICE,
-        help="In a second attempt of the workflow run: `resume` goes on with the run of the attempt before it "
+        help="When the workflow run is re-run: `resume` continues with the run of the attempt before "
         "(watches it if it is still going, has dbt Cloud retry it from the point of failure if it failed), "
-        "`new` starts over.",
+        "`new` starts a new run.",
         default="resume",
         enum=OnRerun,
     ),
     Input(
         name="retry-failed",
         input_type=InputType.RETRIES,
-        help="How many times a failed run is retried from its point of failure, 0 to 10.",
+        help="How many times a failed run is retried from the point of failure, 0 to 10.",
         default="0",
     ),
     Input(
         name="supersede",
         input_type=InputType.BOOLEAN,
-        help="Cancel runs of this job that earlier builds of the same pull request (or branch) have started here "
-        "and that are still going.",
+        help="Cancel runs of this job that were started by earlier builds of the same pull request (or branch) "
+        "and are still going.",
         default="false",
     ),
     Input(
         name="instance",
         input_type=InputType.TEXT,
-        help="Tells the legs of a matrix apart. Leave it as it is.",
+        help="Distinguishes the jobs of a matrix. There is no need to set it.",
         default="${{ strategy.job-index }}",
     ),
-    # The next two are another action's switches; they only add to `artifacts`.
     Input(
         name="get_artifacts",
         input_type=InputType.BOOLEAN,

@@ -1,17 +1,18 @@
-"""A mapping of environment variables becomes a Config, or every problem at once; no request is made here."""
+"""Reads the Config from environment variables, or raises one error with all problems; sends no request."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from dbt_action import errors, text
 from dbt_action.config import inputs, parsers
 from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
+from dbt_action.config.input_types import Input, InputType
 
-Rows = Sequence[inputs.Input]
+Rows = Sequence[Input]
 
 # dbt Cloud's own integration posts its status under this name.
 NATIVE_CONTEXT = "dbt cloud"
@@ -22,7 +23,7 @@ _MACRO = re.compile(r"\$\([^)]*\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What a run does differently from its job; None is "as the job says". Units as in dbt Cloud's API."""
+    """What a run does differently from its job. None: as the job is set up. Units are those of dbt Cloud's API."""
 
     schema: str | None = None
     steps: tuple[str, ...] | None = None
@@ -35,7 +36,7 @@ class Overrides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What the user asks for, checked. `pull_request` None is "from the event", 0 is `none`."""
+    """The validated inputs; each row of the table of inputs names its field (`Input.config_field`)."""
 
     dbt_url: str
     dbt_token: str = field(repr=False)
@@ -46,21 +47,22 @@ class Config:
     run_on: RunOn = RunOn.COMMIT
     branch: str = ""
     git_sha: str = ""
+    # None: from the event; 0: `none`.
     pull_request: int | None = None
-    # A host's key; "" is the host of this build's repository.
+    # The key of a host, "" for the host of this build's repository.
     pull_request_field: str = ""
     overrides: Overrides = Overrides()
     wait: bool = True
-    # Seconds; None is `auto`.
+    # Seconds. None: `auto`.
     poll_interval: float | None = None
     timeout_seconds: float = 300 * 60.0
     on_cancel: StopAction = StopAction.CANCEL
     on_timeout: StopAction = StopAction.CANCEL
     fail_on_error: bool = True
-    # "" is what the build's own variables say.
+    # These two are "" unless they differ from what the variables of this build say.
     code_host: str = ""
     repository: str = ""
-    # Of the hosts, by the name of the input; "" is not given.
+    # Tokens of the code hosts by the name of their input, "" where none is given.
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     commit_status: bool = True
     status_context: str = ""
@@ -70,7 +72,7 @@ class Config:
     annotations: bool = True
     artifacts_per_step: bool = False
     log: LogMode = LogMode.FAILED
-    # None: as the job's environment says.
+    # None: the one of the job's environment.
     project_directory: str | None = None
     compiled_sql: CompiledSql = CompiledSql.AUTO
     comment: CommentMode = CommentMode.NEVER
@@ -83,10 +85,10 @@ class Config:
 
 
 def secrets(environ: Mapping[str, str], rows: Rows) -> tuple[str, ...]:
-    """Every secret value in `environ`, under whatever name; to be masked before anything is printed."""
+    """Every secret value in `environ`, under any of its names; to be masked before anything is printed."""
     names = (name for row in rows if row.secret for name in row.variables())
-    values = [value for name in names if (value := environ.get(name, "").strip()) and not _MACRO.fullmatch(value)]
-    # `user:secret` is for basic authentication; the secret is one on its own too.
+    values = [value for name in names if (value := _value_of(environ, name))]
+    # `user:secret` is meant for basic authentication, where the secret may also be printed alone.
     parts = [secret for value in values if (secret := value.partition(":")[2])]
     return tuple(dict.fromkeys([*values, *parts]))
 
@@ -100,143 +102,152 @@ def read(
     secrets_hint: str = "",
     unknown: Callable[[RunOn], str] = lambda _run_on: "",
 ) -> Config:
-    """The configuration in `environ`, as far as `rows` know it.
+    """The configuration in `environ`; only the inputs of `rows` are read.
 
-    `ci_job` is the name of the CI's job, which a status must not share; `secrets_withheld` explains a
-    missing token, `secrets_hint` how a CI that takes variables is given one; `unknown` says what is not known
-    of what `run-on` asks for, "" if all is well. Raises ConfigError with all problems.
+    `ci_job` is the name of the CI's job, which a commit status must not share; `secrets_withheld` explains a
+    missing token; `secrets_hint` says how a secret is passed on a CI whose inputs are variables; `unknown` returns
+    the problem when the commit or branch that `run-on` asks for is not known, "" otherwise. Raises ConfigError with
+    all problems.
     """
     reader = _Reader(environ, rows)
-    given = {row.name: reader.value(row) for row in rows}
-    _apply_job_url(reader, given)
-    _check_required(reader, given, errors.missing_token(secrets_withheld, secrets_hint))
-    if given["branch"] and given["git-sha"]:
-        reader.problem("branch", "and `git-sha` are both given, and dbt Cloud refuses both. Give one.")
-    _check_context(reader, given["status-context"], ci_job)
-    # A pipeline of dbt's guide leaves the version to the job unless it names a branch.
-    guided = reader.source("job-id") == inputs.GUIDE_JOB_ID and not reader.given("run-on")
-    run_on = RunOn.JOB if guided else given["run-on"]
-    if run_on and not (reader.given("branch") or reader.given("git-sha")) and (problem := unknown(run_on)):
-        reader.problems.append(problem)
+    _apply_job_url(reader)
+    _check_required(reader, errors.missing_token(secrets_withheld, secrets_hint))
+    _check_one_version(reader)
+    _check_status_context(reader, ci_job)
+    _apply_run_on(reader, unknown)
     if reader.problems:
-        told = _with_variables(reader.problems, rows) if secrets_hint else reader.problems
-        raise errors.ConfigError(tuple(told))
-    patterns: tuple[str, ...] = given["artifacts"] or ()
-    if given["get_artifacts"]:
-        patterns += ("manifest.json", "run_results.json")
-    if given["fetch_catalog"]:
-        patterns += ("catalog.json",)
-    return Config(
-        dbt_url=given["dbt-url"],
-        dbt_token=given["dbt-token"],
-        account_id=given["account-id"],
-        job_id=given["job-id"],
-        project_id=given["project-id"],
-        cause=given["cause"] or "",
-        run_on=run_on,
-        branch=given["branch"] or "",
-        git_sha=given["git-sha"] or "",
-        pull_request=given["pull-request"],
-        pull_request_field=given["pull-request-field"] or "",
-        overrides=Overrides(
-            schema=given["schema-override"],
-            steps=given["steps-override"],
-            dbt_version=given["dbt-version-override"],
-            target_name=given["target-name-override"],
-            threads=given["threads-override"],
-            generate_docs=given["generate-docs-override"],
-            timeout_seconds=given["timeout-seconds-override"],
-        ),
-        wait=given["wait"],
-        poll_interval=given["poll-interval"],
-        timeout_seconds=given["timeout-minutes"] * 60,
-        on_cancel=given["on-cancel"],
-        on_timeout=given["on-timeout"],
-        fail_on_error=given["fail-on-error"],
-        code_host=given.get("code-host") or "",
-        repository=given.get("repository") or "",
-        tokens={row.name: given[row.name] or "" for row in rows if row.secret and row.name != "dbt-token"},
-        commit_status=given["commit-status"],
-        status_context=given["status-context"] or "",
-        artifacts=tuple(dict.fromkeys(patterns)),
-        artifacts_path=given["artifacts-path"],
-        summary=given["summary"],
-        annotations=given["annotations"],
-        artifacts_per_step=given["artifacts-per-step"],
-        log=given["log"],
-        project_directory=given["project-directory"],
-        compiled_sql=given["compiled-sql"],
-        comment=given["comment"],
-        results_path=given["results-path"] or "",
-        junit_path=given["junit-path"] or "",
-        on_rerun=given["on-rerun"],
-        retry_failed=given["retry-failed"],
-        supersede=given["supersede"],
-        instance=given["instance"] or "",
-    )
+        problems = _with_variables(reader.problems, rows) if secrets_hint else reader.problems
+        raise errors.ConfigError(tuple(problems))
+    _apply_artifact_switches(reader)
+    return _build(rows, reader.values)
 
 
 class _Reader:
-    """Looks inputs up, parses them, and collects what is wrong."""
+    """Looks the inputs up and parses them; `problems` collects what is wrong, a sentence or two each."""
 
     def __init__(self, environ: Mapping[str, str], rows: Rows) -> None:
         self.problems: list[str] = []
-        self._found: dict[str, tuple[str, str]] = {}
-        for row in rows:
-            for variable in row.variables():
-                value = environ.get(variable, "").strip()
-                if value and not _MACRO.fullmatch(value):
-                    self._found[row.name] = (variable, value)
-                    break
+        self._found = {row.name: found for row in rows if (found := _look_up(environ, row))}
+        # By input name. None: not given and without a default, or not valid (then there is a problem, too).
+        self.values: dict[str, Any] = {row.name: self._parse(row) for row in rows}
 
-    def given(self, name: str) -> bool:
+    def is_given(self, name: str) -> bool:
+        """Whether the environment has a value for the input."""
         return name in self._found
 
-    def source(self, name: str) -> str:
-        """The variable that the input was read from, "" when it was not given."""
-        return self._found.get(name, ("", ""))[0]
+    def variable_of(self, name: str) -> str:
+        """The variable that the input was read from, "" when it is not given."""
+        return self._found[name].variable if name in self._found else ""
 
-    def mentions(self, name: str) -> bool:
-        """Whether a problem with this input, or with `job-url` in its place, is already listed."""
-        return any(line.startswith((f"`{name}`", "`job-url`")) for line in self.problems)
-
-    def problem(self, name: str, sentence: str) -> None:
+    def add_problem(self, name: str, sentence: str) -> None:
         self.problems.append(f"`{name}` {sentence}")
 
-    def value(self, row: inputs.Input) -> Any:  # noqa: ANN401 - one table for all kinds; Config has the types
-        default = "" if row.default.startswith(("(", "$")) or "<" in row.default else row.default
-        raw = self._found.get(row.name, ("", default))[1]
+    def has_problem_with(self, *names: str) -> bool:
+        return any(problem.startswith(f"`{name}`") for problem in self.problems for name in names)
+
+    def _parse(self, row: Input) -> Any:  # noqa: ANN401 - the inputs have many types; Config declares them
+        raw = self._found[row.name].value if row.name in self._found else row.default_value
         if not raw:
             return None
         try:
-            if row.input_type is inputs.InputType.CHOICE:
+            if row.input_type is InputType.CHOICE:
                 chosen = parsers.choice(raw, row.allowed)
                 return row.enum(chosen) if row.enum else chosen
             return _PARSERS[row.input_type](raw)
         except ValueError as error:
-            shown = "" if row.secret else f" is {text.cut(text.one_line(raw), 200)!r}, which"
-            self.problem(row.name, f"{shown.strip()} {error}".strip())
+            shown = "" if row.secret else f"is {text.cut(text.one_line(raw), 200)!r}, which "
+            self.add_problem(row.name, f"{shown}{error}")
             return None
 
 
-def _apply_job_url(reader: _Reader, given: dict[str, Any]) -> None:
-    """The parts of `job-url` take their inputs' places; a part that is also given differently is a problem."""
-    for name, from_page in (given["job-url"] or {}).items():
-        if reader.given(name) and given[name] not in (None, from_page):
-            reader.problem(name, f"is {given[name]}, but `job-url` says {from_page}. Give one of the two.")
-        given[name] = from_page
+@dataclass(frozen=True, slots=True)
+class _Found:
+    variable: str
+    value: str
 
 
-def _check_required(reader: _Reader, given: Mapping[str, Any], missing_token: str) -> None:
-    if not reader.given("dbt-token"):
+def _look_up(environ: Mapping[str, str], row: Input) -> _Found | None:
+    """The value of an input and the variable that it is in, by the first of its variables that has one."""
+    for variable in row.variables():
+        if value := _value_of(environ, variable):
+            return _Found(variable, value)
+    return None
+
+
+def _value_of(environ: Mapping[str, str], variable: str) -> str:
+    value = environ.get(variable, "").strip()
+    return "" if _MACRO.fullmatch(value) else value
+
+
+def _apply_job_url(reader: _Reader) -> None:
+    """Fill other inputs from the parts of `job-url`; a part that is also given with another value is a problem."""
+    page: parsers.JobPage | None = reader.values["job-url"]
+    if page is None:
+        return
+    parts = {
+        "dbt-url": page.dbt_url,
+        "account-id": page.account_id,
+        "project-id": page.project_id,
+        "job-id": page.job_id,
+    }
+    for name, of_page in parts.items():
+        if of_page is None:
+            continue
+        if reader.is_given(name) and reader.values[name] not in (None, of_page):
+            reader.add_problem(name, f"is {reader.values[name]}, but `job-url` says {of_page}. Give one of the two.")
+        reader.values[name] = of_page
+
+
+def _check_required(reader: _Reader, missing_token: str) -> None:
+    if not reader.is_given("dbt-token"):
         reader.problems.append(missing_token)
     for name in ("account-id", "job-id"):
-        if given[name] is None and not reader.mentions(name):
-            reader.problem(name, "is missing. Give it, or give `job-url` instead.")
+        if reader.values[name] is None and not reader.has_problem_with(name, "job-url"):
+            reader.add_problem(name, "is missing. Give it, or give `job-url` instead.")
+
+
+def _check_one_version(reader: _Reader) -> None:
+    if reader.values["branch"] and reader.values["git-sha"]:
+        reader.add_problem("branch", "and `git-sha` are both given, and dbt Cloud refuses both. Give one.")
+
+
+def _check_status_context(reader: _Reader, ci_job: str) -> None:
+    context: str = reader.values["status-context"] or ""
+    name = context.casefold()
+    if name == NATIVE_CONTEXT:
+        reader.add_problem(
+            "status-context", f"is {context!r}, the name that dbt Cloud's own integration uses. Add to it."
+        )
+    elif name and name == ci_job.casefold():
+        reader.add_problem(
+            "status-context",
+            f"is {context!r}, also the name of this job; a status and a check of one name hide each other "
+            "in branch protection. Choose another.",
+        )
+
+
+def _apply_run_on(reader: _Reader, unknown: Callable[[RunOn], str]) -> None:
+    # A pipeline made from dbt's guide leaves the version to the job unless it names a branch.
+    if reader.variable_of("job-id") == inputs.GUIDE_JOB_ID and not reader.is_given("run-on"):
+        reader.values["run-on"] = RunOn.JOB
+    run_on: RunOn | None = reader.values["run-on"]
+    if run_on is None or reader.is_given("branch") or reader.is_given("git-sha"):
+        return
+    if problem := unknown(run_on):
+        reader.problems.append(problem)
+
+
+def _apply_artifact_switches(reader: _Reader) -> None:
+    """Add the files of another action's switches to `artifacts`."""
+    names: list[str] = [*(reader.values["artifacts"] or ())]
+    for switch, files in inputs.ARTIFACT_SWITCHES.items():
+        if reader.values[switch]:
+            names += files
+    reader.values["artifacts"] = tuple(dict.fromkeys(names))
 
 
 def _with_variables(problems: Sequence[str], rows: Rows) -> list[str]:
-    """The problems, each with the variable of its input: who has a terminal or a pipeline looks for that."""
+    """The problems, each with the variable of its input, which is what a pipeline or a terminal sets."""
     variables = {f"`{row.name}`": row.variable for row in rows}
     names = [problem[: problem.find("`", 1) + 1] for problem in problems]
     return [
@@ -245,37 +256,48 @@ def _with_variables(problems: Sequence[str], rows: Rows) -> list[str]:
     ]
 
 
-def _check_context(reader: _Reader, context: str | None, ci_job: str) -> None:
-    name = (context or "").casefold()
-    if name == NATIVE_CONTEXT:
-        reader.problem("status-context", f"is {context!r}, the name that dbt Cloud's own integration uses. Add to it.")
-    elif name and name == ci_job.casefold():
-        reader.problem(
-            "status-context",
-            f"is {context!r}, also the name of this job; a status and a check of one name hide each other "
-            "in branch protection. Choose another.",
-        )
+def _build(rows: Rows, values: Mapping[str, Any]) -> Config:
+    """The Config whose fields are named by `rows`; a field without a value keeps its default."""
+    # Of Config and of Overrides; the types of the values are those of the parsers, and checked by the tests.
+    of_config: dict[str, Any] = {}
+    of_overrides: dict[str, Any] = {}
+    tokens: dict[str, str] = {}
+    for row in rows:
+        value = values[row.name]
+        owner, _, name = row.config_field.rpartition(".")
+        if row.is_host_token:
+            tokens[row.name] = value or ""
+        elif value is None:
+            continue
+        elif owner == "overrides":
+            of_overrides[name] = value
+        elif name in _CONFIG_FIELDS:
+            of_config[name] = value
+    return Config(**of_config, overrides=Overrides(**of_overrides), tokens=tokens)
 
 
-_PARSERS: dict[inputs.InputType, Callable[[str], Any]] = {
-    inputs.InputType.TEXT: parsers.text,
-    inputs.InputType.SENTENCE: parsers.sentence,
-    inputs.InputType.TOKEN: parsers.token,
-    inputs.InputType.URL: parsers.origin,
-    inputs.InputType.JOB_URL: parsers.job_page,
-    inputs.InputType.ID: parsers.integer,
-    inputs.InputType.COUNT: parsers.integer,
-    inputs.InputType.SECONDS: parsers.seconds,
-    inputs.InputType.BOOLEAN: parsers.boolean,
-    inputs.InputType.COMMIT: parsers.commit,
-    inputs.InputType.BRANCH: parsers.branch,
-    inputs.InputType.PULL_REQUEST: parsers.pull_request,
-    inputs.InputType.STEPS: parsers.steps,
-    inputs.InputType.INTERVAL: parsers.interval,
-    inputs.InputType.MINUTES: parsers.minutes,
-    inputs.InputType.RETRIES: parsers.retries,
-    inputs.InputType.PATTERNS: parsers.patterns,
-    inputs.InputType.REPOSITORY: parsers.repository,
-    inputs.InputType.PATH: parsers.text,
-    inputs.InputType.FOLDER: parsers.folder,
+# The rows of a CI or of `job-url` have values that are used elsewhere and fill no field.
+_CONFIG_FIELDS = frozenset(item.name for item in fields(Config))
+
+_PARSERS: dict[InputType, Callable[[str], Any]] = {
+    InputType.TEXT: parsers.text,
+    InputType.SENTENCE: parsers.sentence,
+    InputType.TOKEN: parsers.token,
+    InputType.URL: parsers.origin,
+    InputType.JOB_URL: parsers.job_page,
+    InputType.ID: parsers.integer,
+    InputType.COUNT: parsers.integer,
+    InputType.SECONDS: parsers.seconds,
+    InputType.BOOLEAN: parsers.boolean,
+    InputType.COMMIT: parsers.commit,
+    InputType.BRANCH: parsers.branch,
+    InputType.PULL_REQUEST: parsers.pull_request,
+    InputType.STEPS: parsers.steps,
+    InputType.INTERVAL: parsers.interval,
+    InputType.MINUTES: parsers.minutes,
+    InputType.RETRIES: parsers.retries,
+    InputType.PATTERNS: parsers.patterns,
+    InputType.REPOSITORY: parsers.repository,
+    InputType.PATH: parsers.text,
+    InputType.FOLDER: parsers.folder,
 }

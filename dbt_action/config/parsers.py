@@ -1,4 +1,7 @@
-"""One function for each kind of input value: the text that a user wrote -> a value, or ValueError with a reason."""
+"""One function for each type of input: parses the text that a user wrote, or raises ValueError with the reason.
+
+A reason follows the name of the input and its value: "must be …", "is …".
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ipaddress
 import json
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -13,17 +17,26 @@ from dbt_action.text import one_line
 
 MAX_ID = 2**63 - 1
 MAX_INTERVAL = 3600.0
-# A wait of a week is longer than any CI keeps a job.
+# A week; every CI stops a job earlier.
 MAX_MINUTES = 7 * 24 * 60.0
-
-# More hide a job that does not work; each costs warehouse time.
+# Each retry costs warehouse time, and more of them would hide that the job is broken.
 MAX_RETRIES = 10
 
-_TRUTH = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """What the address of a job's page in dbt Cloud says."""
+
+    dbt_url: str
+    account_id: int
+    job_id: int
+    project_id: int | None = None
 
 
 def text(raw: str) -> str:
-    """One line of text, as it is."""
+    """One line of text, unchanged."""
     if any(ord(character) < ord(" ") for character in raw):
         message = "must be one line without control characters."
         raise ValueError(message)
@@ -31,7 +44,7 @@ def text(raw: str) -> str:
 
 
 def folder(raw: str) -> str:
-    """A folder of the repository as annotations need it: `dbt` for `./dbt/`, "" for the root."""
+    """A folder of the repository in the form that annotations need: `dbt` for `./dbt/`, "" for the root."""
     parts = [part for part in text(raw).replace("\\", "/").split("/") if part not in ("", ".")]
     if ".." in parts:
         message = "must be a folder of the repository, written from its root."
@@ -40,7 +53,7 @@ def folder(raw: str) -> str:
 
 
 def repository(raw: str) -> str:
-    """`owner/name`, or however many parts a host's names have; not an address."""
+    """`owner/name`, or a name with more parts as on GitLab; an address is refused."""
     if "://" in raw or "@" in raw:
         message = "is an address; give only its path, such as `acme/shop`."
         raise ValueError(message)
@@ -48,24 +61,24 @@ def repository(raw: str) -> str:
 
 
 def sentence(raw: str) -> str:
-    """Text for people: whatever it is made of, it becomes one line."""
+    """Text for people; line ends and invisible characters are removed instead of refused."""
     return one_line(raw)
 
 
 def token(raw: str) -> str:
-    """A token as it can stand in an HTTP header."""
+    """A token that can be sent in an HTTP header."""
     if not re.fullmatch("[!-~]+", raw):
-        message = "holds blanks, line ends or other characters that no token has. Store it again, alone on one line."
+        message = "contains blanks, line ends or other characters that no token has. Store it again, alone on one line."
         raise ValueError(message)
     return raw
 
 
 def boolean(raw: str) -> bool:
-    """Strictly `true` or `false`, as YAML knows them."""
-    if raw.casefold() not in _TRUTH:
+    """`true` or `false` in any case; no other words."""
+    if raw.casefold() not in _BOOLEANS:
         message = "must be `true` or `false`."
         raise ValueError(message)
-    return _TRUTH[raw.casefold()]
+    return _BOOLEANS[raw.casefold()]
 
 
 def integer(raw: str) -> int:
@@ -85,7 +98,7 @@ def seconds(raw: str) -> int:
 
 
 def retries(raw: str) -> int:
-    """A number of retries."""
+    """A whole number of retries."""
     if not re.fullmatch("[0-9]{1,2}", raw) or int(raw) > MAX_RETRIES:
         message = f"must be a whole number from 0 to {MAX_RETRIES}."
         raise ValueError(message)
@@ -93,7 +106,7 @@ def retries(raw: str) -> int:
 
 
 def choice(raw: str, choices: tuple[str, ...]) -> str:
-    """One of `choices`, whatever its case."""
+    """One of `choices`, in any case."""
     if raw.casefold() not in choices:
         message = f"must be one of {', '.join(f'`{choice}`' for choice in choices)}."
         raise ValueError(message)
@@ -101,8 +114,8 @@ def choice(raw: str, choices: tuple[str, ...]) -> str:
 
 
 def minutes(raw: str) -> float:
-    """Minutes; decimals are allowed."""
-    return number(raw, "minutes", 0.01, MAX_MINUTES)
+    """A number of minutes, decimals allowed; returned in seconds."""
+    return number(raw, "minutes", 0.01, MAX_MINUTES) * 60
 
 
 def number(raw: str, unit: str, low: float, high: float) -> float:
@@ -154,18 +167,18 @@ def pull_request(raw: str) -> int:
 
 
 def patterns(raw: str) -> tuple[str, ...]:
-    """Names or globs, one a line or comma-separated."""
+    """Names or globs, one per line or comma-separated."""
     return tuple(name for part in re.split(r"[,\n]", raw) if (name := part.strip()))
 
 
 def steps(raw: str) -> tuple[str, ...]:
-    """Commands of a JSON or YAML list, or of lines; quotes within a command are left alone."""
+    """Commands from a JSON or YAML list, or one per line; quotes within a command are kept."""
     if raw.startswith("["):
         return _listed_steps(raw)
     lines = (re.sub(r"^-\s+", "", line.strip()).strip() for line in raw.splitlines())
     steps = tuple(_unquoted(line) for line in lines if line and not line.startswith("#"))
     if not steps:
-        message = "holds no command."
+        message = "contains no command."
         raise ValueError(message)
     return steps
 
@@ -182,7 +195,7 @@ def _listed_steps(raw: str) -> tuple[str, ...]:
 
 
 def _unquoted(line: str) -> str:
-    """A YAML scalar that is quoted as a whole loses its quotes; anything else stays as it is."""
+    """`line` without its quotes if it is one quoted YAML scalar; unchanged otherwise."""
     if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"":
         value = _yaml(line)
         if isinstance(value, str) and value.strip():
@@ -191,7 +204,7 @@ def _unquoted(line: str) -> str:
 
 
 def _yaml(raw: str) -> Any:  # noqa: ANN401 - whatever the user wrote; the callers check it
-    import yaml  # noqa: PLC0415 - few pipelines need it, so start-up does not pay for it
+    import yaml  # noqa: PLC0415 - few pipelines need it, and importing it would make every start slower
 
     try:
         return yaml.safe_load(raw)
@@ -200,7 +213,7 @@ def _yaml(raw: str) -> Any:  # noqa: ANN401 - whatever the user wrote; the calle
 
 
 def origin(raw: str) -> str:
-    """Scheme and host of what may be a bare host, an API root or any page of dbt Cloud."""
+    """Scheme and host, from a host name, the root of the API or the address of any page of dbt Cloud."""
     message = "must be the address of dbt Cloud, such as https://ab123.us1.dbt.com (http only for this machine)."
     url = _split(text(raw) if "://" in raw else f"https://{text(raw)}")
     if url is None or not url.hostname or "@" in url.netloc or re.search(r"\s", url.netloc):
@@ -213,7 +226,7 @@ def origin(raw: str) -> str:
 def _split(raw: str) -> SplitResult | None:
     try:
         url = urlsplit(raw)
-        _ = url.port  # raises for a port that is no number
+        _ = url.port  # raises ValueError for a port that is not a number
     except ValueError:
         return None
     return url if re.fullmatch(r"[\w.\-:\[\]]+", url.netloc, re.ASCII) else None
@@ -226,17 +239,19 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def job_page(raw: str) -> dict[str, Any]:
-    """The parts of a job page's address, which has had three forms over the years.
+def job_page(raw: str) -> JobPage:
+    """The parts of the address of a job's page.
 
-    `/deploy/1/projects/2/jobs/3`, `/next/deploy/…` and `/#/accounts/1/projects/2/jobs/3/`.
+    dbt Cloud has used three forms: `/deploy/1/projects/2/jobs/3`, `/next/deploy/…` and
+    `/#/accounts/1/projects/2/jobs/3/`.
     """
-    numbers = {
-        name: re.search(rf"/(?:{words})/([0-9]+)(?=[/?#]|$)", raw)
-        for name, words in (("account-id", "deploy|accounts"), ("project-id", "projects"), ("job-id", "jobs"))
-    }
-    if not numbers["account-id"] or not numbers["job-id"]:
+    account_id, project_id, job_id = (_number_after(words, raw) for words in ("deploy|accounts", "projects", "jobs"))
+    if account_id is None or job_id is None:
         message = "must be the address of a job's page, such as https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3."
         raise ValueError(message)
-    found: dict[str, Any] = {name: integer(match[1]) for name, match in numbers.items() if match}
-    return {"dbt-url": origin(raw), **found}
+    return JobPage(dbt_url=origin(raw), account_id=account_id, job_id=job_id, project_id=project_id)
+
+
+def _number_after(words: str, path: str) -> int | None:
+    match = re.search(rf"/(?:{words})/([0-9]+)(?=[/?#]|$)", path)
+    return integer(match[1]) if match else None

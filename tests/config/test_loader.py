@@ -1,26 +1,31 @@
-"""An environment becomes a Config or all of its problems: lookups, aliases, defaults, and what contradicts itself."""
+"""`loader.read`: names and aliases of inputs, defaults, values that contradict each other, and secrets."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from enum import Enum
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_action.config import inputs, loader
-from dbt_action.config.choices import RunOn
-from dbt_action.config.inputs import INPUTS
+from dbt_action.app import ROWS
+from dbt_action.config import loader
+from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
+from dbt_action.config.input_types import InputType
+from dbt_action.config.inputs import ARTIFACT_SWITCHES, INPUTS
 from dbt_action.config.loader import Config, Overrides
 from dbt_action.errors import ConfigError
 from tests.support.values import ENVIRON, TOKEN, a_config
 
 
-def problems(environ: dict[str, str], **more: Any) -> tuple[str, ...]:  # noqa: ANN401
+def problems(environ: dict[str, str], **options: Any) -> tuple[str, ...]:  # noqa: ANN401 - of `loader.read`
     with pytest.raises(ConfigError) as raised:
-        loader.read(environ, **more)
+        loader.read(environ, **options)
     return raised.value.problems
 
 
@@ -28,44 +33,62 @@ def without(environ: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in names}
 
 
-def test_defaults() -> None:
-    read = a_config()
+def test_read__defaults() -> None:
+    expected = Config(
+        dbt_url="https://cloud.getdbt.com",
+        dbt_token=TOKEN,
+        account_id=1,
+        job_id=3,
+        project_id=None,
+        cause="",
+        run_on=RunOn.COMMIT,
+        branch="",
+        git_sha="",
+        pull_request=None,
+        pull_request_field="",
+        overrides=Overrides(),
+        wait=True,
+        poll_interval=None,
+        timeout_seconds=18_000.0,
+        on_cancel=StopAction.CANCEL,
+        on_timeout=StopAction.CANCEL,
+        fail_on_error=True,
+        code_host="",
+        repository="",
+        tokens={"github-token": ""},
+        commit_status=True,
+        status_context="",
+        artifacts=(),
+        artifacts_path="target",
+        summary=True,
+        annotations=True,
+        artifacts_per_step=False,
+        log=LogMode.FAILED,
+        project_directory=None,
+        compiled_sql=CompiledSql.AUTO,
+        comment=CommentMode.NEVER,
+        results_path="",
+        junit_path="",
+        on_rerun=OnRerun.RESUME,
+        retry_failed=0,
+        supersede=False,
+        instance="",
+    )
 
-    assert {
-        "dbt_url": "https://cloud.getdbt.com",
-        "dbt_token": TOKEN,
-        "account_id": 1,
-        "job_id": 3,
-        "project_id": None,
-        "cause": "",
-        "run_on": "commit",
-        "branch": "",
-        "git_sha": "",
-        "pull_request": None,
-        "overrides": Overrides(),
-        "wait": True,
-        "poll_interval": None,
-        "timeout_seconds": 18_000.0,
-        "on_cancel": "cancel",
-        "on_timeout": "cancel",
-        "fail_on_error": True,
-        "tokens": {"github-token": ""},
-        "commit_status": True,
-        "status_context": "",
-        "artifacts": (),
-        "artifacts_path": "target",
-        "summary": True,
-        "annotations": True,
-    } == {name: getattr(read, name) for name in FIRST_FIELDS}
+    assert expected == a_config()
 
 
-FIRST_FIELDS = (
-    "dbt_url dbt_token account_id job_id project_id cause run_on branch git_sha pull_request overrides wait "
-    "poll_interval timeout_seconds on_cancel on_timeout fail_on_error tokens commit_status status_context "
-    "artifacts artifacts_path summary annotations"
-).split()
+def test_config__its_defaults_are_those_of_the_table() -> None:
+    """Code that makes a Config without the table, such as a test, gets the same defaults."""
+    required = {"dbt_url", "dbt_token", "account_id", "job_id"}
+    of_the_class = {item.name for item in fields(Config)} - required - {"tokens"}
+    read, made = a_config(), Config(dbt_url="https://cloud.getdbt.com", dbt_token=TOKEN, account_id=1, job_id=3)
 
-# Input, a value, the field of Config (or of its overrides) and what it becomes.
+    for name in of_the_class:
+        assert getattr(made, name) == getattr(read, name), name
+
+
+# Input, a value, the field of Config (or of its overrides) and the value of that field.
 VALUES: list[tuple[str, str, str, object]] = [
     ("dbt-url", "ab123.us1.dbt.com/", "dbt_url", "https://ab123.us1.dbt.com"),
     ("dbt-token", " tok3n\n", "dbt_token", "tok3n"),
@@ -73,11 +96,12 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("job-id", "70403103937390", "job_id", 70403103937390),
     ("project-id", "2", "project_id", 2),
     ("cause", "because\nof it", "cause", "because of it"),
-    ("run-on", "Branch", "run_on", "branch"),
+    ("run-on", "Branch", "run_on", RunOn.BRANCH),
     ("branch", "refs/heads/x", "branch", "x"),
     ("git-sha", "A" * 40, "git_sha", "a" * 40),
     ("pull-request", "7", "pull_request", 7),
     ("pull-request", "none", "pull_request", 0),
+    ("pull-request-field", "non-native", "pull_request_field", "non-native"),
     ("schema-override", "auto", "schema", "auto"),
     ("steps-override", "- dbt seed\n- dbt run", "steps", ("dbt seed", "dbt run")),
     ("dbt-version-override", "latest", "dbt_version", "latest"),
@@ -88,8 +112,8 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("wait", "false", "wait", False),
     ("poll-interval", "12.5", "poll_interval", 12.5),
     ("timeout-minutes", "0.5", "timeout_seconds", 30.0),
-    ("on-cancel", "leave", "on_cancel", "leave"),
-    ("on-timeout", "leave", "on_timeout", "leave"),
+    ("on-cancel", "leave", "on_cancel", StopAction.LEAVE),
+    ("on-timeout", "leave", "on_timeout", StopAction.LEAVE),
     ("fail-on-error", "false", "fail_on_error", False),
     ("github-token", "ghs_x", "tokens", {"github-token": "ghs_x"}),
     ("commit-status", "false", "commit_status", False),
@@ -98,66 +122,131 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("artifacts-path", "out/dbt", "artifacts_path", "out/dbt"),
     ("summary", "false", "summary", False),
     ("annotations", "false", "annotations", False),
+    ("artifacts-per-step", "true", "artifacts_per_step", True),
+    ("log", "live", "log", LogMode.LIVE),
+    ("project-directory", "./dbt/", "project_directory", "dbt"),
+    ("compiled-sql", "never", "compiled_sql", CompiledSql.NEVER),
+    ("comment", "on-failure", "comment", CommentMode.ON_FAILURE),
+    ("results-path", "out/results.json", "results_path", "out/results.json"),
+    ("junit-path", "out/junit.xml", "junit_path", "out/junit.xml"),
+    ("on-rerun", "new", "on_rerun", OnRerun.NEW),
+    ("retry-failed", "2", "retry_failed", 2),
+    ("supersede", "true", "supersede", True),
+    ("instance", "1", "instance", "1"),
 ]
-TABLE = [pytest.param(*row, id=f"{row[0]}={row[1]!r}") for row in VALUES]
 
 
-def valued(read: Config, field: str, name: str) -> object:
-    overrides = read.overrides
-    in_overrides = name.endswith("-override") and any(item.name == field for item in fields(overrides))
-    return getattr(overrides if in_overrides else read, field)
+def field_of(config: Config, field: str, name: str) -> object:
+    """The field that the input `name` fills, which is one of the overrides for those."""
+    in_overrides = name.endswith("-override") and any(item.name == field for item in fields(config.overrides))
+    return getattr(config.overrides if in_overrides else config, field)
 
 
-@pytest.mark.parametrize("name, raw, field, expected", TABLE)
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        pytest.param(lambda name: f"INPUT_{name.upper()}", id="INPUT with hyphens"),
-        pytest.param(lambda name: f"INPUT_{name.upper().replace('-', '_')}", id="INPUT with underscores"),
-        pytest.param(
-            lambda name: {"github-token": "GITHUB_TOKEN"}.get(
-                name, f"DBT_{name.upper().replace('-', '_').removeprefix('DBT_')}"
-            ),
-            id="mapped",
-        ),
-    ],
+def by_variable(name: str) -> str:
+    return {"github-token": "GITHUB_TOKEN"}.get(name, f"DBT_{name.upper().replace('-', '_').removeprefix('DBT_')}")
+
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    lambda name: f"INPUT_{name.upper()}",
+    lambda name: f"INPUT_{name.upper().replace('-', '_')}",
+    by_variable,
 )
-def test_value__in_every_spelling(name: str, raw: str, field: str, expected: object, spelling: Any) -> None:  # noqa: ANN401
-    environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
-
-    read = loader.read({**environ, spelling(name): raw})
-
-    assert expected == valued(read, field, name)
 
 
-@pytest.mark.parametrize(
-    "alias, name",
-    [
-        ("dbt_cloud_url", "dbt-url"),
-        ("dbt_cloud_token", "dbt-token"),
-        ("dbt_cloud_account_id", "account-id"),
-        ("dbt_cloud_job_id", "job-id"),
-        ("git_branch", "branch"),
-        ("git_sha", "git-sha"),
-        ("github_pull_request_id", "pull-request"),
-        ("interval", "poll-interval"),
-        ("wait_for_job", "wait"),
-        ("failure_on_error", "fail-on-error"),
-        ("schema_override", "schema-override"),
-        ("dbt_version_override", "dbt-version-override"),
-        ("threads_override", "threads-override"),
-        ("target_name_override", "target-name-override"),
-        ("generate_docs_override", "generate-docs-override"),
-        ("timeout_seconds_override", "timeout-seconds-override"),
-        ("steps_override", "steps-override"),
-    ],
-)
-def test_alias__of_other_actions(alias: str, name: str) -> None:
-    _, raw, field, expected = next(row for row in VALUES if row[0] == name)
-    environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
+def test_read__every_input_under_each_of_its_names_fills_its_field() -> None:
+    for name, raw, field, expected in VALUES:
+        environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
+        for spelling in SPELLINGS:
+            variable = spelling(name)
 
-    for spelling in (alias.upper(), alias.upper().replace("_", "-")):
-        assert expected == valued(loader.read({**environ, f"INPUT_{spelling}": raw}), field, name)
+            assert expected == field_of(loader.read({**environ, variable: raw}), field, name), variable
+
+
+def test_values__are_of_every_input_that_fills_a_field() -> None:
+    assert {row.name for row in INPUTS} - {"job-url", *ARTIFACT_SWITCHES} == {name for name, *_ in VALUES}
+
+
+def test_table__fields_of_the_rows_exist() -> None:
+    """An input with a misspelled field would be read and then ignored."""
+    known = {
+        *(item.name for item in fields(Config)),
+        *(f"overrides.{item.name}" for item in fields(Overrides)),
+    }
+    without_field = {row.name for row in ROWS if row.config_field not in known and not row.is_host_token}
+    # `job-url` and the switches fill the fields of other inputs; the rest is read by the CI.
+    of_a_ci = {"ci", "state-file", "output-file", "summary-file", "output-variables"}
+
+    assert {"job-url", *ARTIFACT_SWITCHES, *of_a_ci} == without_field
+
+
+def test_table__a_choice_has_the_enum_of_its_field() -> None:
+    types = get_type_hints(Config)
+    for row in ROWS:
+        declared = types.get(row.config_field)
+        is_enum = isinstance(declared, type) and issubclass(declared, Enum)
+
+        assert row.enum is (declared if is_enum else None), row.name
+
+
+def test_table__a_value_has_the_type_of_its_field() -> None:
+    """The loader fills the fields in a loop, which the type checker cannot follow."""
+    rows = {row.name: row for row in INPUTS}
+    for name, raw, field, _ in VALUES:
+        if not rows[name].is_host_token:
+            declared = get_type_hints(Overrides)[field] if name.endswith("-override") else get_type_hints(Config)[field]
+
+            assert is_of_type(field_of(a_config(**{name: raw}), field, name), declared), name
+
+
+def is_of_type(value: object, declared: Any) -> bool:  # noqa: ANN401 - a type or a generic alias
+    if get_origin(declared) is UnionType:
+        return any(is_of_type(value, part) for part in get_args(declared))
+    if get_origin(declared) is tuple:
+        return isinstance(value, tuple) and all(type(item) is get_args(declared)[0] for item in value)
+    return type(value) is declared
+
+
+def test_table__tokens_are_secret_and_nothing_else_is() -> None:
+    for row in ROWS:
+        assert (row.input_type is InputType.TOKEN) == row.secret, row.name
+
+
+def test_table__no_environment_variable_means_two_inputs() -> None:
+    found = [variable for row in INPUTS for variable in row.variables()]
+
+    assert len(set(found)) == len(found)
+
+
+# Names of inputs in other actions.
+ALIASES = {
+    "dbt_cloud_url": "dbt-url",
+    "dbt_cloud_token": "dbt-token",
+    "dbt_cloud_account_id": "account-id",
+    "dbt_cloud_job_id": "job-id",
+    "git_branch": "branch",
+    "git_sha": "git-sha",
+    "github_pull_request_id": "pull-request",
+    "interval": "poll-interval",
+    "wait_for_job": "wait",
+    "failure_on_error": "fail-on-error",
+    "schema_override": "schema-override",
+    "dbt_version_override": "dbt-version-override",
+    "threads_override": "threads-override",
+    "target_name_override": "target-name-override",
+    "generate_docs_override": "generate-docs-override",
+    "timeout_seconds_override": "timeout-seconds-override",
+    "steps_override": "steps-override",
+}
+
+
+def test_read__understands_the_names_of_other_actions() -> None:
+    for alias, name in ALIASES.items():
+        _, raw, field, expected = next(row for row in VALUES if row[0] == name)
+        environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
+
+        for spelling in (alias.upper(), alias.upper().replace("_", "-")):
+            read = loader.read({**environ, f"INPUT_{spelling}": raw})
+            assert expected == field_of(read, field, name), spelling
 
 
 @pytest.mark.parametrize(
@@ -169,13 +258,13 @@ def test_alias__of_other_actions(alias: str, name: str) -> None:
         ({"get_artifacts": "true", "artifacts": "manifest.json"}, ("manifest.json", "run_results.json")),
     ],
 )
-def test_switches_of_other_actions__add_artifacts(switches: dict[str, str], expected: tuple[str, ...]) -> None:
-    given_ = {f"INPUT_{name.upper()}": value for name, value in switches.items()}
+def test_read__switches_of_other_actions_add_to_artifacts(switches: dict[str, str], expected: tuple[str, ...]) -> None:
+    environ = {f"INPUT_{name.upper()}": value for name, value in switches.items()}
 
-    assert expected == loader.read({**ENVIRON, **given_}).artifacts
+    assert expected == loader.read({**ENVIRON, **environ}).artifacts
 
 
-def test_input_beats_mapped_beats_guide() -> None:
+def test_read__a_step_input_wins_over_its_variable_and_that_over_the_name_in_dbts_guide() -> None:
     environ = {**ENVIRON, "DBT_JOB_ID": "4", "DBT_PR_JOB_ID": "5"}
 
     assert 3 == loader.read(environ).job_id
@@ -183,17 +272,16 @@ def test_input_beats_mapped_beats_guide() -> None:
     assert 5 == loader.read(without(environ, "INPUT_JOB-ID", "DBT_JOB_ID")).job_id
 
 
-@pytest.mark.parametrize("empty", ["", " ", "\n", "$(Nothing)", " $(NOTHING) "])
-def test_empty__is_not_given(empty: str) -> None:
-    """An empty input falls through to the weaker name; so does a macro that Azure could not resolve."""
-    environ = {**ENVIRON, "INPUT_JOB-ID": empty, "DBT_JOB_ID": "4", "INPUT_BRANCH": empty}
+def test_read__an_empty_value_is_not_given() -> None:
+    """The next name of the input is looked up; the same for a macro of Azure that was left unexpanded."""
+    for empty in ("", " ", "\n", "$(Nothing)", " $(NOTHING) "):
+        read = loader.read({**ENVIRON, "INPUT_JOB-ID": empty, "DBT_JOB_ID": "4", "INPUT_BRANCH": empty})
 
-    read = loader.read(environ)
-
-    assert 4 == read.job_id
-    assert "" == read.branch
+        assert 4 == read.job_id, repr(empty)
+        assert "" == read.branch, repr(empty)
 
 
+# The variables of a pipeline that was made from dbt's own CI guide.
 GUIDE = {
     "DBT_URL": "https://ab123.us1.dbt.com/",
     "DBT_API_KEY": TOKEN,
@@ -206,7 +294,7 @@ GUIDE = {
 }
 
 
-def test_guide__its_names_are_understood() -> None:
+def test_read__understands_the_variables_of_dbts_guide() -> None:
     read = loader.read(GUIDE)
 
     assert ("https://ab123.us1.dbt.com", TOKEN, 1, 2, 3) == (
@@ -223,20 +311,20 @@ def test_guide__its_names_are_understood() -> None:
     )
 
 
-def test_guide__leaves_the_version_to_the_job() -> None:
+def test_read__a_pipeline_of_dbts_guide_leaves_the_version_to_the_job() -> None:
     assert RunOn.JOB is loader.read(GUIDE).run_on
 
 
-def test_guide__run_on_can_be_given() -> None:
+def test_read__a_pipeline_of_dbts_guide_may_give_run_on() -> None:
     assert RunOn.COMMIT is loader.read({**GUIDE, "INPUT_RUN-ON": "commit"}).run_on
 
 
-def test_guide__job_id_of_our_own_name_means_our_own_default() -> None:
+def test_read__a_pipeline_with_our_job_id_is_not_of_dbts_guide() -> None:
     assert RunOn.COMMIT is loader.read({**GUIDE, "DBT_JOB_ID": "3"}).run_on
 
 
-def test_guide__unresolved_macros_are_not_given() -> None:
-    """The guide's own script skips a branch that begins with `$(`."""
+def test_read__unexpanded_macros_of_dbts_guide_are_not_given() -> None:
+    """The script of the guide also ignores a branch that begins with `$(`."""
     read = loader.read({**GUIDE, "DBT_JOB_BRANCH": "$(System.PullRequest.SourceBranch)", "DBT_PROJECT_ID": "$(X)"})
 
     assert "" == read.branch
@@ -246,31 +334,30 @@ def test_guide__unresolved_macros_are_not_given() -> None:
 PAGE = "https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3"
 
 
-def test_job_url__alone() -> None:
+def test_job_url__fills_address_account_project_and_job() -> None:
     read = loader.read({"INPUT_DBT-TOKEN": TOKEN, "INPUT_JOB-URL": PAGE})
 
     assert ("https://ab123.us1.dbt.com", 1, 2, 3) == (read.dbt_url, read.account_id, read.project_id, read.job_id)
 
 
-def test_job_url__with_parts_that_agree() -> None:
+def test_job_url__may_be_given_with_equal_parts() -> None:
     environ = {**ENVIRON, "INPUT_JOB-URL": PAGE, "INPUT_DBT-URL": "ab123.us1.dbt.com/", "INPUT_PROJECT-ID": "2"}
 
     assert 3 == loader.read(environ).job_id
 
 
-@pytest.mark.parametrize(
-    "name, value", [("account-id", "9"), ("job-id", "9"), ("project-id", "9"), ("dbt-url", "https://emea.dbt.com")]
-)
-def test_job_url__with_a_part_that_disagrees(name: str, value: str) -> None:
-    (problem,) = problems({**ENVIRON, "INPUT_JOB-URL": PAGE, f"INPUT_{name.upper()}": value})
+def test_job_url__a_part_with_another_value_is_a_problem() -> None:
+    others = {"account-id": "9", "job-id": "9", "project-id": "9", "dbt-url": "https://emea.dbt.com"}
+    for name, value in others.items():
+        (problem,) = problems({**ENVIRON, "INPUT_JOB-URL": PAGE, f"INPUT_{name.upper()}": value})
 
-    assert problem.startswith(f"`{name}` ")
-    assert value in problem
-    assert "job-url" in problem
+        assert problem.startswith(f"`{name}` ")
+        assert value in problem
+        assert "job-url" in problem
 
 
-def test_job_url__that_is_bad_is_one_problem() -> None:
-    """Account and job that nobody can read from it are not complained about on top."""
+def test_job_url__a_bad_one_is_one_problem() -> None:
+    """Account and job, which would have been read from it, are not reported as missing too."""
     (problem,) = problems({"INPUT_DBT-TOKEN": TOKEN, "INPUT_JOB-URL": "https://ab123.us1.dbt.com/"})
 
     assert problem.startswith("`job-url` ")
@@ -309,42 +396,42 @@ BAD: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("name, raw", BAD, ids=[name for name, _ in BAD])
-def test_bad_value__one_problem_with_name_and_value(name: str, raw: str) -> None:
-    (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
+def test_read__a_bad_value_is_one_problem_with_its_name_and_value() -> None:
+    for name, raw in BAD:
+        (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
 
-    assert problem.startswith(f"`{name}` ")
-    assert re.split("[\n\x07\x00\t]", raw)[0] in problem
-    assert "\n" not in problem
-
-
-@pytest.mark.parametrize("name", ["dbt-token", "github-token"])
-@pytest.mark.parametrize("raw", ["two w0rds", "l1ne\n3nd", "t0k€n"])
-def test_bad_secret__is_not_echoed(name: str, raw: str) -> None:
-    (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
-
-    assert problem.startswith(f"`{name}` ")
-    assert not [part for part in raw.split() if part in problem]
+        assert problem.startswith(f"`{name}` is "), name
+        assert re.split("[\n\x07\x00\t]", raw)[0] in problem, name
+        assert "\n" not in problem, name
 
 
-def test_all_problems_at_once() -> None:
-    environ = {f"INPUT_{name.upper()}": raw for name, raw in BAD if name != "job-url"}
+def test_read__a_bad_secret_is_not_shown() -> None:
+    for name in ("dbt-token", "github-token"):
+        for raw in ("two w0rds", "l1ne\n3nd", "t0k€n"):
+            (problem,) = problems({**ENVIRON, f"INPUT_{name.upper()}": raw})
 
-    told = problems(environ)
+            assert problem.startswith(f"`{name}` ")
+            assert [] == [part for part in raw.split() if part in problem]
 
-    named = [problem.split("`")[1] for problem in told]
-    assert {name for name, _ in BAD if name != "job-url"} | {"dbt-token"} <= set(named)
+
+def test_read__reports_all_problems_at_once() -> None:
+    bad = {name: raw for name, raw in BAD if name != "job-url"}
+
+    found = problems({f"INPUT_{name.upper()}": raw for name, raw in bad.items()})
+
+    named = [problem.split("`")[1] for problem in found]
+    assert {*bad, "dbt-token"} <= set(named)
     assert len(set(named)) == len(named)
 
 
 @pytest.mark.parametrize("name", ["account-id", "job-id", "dbt-token"])
-def test_missing(name: str) -> None:
+def test_read__a_required_input_is_missing(name: str) -> None:
     (problem,) = problems(without(dict(ENVIRON), f"INPUT_{name.upper()}"))
 
     assert problem.startswith(f"`{name}` is missing")
 
 
-def test_missing_token__where_secrets_are_withheld() -> None:
+def test_read__a_token_is_missing_because_secrets_are_withheld() -> None:
     environ = without(dict(ENVIRON), "INPUT_DBT-TOKEN")
 
     (problem,) = problems(environ, secrets_withheld="this is a pull request from a fork")
@@ -353,33 +440,55 @@ def test_missing_token__where_secrets_are_withheld() -> None:
     assert "if:" in problem
 
 
-def test_bad_token__is_not_called_missing() -> None:
+def test_read__a_bad_token_is_not_called_missing() -> None:
     (problem,) = problems({**ENVIRON, "INPUT_DBT-TOKEN": "a b"})
 
     assert "missing" not in problem
 
 
-def test_branch_and_commit() -> None:
+def test_read__branch_and_commit_together_are_a_problem() -> None:
     (problem,) = problems({**ENVIRON, "INPUT_BRANCH": "main", "INPUT_GIT-SHA": "a" * 40})
 
     assert "`git-sha`" in problem
     assert "`branch`" in problem
 
 
-@pytest.mark.parametrize(
-    "context, job",
-    [("dbt Cloud", ""), ("DBT CLOUD", ""), ("dbt cloud", "x"), ("deploy", "deploy"), ("DEPLOY", "deploy")],
-)
-def test_status_context__that_is_taken(context: str, job: str) -> None:
-    (problem,) = problems({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job=job)
+def test_status_context__another_status_or_check_has_that_name() -> None:
+    taken = [("dbt Cloud", ""), ("DBT CLOUD", ""), ("dbt cloud", "x"), ("deploy", "deploy"), ("DEPLOY", "deploy")]
+    for context, job in taken:
+        (problem,) = problems({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job=job)
 
-    assert problem.startswith("`status-context` ")
-    assert context in problem
+        assert problem.startswith("`status-context` ")
+        assert context in problem
 
 
-@pytest.mark.parametrize("context", ["dbt Cloud / nightly", "dbt Cloud 2", "deploy 2"])
-def test_status_context__that_is_free(context: str) -> None:
-    assert context == loader.read({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job="deploy").status_context
+def test_status_context__only_equal_names_are_refused() -> None:
+    for context in ("dbt Cloud / nightly", "dbt Cloud 2", "deploy 2"):
+        assert context == loader.read({**ENVIRON, "INPUT_STATUS-CONTEXT": context}, ci_job="deploy").status_context
+
+
+def test_run_on__a_version_that_is_not_known_is_a_problem() -> None:
+    asked: list[RunOn] = []
+
+    def unknown(run_on: RunOn) -> str:
+        asked.append(run_on)
+        return "`run-on` cannot be done."
+
+    assert ("`run-on` cannot be done.",) == problems({**ENVIRON, "INPUT_RUN-ON": "branch"}, unknown=unknown)
+    assert [RunOn.BRANCH] == asked
+
+
+def test_run_on__does_not_matter_when_a_branch_or_commit_is_given() -> None:
+    for name, value in (("BRANCH", "main"), ("GIT-SHA", "a" * 40)):
+        assert 3 == loader.read({**ENVIRON, f"INPUT_{name}": value}, unknown=lambda _: "`run-on` is bad.").job_id
+
+
+def test_read__names_the_variables_where_inputs_are_variables() -> None:
+    found = problems({"DBT_JOB_ID": "three", "DBT_ACCOUNT_ID": "1"}, secrets_hint="Set it as a masked variable.")
+
+    assert found[0].startswith("`job-id` (`DBT_JOB_ID`) is 'three', which must be")
+    assert found[1].startswith("`dbt-token` (`DBT_TOKEN`) is missing.")
+    assert found[1].endswith("Set it as a masked variable.")
 
 
 VARIABLES = sorted({variable for row in INPUTS for variable in row.variables()})
@@ -398,26 +507,26 @@ def environs(draw: st.DrawFn) -> dict[str, str]:
 
 
 @given(environs(), st.booleans())
-def test_any_environment__is_a_config_or_problems_and_keeps_its_secrets(
+def test_read__any_environment_is_a_config_or_problems_without_secrets(
     environ: dict[str, str],
     complete: bool,  # noqa: FBT001
 ) -> None:
     try:
         read = loader.read({**(ENVIRON if complete else {}), **environ})
     except ConfigError as error:
-        told: tuple[str, ...] = error.problems
-        said = "\n".join(told) + repr(error)
+        found = error.problems
+        shown = "\n".join(found) + repr(error)
     else:
-        told = ("`",)
-        said = repr(read)
-    assert told
-    assert all(problem.startswith("`") for problem in told)
-    assert SECRET not in said
+        found = ("`no problem`",)
+        shown = repr(read)
+    assert found
+    assert all(problem.startswith("`") for problem in found)
+    assert SECRET not in shown
 
 
 @given(environs())
-def test_secrets__are_all_found_before_anything_is_read(environ: dict[str, str]) -> None:
-    found = loader.secrets(environ, inputs.INPUTS)
+def test_secrets__finds_every_secret_of_the_environment(environ: dict[str, str]) -> None:
+    found = loader.secrets(environ, INPUTS)
 
     for name in SECRET_VARIABLES & environ.keys():
         assert environ[name].strip() in found

@@ -1,9 +1,11 @@
-"""The text of each kind of input: what is taken and as what, what is refused; never another exception."""
+"""Parsers: which texts are accepted and as which value, and which are refused with a ValueError."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,27 +14,171 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.config import parsers
-from dbt_action.config.inputs import INPUTS
+from dbt_action.config.parsers import JobPage
 from tests.support.values import TOKEN
 
-PARSERS: dict[str, Callable[[str], Any]] = {
-    "text": parsers.text,
-    "sentence": parsers.sentence,
-    "token": parsers.token,
-    "boolean": parsers.boolean,
-    "integer": parsers.integer,
-    "minutes": parsers.minutes,
-    "interval": parsers.interval,
-    "commit": parsers.commit,
-    "branch": parsers.branch,
-    "pull_request": parsers.pull_request,
-    "patterns": parsers.patterns,
-    "steps": parsers.steps,
-    "origin": parsers.origin,
-    "job_page": parsers.job_page,
+HOST = "https://ab123.us1.dbt.com"
+A_JOB = JobPage(dbt_url=HOST, account_id=1, project_id=2, job_id=3)
+
+# By parser: texts that it accepts, and their values.
+ACCEPTED: dict[Callable[[str], Any], dict[str, object]] = {
+    parsers.text: {"a b": "a b", "ünïcode": "ünïcode", "": ""},
+    parsers.folder: {"dbt": "dbt", "./dbt/": "dbt", "a\\b": "a/b", "/": "", ".": "", "a//b/./c": "a/b/c"},
+    parsers.repository: {"acme/shop": "acme/shop", "/group/sub/shop.git": "group/sub/shop", "a b/_git": "a b/_git"},
+    parsers.sentence: {"because\nof it": "because of it", "a\x07b": "ab"},
+    parsers.token: {"dbtc_x-Y.z": "dbtc_x-Y.z", "user:secret": "user:secret"},
+    parsers.boolean: {"true": True, "TRUE": True, "True": True, "false": False},
+    parsers.integer: {"1": 1, "70403103922125": 70403103922125, str(2**63 - 1): 2**63 - 1, "007": 7},
+    parsers.seconds: {"0": 0, "600": 600},
+    parsers.retries: {"0": 0, "3": 3, "10": 10},
+    # Minutes become seconds.
+    parsers.minutes: {"300": 18_000.0, "0.5": 30.0, ".5": 30.0, "10080": 604_800.0},
+    parsers.interval: {"auto": None, "AUTO": None, "1": 1.0, "2.5": 2.5, "3600": 3600.0},
+    parsers.commit: {
+        "a" * 40: "a" * 40,
+        "A" * 40: "a" * 40,
+        "0123456789abcdefABCD0123456789abcdefABCD": "0123456789abcdefabcd0123456789abcdefabcd",
+    },
+    parsers.branch: {
+        "main": "main",
+        "refs/heads/main": "main",
+        "refs/heads/feature/x": "feature/x",
+        "refs/tags/v1.0": "v1.0",
+        "heads/main": "heads/main",
+        "ünïcode": "ünïcode",
+    },
+    parsers.pull_request: {"7": 7, "none": 0, "NONE": 0},
+    parsers.patterns: {"a, b/*\n*.sql": ("a", "b/*", "*.sql"), " ,\n": ()},
+    parsers.origin: {
+        "https://cloud.getdbt.com": "https://cloud.getdbt.com",
+        "https://cloud.getdbt.com/": "https://cloud.getdbt.com",
+        "https://cloud.getdbt.com//": "https://cloud.getdbt.com",
+        "cloud.getdbt.com": "https://cloud.getdbt.com",
+        "ab123.us1.dbt.com": HOST,
+        "https://AB123.us1.dbt.com/api": HOST,
+        "https://ab123.us1.dbt.com/api/v2/": HOST,
+        "https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3": HOST,
+        "https://dbt.example.com:8443": "https://dbt.example.com:8443",
+        "ab123.us1.dbt.com:443/x": "https://ab123.us1.dbt.com:443",
+        "http://127.0.0.1:8080": "http://127.0.0.1:8080",
+        "http://localhost:8080/": "http://localhost:8080",
+        "http://[::1]:8080": "http://[::1]:8080",
+        "HTTPS://cloud.getdbt.com": "https://cloud.getdbt.com",
+    },
+    parsers.job_page: {
+        f"{HOST}/deploy/1/projects/2/jobs/3": A_JOB,
+        f"{HOST}/deploy/1/projects/2/jobs/3/": A_JOB,
+        f"{HOST}/deploy/1/projects/2/jobs/3/settings": A_JOB,
+        f"{HOST}/deploy/1/projects/2/jobs/3?tab=runs": A_JOB,
+        f"{HOST}/deploy/1/projects/2/jobs/3#top": A_JOB,
+        f"{HOST}/next/deploy/1/projects/2/jobs/3": A_JOB,
+        f"{HOST}/#/accounts/1/projects/2/jobs/3/": A_JOB,
+        f"{HOST}/#!/accounts/1/projects/2/jobs/3/": A_JOB,
+        f"{HOST}/deploy/1/jobs/3": JobPage(dbt_url=HOST, account_id=1, job_id=3),
+        f"{HOST}/deploy/70403103922125/projects/70403103936332/jobs/70403103937390": JobPage(
+            dbt_url=HOST, account_id=70403103922125, project_id=70403103936332, job_id=70403103937390
+        ),
+    },
 }
 
-# Things that have confused parsers before, next to what hypothesis thinks of.
+# By parser: a pattern of the reason, and texts that it refuses.
+REFUSED: dict[Callable[[str], Any], tuple[str, list[str]]] = {
+    parsers.text: ("must be one line", ["a\nb", "a\x07b", "a\tb", "a\x00b"]),
+    parsers.folder: ("written from its root|one line", ["..", "a/../b", "a\\..", "a\nb"]),
+    parsers.repository: (
+        "is an address|one line",
+        ["https://github.com/acme/shop", "git@github.com:acme/shop", "a\nb"],
+    ),
+    parsers.token: ("no token has", ["two words", "a\nb", "t0k€n", ""]),
+    parsers.boolean: (
+        "must be `true` or `false`",
+        ["1", "0", "yes", "no", "on", "off", "t", "", " true", "\uff54\uff52\uff55\uff45"],
+    ),
+    parsers.integer: (
+        "positive whole number",
+        ["0", "-1", "+1", "1.0", "1e3", "0x10", "1_000", "1 ", "²", "\uff11", "", str(2**63)],
+    ),
+    parsers.seconds: ("whole number of seconds", ["-1", "1.5", "", "10s", "²", "1" * 10]),
+    parsers.retries: ("whole number from 0 to 10", ["-1", "11", "100", "1.5", "", "²"]),
+    parsers.minutes: ("minutes", ["0", "0.001", "-1", "10081", "nan", "inf", "1e2", "1,5", "5m", "1.", "٣"]),
+    parsers.interval: ("or `auto`", ["0", "0.9", "3601", "-5", "nan", "automatic", "10s"]),
+    parsers.commit: (
+        "40 hexadecimal digits",
+        ["a" * 39, "a" * 41, "a" * 7, "g" * 40, "main", "a" * 40 + "\n", "a" * 64],
+    ),
+    parsers.branch: ("name of a branch|one line", ["a b", "a\tb", "a\nb", "refs/heads/", "a\u00a0b"]),
+    parsers.pull_request: ("or `none`", ["0", "#7", "7/merge", "no", ""]),
+    parsers.steps: (
+        "list of commands",
+        ["[]", '["dbt run", 1]', '["dbt run", ""]', "[dbt run", '[["dbt run"]]', '[{"a": 1}]'],
+    ),
+    parsers.origin: (
+        "address of dbt Cloud|one line",
+        [
+            "http://cloud.getdbt.com",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+            "ftp://cloud.getdbt.com",
+            "file:///etc/passwd",
+            "javascript://x",
+            "https://",
+            "https:///x",
+            "https://user:pass@cloud.getdbt.com",
+            f"https://{TOKEN}@cloud.getdbt.com",
+            "https://cloud.getdbt.com@evil.example",
+            "https://cloud getdbt.com",
+            "https://cloud.getdbt.com:port",
+            "https://cloud.getdbt.com:99999",
+            "https://cloud.getdbt.com\\@evil.example",
+            "https://a\nb",
+            "${{ vars.URL }}",
+            "https://[::1",
+        ],
+    ),
+    parsers.job_page: (
+        "must be",
+        [
+            HOST,
+            f"{HOST}/deploy/1/projects/2/runs/3",
+            f"{HOST}/deploy/1/projects/2/jobs/",
+            f"{HOST}/deploy/1/projects/2/jobs/abc",
+            f"{HOST}/deploy/x/projects/2/jobs/3",
+            f"{HOST}/deploy/0/projects/2/jobs/3",
+            f"{HOST}/deploy/1/projects/2/jobs/{2**63}",
+            "http://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3",
+            "/deploy/1/projects/2/jobs/3",
+            "3",
+        ],
+    ),
+}
+
+
+def name_of(parser: object) -> str:
+    return getattr(parser, "__name__", "")
+
+
+@pytest.mark.parametrize("parser", ACCEPTED, ids=name_of)
+def test_parser__accepts(parser: Callable[[str], Any]) -> None:
+    for raw, expected in ACCEPTED[parser].items():
+        value = parser(raw)
+
+        assert (type(expected), expected) == (type(value), value), repr(raw)
+
+
+@pytest.mark.parametrize("parser", REFUSED, ids=name_of)
+def test_parser__refuses(parser: Callable[[str], Any]) -> None:
+    reason, texts = REFUSED[parser]
+    for raw in texts:
+        try:
+            value = parser(raw)
+        except ValueError as error:
+            problem = str(error)
+        else:
+            problem = f"accepted {raw!r} as {value!r}"
+        assert re.search(reason, problem), f"{raw!r}: {problem}"
+
+
+# Texts that have confused parsers before, in addition to those that hypothesis makes.
 NASTY = st.sampled_from(
     [
         "[" * 5_000,
@@ -61,63 +207,41 @@ NASTY = st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("name", PARSERS)
+# Every function that a type of input is parsed with.
+PARSERS = sorted({*ACCEPTED, *REFUSED}, key=name_of)
+
+
+def test_parsers__all_are_tested() -> None:
+    named = {name for name, value in vars(parsers).items() if inspect.isfunction(value) and not name.startswith("_")}
+
+    # Imported, and those with more parameters than the text.
+    assert named - {"one_line", "urlsplit", "dataclass"} - {"choice", "number"} == {name_of(one) for one in PARSERS}
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=name_of)
 @given(raw=st.text() | NASTY)
-def test_any_text__is_a_value_or_a_problem(name: str, raw: str) -> None:
+def test_parser__any_text_is_accepted_or_refused_with_a_sentence(parser: Callable[[str], Any], raw: str) -> None:
     problem = "."
     try:
-        PARSERS[name](raw)
+        parser(raw)
     except ValueError as error:
         problem = str(error)
     assert problem.endswith(".")
 
 
-@pytest.mark.parametrize("raw, expected", [("true", True), ("TRUE", True), ("True", True), ("false", False)])
-def test_boolean__taken(raw: str, expected: bool) -> None:  # noqa: FBT001
-    assert expected is parsers.boolean(raw)
-
-
-@pytest.mark.parametrize("raw", ["1", "0", "yes", "no", "on", "off", "t", "", " true", "\uff54\uff52\uff55\uff45"])
-def test_boolean__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match="true"):
-        parsers.boolean(raw)
+def test_choice__ignores_case_and_lists_the_choices() -> None:
+    assert "on-failure" == parsers.choice("On-Failure", ("never", "on-failure"))
+    with pytest.raises(ValueError, match="must be one of `never`, `on-failure`"):
+        parsers.choice("on_failure", ("never", "on-failure"))
 
 
 @given(st.integers(1, 2**63 - 1))
-def test_integer__every_id(number: int) -> None:
+def test_integer__accepts_every_id(number: int) -> None:
     assert number == parsers.integer(str(number))
 
 
-@pytest.mark.parametrize("raw", ["0", "-1", "+1", "1.0", "1e3", "0x10", "1_000", "1 ", "²", "\uff11", "", str(2**63)])
-def test_integer__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match="whole number"):
-        parsers.integer(raw)
-
-
-@pytest.mark.parametrize("raw, expected", [("300", 300.0), ("0.5", 0.5), (".5", 0.5), ("10080", 10_080.0)])
-def test_minutes__taken(raw: str, expected: float) -> None:
-    assert expected == parsers.minutes(raw)
-
-
-@pytest.mark.parametrize("raw", ["0", "0.001", "-1", "10081", "nan", "inf", "1e2", "1,5", "5m", "1.", "٣"])
-def test_minutes__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match="minutes"):
-        parsers.minutes(raw)
-
-
-@pytest.mark.parametrize("raw, expected", [("auto", None), ("AUTO", None), ("1", 1.0), ("2.5", 2.5), ("3600", 3600.0)])
-def test_interval__taken(raw: str, expected: float | None) -> None:
-    assert expected == parsers.interval(raw)
-
-
-@pytest.mark.parametrize("raw", ["0", "0.9", "3601", "-5", "nan", "automatic", "10s"])
-def test_interval__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match="auto"):
-        parsers.interval(raw)
-
-
 @given(st.text())
-def test_numbers__are_finite(raw: str) -> None:
+def test_minutes_and_interval__are_finite(raw: str) -> None:
     for parser in (parsers.minutes, parsers.interval):
         try:
             value = parser(raw)
@@ -126,57 +250,14 @@ def test_numbers__are_finite(raw: str) -> None:
         assert value is None or math.isfinite(value)
 
 
-@pytest.mark.parametrize("raw", ["a" * 40, "A" * 40, "0123456789abcdefABCD0123456789abcdefABCD"])
-def test_commit__taken_in_lower_case(raw: str) -> None:
-    assert raw.lower() == parsers.commit(raw)
-
-
-@pytest.mark.parametrize("raw", ["a" * 39, "a" * 41, "a" * 7, "g" * 40, "main", "a" * 40 + "\n", "a" * 64])
-def test_commit__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match="40 hexadecimal digits"):
-        parsers.commit(raw)
-
-
 @pytest.mark.parametrize(
     "raw, expected",
     [
-        ("main", "main"),
-        ("refs/heads/main", "main"),
-        ("refs/heads/feature/x", "feature/x"),
-        ("refs/tags/v1.0", "v1.0"),
-        ("heads/main", "heads/main"),
-        ("ünïcode", "ünïcode"),
-    ],
-)
-def test_branch__taken(raw: str, expected: str) -> None:
-    assert expected == parsers.branch(raw)
-
-
-@pytest.mark.parametrize("raw", ["a b", "a\tb", "a\nb", "refs/heads/", "a\u00a0b"])
-def test_branch__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match=r"branch|one line"):
-        parsers.branch(raw)
-
-
-@pytest.mark.parametrize("raw, expected", [("7", 7), ("none", 0), ("NONE", 0)])
-def test_pull_request__taken(raw: str, expected: int) -> None:
-    assert expected == parsers.pull_request(raw)
-
-
-@pytest.mark.parametrize("raw", ["0", "#7", "7/merge", "no", ""])
-def test_pull_request__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match="none"):
-        parsers.pull_request(raw)
-
-
-@pytest.mark.parametrize(
-    "raw, expected",
-    [
-        pytest.param("dbt build", ("dbt build",), id="one"),
+        pytest.param("dbt build", ("dbt build",), id="one command"),
         pytest.param("dbt seed\ndbt run", ("dbt seed", "dbt run"), id="lines"),
-        pytest.param("dbt seed\r\ndbt run\r\n", ("dbt seed", "dbt run"), id="lines of Windows"),
-        pytest.param("- dbt seed\n- dbt run", ("dbt seed", "dbt run"), id="a list of YAML"),
-        pytest.param("\n  -   dbt seed  \n\n  - dbt run\n", ("dbt seed", "dbt run"), id="an untidy list"),
+        pytest.param("dbt seed\r\ndbt run\r\n", ("dbt seed", "dbt run"), id="lines with CR LF"),
+        pytest.param("- dbt seed\n- dbt run", ("dbt seed", "dbt run"), id="a YAML list"),
+        pytest.param("\n  -   dbt seed  \n\n  - dbt run\n", ("dbt seed", "dbt run"), id="a YAML list with blanks"),
         pytest.param("# first\ndbt seed\n# then\ndbt run", ("dbt seed", "dbt run"), id="with comments"),
         pytest.param('["dbt seed", "dbt run"]', ("dbt seed", "dbt run"), id="JSON"),
         pytest.param("[dbt seed, dbt run]", ("dbt seed", "dbt run"), id="YAML on one line"),
@@ -194,91 +275,34 @@ def test_pull_request__refused(raw: str) -> None:
         pytest.param("-dbt run", ("-dbt run",), id="a dash without a blank"),
     ],
 )
-def test_steps__taken(raw: str, expected: tuple[str, ...]) -> None:
+def test_steps__accepts(raw: str, expected: tuple[str, ...]) -> None:
     assert expected == parsers.steps(raw)
 
 
-@pytest.mark.parametrize("raw", ["[]", '["dbt run", 1]', '["dbt run", ""]', "[dbt run", '[["dbt run"]]', '[{"a": 1}]'])
-def test_steps__broken_lists(raw: str) -> None:
-    with pytest.raises(ValueError, match="list of commands"):
-        parsers.steps(raw)
-
-
-@pytest.mark.parametrize("raw", ["#", "# dbt run\n#", "\n"])
-def test_steps__nothing(raw: str) -> None:
-    with pytest.raises(ValueError, match="no command"):
-        parsers.steps(raw)
+def test_steps__comments_alone_are_no_commands() -> None:
+    for raw in ("#", "# dbt run\n#", "\n"):
+        with pytest.raises(ValueError, match="no command"):
+            parsers.steps(raw)
 
 
 COMMAND = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1).map(str.strip).filter(bool)
 
 
 @given(st.lists(COMMAND, min_size=1))
-def test_steps__json_survives_as_it_is(steps: list[str]) -> None:
+def test_steps__a_json_list_is_not_changed(steps: list[str]) -> None:
     assert tuple(steps) == parsers.steps(json.dumps(steps))
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])), st.sampled_from(["", "- "]))
-def test_steps__commands_survive_as_lines(options: str, dash: str) -> None:
-    """Whatever stands behind `dbt build`: quotes, brackets, number signs."""
+def test_steps__a_command_per_line_is_not_changed(options: str, dash: str) -> None:
+    """Whatever follows `dbt build`: quotes, brackets, number signs."""
     command = f"dbt build {options}".strip()
 
     assert (command, "dbt test") == parsers.steps(f"{dash}{command}\n{dash}dbt test")
 
 
-@pytest.mark.parametrize(
-    "raw, expected",
-    [
-        ("https://cloud.getdbt.com", "https://cloud.getdbt.com"),
-        ("https://cloud.getdbt.com/", "https://cloud.getdbt.com"),
-        ("https://cloud.getdbt.com//", "https://cloud.getdbt.com"),
-        ("cloud.getdbt.com", "https://cloud.getdbt.com"),
-        ("ab123.us1.dbt.com", "https://ab123.us1.dbt.com"),
-        ("https://AB123.us1.dbt.com/api", "https://ab123.us1.dbt.com"),
-        ("https://ab123.us1.dbt.com/api/v2/", "https://ab123.us1.dbt.com"),
-        ("https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3", "https://ab123.us1.dbt.com"),
-        ("https://dbt.example.com:8443", "https://dbt.example.com:8443"),
-        ("ab123.us1.dbt.com:443/x", "https://ab123.us1.dbt.com:443"),
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("http://localhost:8080/", "http://localhost:8080"),
-        ("http://[::1]:8080", "http://[::1]:8080"),
-        ("HTTPS://cloud.getdbt.com", "https://cloud.getdbt.com"),
-    ],
-)
-def test_origin__taken(raw: str, expected: str) -> None:
-    assert expected == parsers.origin(raw)
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        "http://cloud.getdbt.com",
-        "http://localhost.evil.example",
-        "http://127.0.0.1.evil.example",
-        "ftp://cloud.getdbt.com",
-        "file:///etc/passwd",
-        "javascript://x",
-        "https://",
-        "https:///x",
-        "https://user:pass@cloud.getdbt.com",
-        f"https://{TOKEN}@cloud.getdbt.com",
-        "https://cloud.getdbt.com@evil.example",
-        "https://cloud getdbt.com",
-        "https://cloud.getdbt.com:port",
-        "https://cloud.getdbt.com:99999",
-        "https://cloud.getdbt.com\\@evil.example",
-        "https://a\nb",
-        "${{ vars.URL }}",
-        "https://[::1",
-    ],
-)
-def test_origin__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match=r"address of dbt Cloud|one line"):
-        parsers.origin(raw)
-
-
 @given(st.text() | NASTY)
-def test_origin__is_scheme_and_host_only(raw: str) -> None:
+def test_origin__is_a_scheme_and_a_host(raw: str) -> None:
     try:
         origin = parsers.origin(raw)
     except ValueError:
@@ -288,56 +312,8 @@ def test_origin__is_scheme_and_host_only(raw: str) -> None:
     assert not set(origin) & set("@?# \t\r\n\\")
 
 
-NUMBERS = {"account-id": 1, "project-id": 2, "job-id": 3}
-
-
-@pytest.mark.parametrize(
-    "path, expected",
-    [
-        pytest.param("/deploy/1/projects/2/jobs/3", NUMBERS, id="today"),
-        pytest.param("/deploy/1/projects/2/jobs/3/", NUMBERS, id="with a slash"),
-        pytest.param("/deploy/1/projects/2/jobs/3/settings", NUMBERS, id="a page below"),
-        pytest.param("/deploy/1/projects/2/jobs/3?tab=runs", NUMBERS, id="with a query"),
-        pytest.param("/deploy/1/projects/2/jobs/3#top", NUMBERS, id="with a fragment"),
-        pytest.param("/next/deploy/1/projects/2/jobs/3", NUMBERS, id="next"),
-        pytest.param("/#/accounts/1/projects/2/jobs/3/", NUMBERS, id="with a number sign"),
-        pytest.param("/#!/accounts/1/projects/2/jobs/3/", NUMBERS, id="with number sign and exclamation mark"),
-        pytest.param("/deploy/1/jobs/3", {"account-id": 1, "job-id": 3}, id="without a project"),
-        pytest.param(
-            "/deploy/70403103922125/projects/70403103936332/jobs/70403103937390",
-            {"account-id": 70403103922125, "project-id": 70403103936332, "job-id": 70403103937390},
-            id="64 bits",
-        ),
-    ],
-)
-def test_job_page__every_form_of_its_address(path: str, expected: dict[str, int]) -> None:
-    host = "https://ab123.us1.dbt.com"
-
-    assert {"dbt-url": host, **expected} == parsers.job_page(host + path)
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        "https://ab123.us1.dbt.com",
-        "https://ab123.us1.dbt.com/deploy/1/projects/2/runs/3",
-        "https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/",
-        "https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/abc",
-        "https://ab123.us1.dbt.com/deploy/x/projects/2/jobs/3",
-        "https://ab123.us1.dbt.com/deploy/0/projects/2/jobs/3",
-        f"https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/{2**63}",
-        "http://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3",
-        "/deploy/1/projects/2/jobs/3",
-        "3",
-    ],
-)
-def test_job_page__refused(raw: str) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        parsers.job_page(raw)
-
-
 @given(st.text())
-def test_token__fits_into_a_header(raw: str) -> None:
+def test_token__can_be_sent_in_a_header(raw: str) -> None:
     try:
         token = parsers.token(raw)
     except ValueError:
@@ -345,10 +321,3 @@ def test_token__fits_into_a_header(raw: str) -> None:
     assert token.isascii()
     assert token.isprintable()
     assert " " not in token
-
-
-def test_every_input_has_a_name_of_its_own() -> None:
-    """No environment variable can mean two inputs."""
-    found = [variable for row in INPUTS for variable in row.variables()]
-
-    assert len(set(found)) == len(found)

@@ -1,4 +1,4 @@
-"""That `make demo` shows every scenario to its end, with real dbt; what the action says is tested elsewhere."""
+"""`make demo` runs every scenario to its end, with real dbt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_demo__shows_log_statuses_outputs_and_summary(name: str) -> None:
-    # What a machine may have set for other work must not change the demo.
+    # Variables that are set for other work must not change the demo.
     environ = {**os.environ, "GITHUB_SHA": "0" * 40, "DBT_JOB_ID": "7", "HTTP_PROXY": "http://127.0.0.1:9"}
 
     demo = subprocess.run(
@@ -36,10 +36,10 @@ def test_demo__shows_log_statuses_outputs_and_summary(name: str) -> None:
         check=False,
     )
 
-    assert demo.returncode == 0, demo.stdout
+    assert 0 == demo.returncode, demo.stdout
     assert f"This is how {name} should end." in demo.stdout
     titles = [line for line in demo.stdout.splitlines() if line.startswith("── ")]
-    assert len(titles) == 6
+    assert 6 == len(titles)
     assert "dbt Cloud / Production build" in demo.stdout
     assert f"The exit code of the step: {SCENARIOS[name].exit_code}" in demo.stdout
     assert "emulator-token" not in demo.stdout

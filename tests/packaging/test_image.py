@@ -1,4 +1,4 @@
-"""That the Dockerfile takes the lock, a pinned base and only the product; building it is for tests/e2e."""
+"""The Dockerfile: a pinned base, the locked packages, and only files of the product. tests/e2e builds the image."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ INSTRUCTIONS = [
 ]
 
 
-def test_base__is_named_once_with_tag_and_digest() -> None:
+def test_base__is_pinned_once_by_tag_and_digest() -> None:
     argument, start = INSTRUCTIONS[:2]
 
     assert re.fullmatch(r"ARG BASE=python:3\.\d+-slim@sha256:[0-9a-f]{64}", argument)
-    assert start == "FROM ${BASE}"
-    assert len(re.findall(r"python:", DOCKERFILE)) == 1
+    assert "FROM ${BASE}" == start
+    assert 1 == len(re.findall(r"python:", DOCKERFILE))
 
 
-def test_packages__come_from_the_lock_with_hashes() -> None:
+def test_packages__are_installed_from_the_lock_with_hashes() -> None:
     installs = [line for line in INSTRUCTIONS if "pip install" in line]
 
-    assert len(installs) == 1
+    assert 1 == len(installs)
     assert "--require-hashes" in installs[0]
     assert "--only-binary :all:" in installs[0]
     assert installs[0].endswith("-r /app/requirements.txt")
 
 
-def test_instructions__have_no_shell_form_entrypoint_no_user_and_no_workdir() -> None:
+def test_instructions__have_no_user_no_workdir_and_an_entrypoint_without_shell() -> None:
     words = [line.split()[0] for line in INSTRUCTIONS]
 
-    assert {"USER", "WORKDIR", "CMD", "ADD", "VOLUME", "HEALTHCHECK"} & set(words) == set()
-    assert words.count("ENTRYPOINT") == 1
-    assert INSTRUCTIONS[-1] == 'ENTRYPOINT ["/app/entrypoint.py"]'
+    assert set() == {"USER", "WORKDIR", "CMD", "ADD", "VOLUME", "HEALTHCHECK"} & set(words)
+    assert 1 == words.count("ENTRYPOINT")
+    assert 'ENTRYPOINT ["/app/entrypoint.py"]' == INSTRUCTIONS[-1]
 
 
-def test_dockerignore__lets_only_the_product_through() -> None:
-    """Docker's rule: the last pattern that fits a path or one of its folders decides."""
+def test_dockerignore__only_files_of_the_product_reach_the_image() -> None:
+    """Docker applies the last pattern that matches a path or one of its folders."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
     listing = subprocess.run(
@@ -55,19 +55,16 @@ def test_dockerignore__lets_only_the_product_through() -> None:
     passed = {path for path in files if not _ignored(path, patterns)}
 
     assert "dbt_action/__init__.py" in passed
-    assert {path for path in passed if not path.startswith("dbt_action/")} == {
-        "requirements.txt",
-        "entrypoint.py",
-        "post.py",
-    }
+    others = {path for path in passed if not path.startswith("dbt_action/")}
+    assert {"requirements.txt", "entrypoint.py", "post.py"} == others
 
 
 def _ignored(path: str, patterns: list[str]) -> bool:
     parts = path.split("/")
-    places = ["/".join(parts[: end + 1]) for end in range(len(parts))]
+    prefixes = ["/".join(parts[: end + 1]) for end in range(len(parts))]
     ignored = False
     for pattern in patterns:
         bare = pattern.removeprefix("!").removeprefix("**/")
-        if any(fnmatch.fnmatch(place, bare) for place in places):
+        if any(fnmatch.fnmatch(prefix, bare) for prefix in prefixes):
             ignored = not pattern.startswith("!")
     return ignored

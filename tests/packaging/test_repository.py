@@ -1,4 +1,4 @@
-"""What must not be in the repository: JavaScript, paths of a machine, registries, verbs nobody is told."""
+"""Rules for all files of the repository, and for the targets of the Makefile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Written in parts, so that this file passes its own test.
+# In two parts each, so that this file itself does not contain them.
 REGISTRIES = ("pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js", "deb.deb" + "ian.org")
 
 
@@ -26,7 +26,7 @@ def files() -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def test_files__have_no_registry_hosts_and_no_paths_of_this_machine(files: list[Path]) -> None:
+def test_files__contain_no_registry_hosts_and_no_paths_of_this_machine(files: list[Path]) -> None:
     unwanted = (*REGISTRIES, f"{ROOT}/", f"{Path.home()}/")
     found = [
         (path.relative_to(ROOT).as_posix(), text)
@@ -35,26 +35,26 @@ def test_files__have_no_registry_hosts_and_no_paths_of_this_machine(files: list[
         if text in path.read_text(encoding="utf-8", errors="replace")
     ]
 
-    assert found == []
+    assert [] == found
 
 
-def test_files__have_no_javascript(files: list[Path]) -> None:
+def test_files__are_not_javascript(files: list[Path]) -> None:
     scripts = {".js", ".cjs", ".mjs", ".ts", ".tsx", ".jsx"}
 
-    assert [path for path in files if path.suffix in scripts or path.name == "package.json"] == []
+    assert [] == [path for path in files if path.suffix in scripts or path.name == "package.json"]
 
 
-def test_makefile__tells_every_verb() -> None:
+def test_makefile__its_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert phony
 
-    for verb in set(phony[1].split()) - {"help"}:
-        assert re.search(rf'^\t@echo "make {verb} ', makefile, re.MULTILINE), verb
-        assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
+    for target in set(phony[1].split()) - {"help"}:
+        assert re.search(rf'^\t@echo "make {target} ', makefile, re.MULTILINE), target
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_ci_run__calls_the_verbs() -> None:
+def test_ci_run__makes_lint_test_and_e2e() -> None:
     script = ROOT / ".ci" / "run"
 
     assert re.search(r"^(exec )?make lint test e2e$", script.read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What holds for every workflow and composite step here; their syntax is checked by `make lint`."""
+"""Rules for all workflows and action files of this repository; `make lint` checks their syntax."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def steps(content: dict[Any, Any]) -> Iterator[dict[str, Any]]:
     yield from content.get("runs", {}).get("steps", [])
 
 
-def test_workflows__are_there() -> None:
-    assert [path.name for path in WORKFLOWS]
+def test_workflows__exist() -> None:
+    assert WORKFLOWS
 
 
 @EACH_FILE
-def test_uses__is_our_own_or_pinned_to_a_commit_with_its_version(path: Path) -> None:
+def test_uses__is_local_or_pinned_to_a_commit_with_its_version(path: Path) -> None:
     for line in path.read_text(encoding="utf-8").splitlines():
         if match := re.match(r"\s*-? *uses: (.+)", line):
             assert re.fullmatch(r"\./\S*|[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", match[1]), line
@@ -48,7 +48,7 @@ def test_run__has_no_expressions(path: Path) -> None:
 
 @EACH_WORKFLOW
 def test_workflow__gives_no_permissions_by_default(path: Path) -> None:
-    assert read(path)["permissions"] == {}
+    assert {} == read(path)["permissions"]
 
 
 @EACH_WORKFLOW
@@ -62,10 +62,10 @@ def test_job__has_a_time_limit_and_its_own_permissions(path: Path) -> None:
 def test_checkout__leaves_no_credentials(path: Path) -> None:
     for step in steps(read(path)):
         if step.get("uses", "").startswith("actions/checkout@"):
-            assert step["with"]["persist-credentials"] is False
+            assert False is step["with"]["persist-credentials"]
 
 
 def test_gate__needs_every_other_job() -> None:
     jobs = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
 
-    assert set(jobs["gate"]["needs"]) == set(jobs) - {"gate"}
+    assert set(jobs) - {"gate"} == set(jobs["gate"]["needs"])

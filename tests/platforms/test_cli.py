@@ -1,4 +1,4 @@
-"""The command line: every input is a flag, flags win, the help says it, and `cancel` cleans up."""
+"""The command line: a flag for every input, its help, what it refuses, and the command `cancel`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from dbt_action.config.loader import read
 from dbt_action.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
-EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-NEEDED = {"DBT_TOKEN": "dbtc_token", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3"}
+REQUIRED = {"DBT_TOKEN": "dbtc_token", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3"}
 
 
 def flag(row: Input) -> str:
@@ -40,13 +39,12 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@EVERY_ROW
-def test_flag__every_input_has_one_and_it_beats_every_name_of_the_environment(row: Input) -> None:
-    environ = dict.fromkeys(row.variables(), "of the environment")
-    command, overlaid = cli.read([flag(row), "of the flag"], {**environ, "OTHER": "1"})
+def test_flag__of_every_input_wins_over_all_its_variables() -> None:
+    for row in ROWS:
+        environ = dict.fromkeys(row.variables(), "of the environment")
+        command, overlaid = cli.read([flag(row), "of the flag"], {**environ, "OTHER": "1"})
 
-    assert command == "run"
-    assert overlaid == {row.variable: "of the flag", "OTHER": "1"}
+        assert ("run", {row.variable: "of the flag", "OTHER": "1"}) == (command, overlaid), row.name
 
 
 def test_flags__are_read_as_the_environment_is() -> None:
@@ -54,17 +52,17 @@ def test_flags__are_read_as_the_environment_is() -> None:
     _, overlaid = cli.read(arguments, {"DBT_JOB_ID": "9", "DBT_WAIT": "true", "DBT_API_KEY": "old"})
     config = read(overlaid)
 
-    assert (config.dbt_token, config.account_id, config.job_id) == ("t", 5, 6)
-    assert (config.supersede, config.wait) == (True, False)
+    assert ("t", 5, 6) == (config.dbt_token, config.account_id, config.job_id)
+    assert (True, False) == (config.supersede, config.wait)
 
 
-def test_flags__an_empty_one_takes_back_what_the_environment_says() -> None:
-    _, overlaid = cli.read(["--branch", ""], {**NEEDED, "DBT_JOB_BRANCH": "main"})
+def test_flags__an_empty_one_removes_the_value_of_the_environment() -> None:
+    _, overlaid = cli.read(["--branch", ""], {**REQUIRED, "DBT_JOB_BRANCH": "main"})
 
-    assert read(overlaid).branch == ""
+    assert "" == read(overlaid).branch
 
 
-def test_help__tells_every_flag_with_its_variables_and_the_exit_codes() -> None:
+def test_help__lists_every_flag_with_its_variables_and_the_exit_codes() -> None:
     shown = run("--help", COLUMNS="100").stdout
     words = " ".join(shown.split())
 
@@ -79,14 +77,19 @@ def test_help__tells_every_flag_with_its_variables_and_the_exit_codes() -> None:
     assert max(len(line) for line in shown.splitlines()) <= 110
 
 
-def test_help__is_in_groups() -> None:
-    shown = run("--help").stdout
+def test_help__has_the_groups_of_the_table() -> None:
+    titles = re.findall(r"^([A-Za-z -]+):$", run("--help").stdout, re.MULTILINE)
 
-    titles = re.findall(r"^([a-z ]+):$", shown, re.MULTILINE)
-    assert titles[:4] == ["options", "commands", "the job", "what to run"]
+    assert ["options", "commands", *(title for title, _ in cli.GROUPS), "exit codes", "example"] == titles
 
 
-def test_version__is_told() -> None:
+def test_groups__contain_each_input_once() -> None:
+    names = [name for _, group in cli.GROUPS for name in group]
+
+    assert sorted(row.name for row in ROWS) == sorted(names)
+
+
+def test_version__is_printed() -> None:
     assert re.fullmatch(r"dbt-cloud-run \d+\.\d+\S*\n", run("--version").stdout)
 
 
@@ -94,27 +97,27 @@ def test_version__is_told() -> None:
     "arguments",
     [("--dbt-tokn", "s3cret"), ("--dbt-tokn=s3cret",), ("run", "s3cret"), ("s3cret",), ("cancel", "s3cret")],
 )
-def test_unknown_words__are_told_without_values_that_may_be_secrets(arguments: tuple[str, ...]) -> None:
+def test_unknown_arguments__are_refused_without_showing_values_that_may_be_secrets(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
 
-    assert done.returncode == ExitCode.CONFIG
+    assert ExitCode.CONFIG == done.returncode
     assert "s3cret" not in done.stdout + done.stderr
     assert "--help" in done.stderr
 
 
 def test_flags__are_not_abbreviated() -> None:
-    assert run("--job", "3").returncode == ExitCode.CONFIG
+    assert ExitCode.CONFIG == run("--job", "3").returncode
 
 
-def test_problems__of_flags_are_told_together_with_those_of_the_environment() -> None:
+def test_problems__of_flags_are_reported_together_with_those_of_the_environment() -> None:
     done = run("--job-id", "three", "--wait", "maybe", "--ci", "nowhere", DBT_ACCOUNT_ID="one")
 
-    assert done.returncode == ExitCode.CONFIG
+    assert ExitCode.CONFIG == done.returncode
     for name in ("dbt-token", "job-id", "wait", "ci", "account-id"):
         assert f"`{name}`" in done.stdout
 
 
-def test_entrypoint__takes_arguments_too() -> None:
+def test_entrypoint__accepts_arguments() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "entrypoint.py"), "--version"],
         capture_output=True,
@@ -126,7 +129,7 @@ def test_entrypoint__takes_arguments_too() -> None:
     assert done.stdout.startswith("dbt-cloud-run ")
 
 
-def test_entrypoint__without_arguments_imports_no_parser_of_arguments() -> None:
+def test_entrypoint__without_arguments_does_not_import_argparse() -> None:
     code = "import sys, runpy; sys.argv = ['x']; "
     code += f"\ntry: runpy.run_path({str(ROOT / 'entrypoint.py')!r}, run_name='__main__')\nexcept SystemExit: pass\n"
     code += "print('argparse' in sys.modules, 'dbt_action.cli' in sys.modules)"
@@ -139,11 +142,11 @@ def test_entrypoint__without_arguments_imports_no_parser_of_arguments() -> None:
         timeout=60,
     )
 
-    assert done.stdout.splitlines()[-1] == "False False"
+    assert "False False" == done.stdout.splitlines()[-1]
 
 
-def test_cancel__without_a_state_says_so(tmp_path: Path) -> None:
-    done = run("cancel", "--state-file", str(tmp_path / "none.json"), **NEEDED)
+def test_cancel__without_a_state_file_says_so(tmp_path: Path) -> None:
+    done = run("cancel", "--state-file", str(tmp_path / "none.json"), **REQUIRED)
 
-    assert done.returncode == ExitCode.OK
+    assert ExitCode.OK == done.returncode
     assert "There is nothing to cancel: no state file was found" in done.stdout

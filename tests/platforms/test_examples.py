@@ -1,4 +1,4 @@
-"""The files that users copy: schemas of the vendors, names of our inputs and outputs, and both forms of dbt's guide."""
+"""The files that users copy: they pass the vendors' schemas, and use inputs and outputs that exist."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import yaml
 from dbt_action.app import ROWS
 from dbt_action.ci.gitlab_ci import CODE_QUALITY, LINKS, GitLabCi
 from dbt_action.ci.terminal import variable
-from dbt_action.config import inputs
-from dbt_action.report import outputs
+from dbt_action.config.inputs import INPUTS
+from dbt_action.report.outputs import OUTPUTS
 from tests.support import samples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +24,8 @@ COMPONENT = ROOT / "templates" / "dbt-cloud-run.yml"
 # By the key of the CI.
 PLATFORMS = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
 VARIABLES = {name for row in ROWS for name in row.variables()}
-OUTPUTS = {variable(output.name) for output in outputs.OUTPUTS}
-# Where pip finds the package.
+OUTPUT_VARIABLES = {variable(output.name) for output in OUTPUTS}
+# Variables of the examples themselves: the address from which pip installs the package.
 OWN = {"DBT_CLOUD_RUN"}
 
 
@@ -37,9 +37,9 @@ ALL = [pytest.param(path, id=f"{path.parent.name}/{path.name}") for platform in 
 
 
 def facts(platform: str) -> samples.Examples:
-    """What is known about the examples of a CI."""
+    """The properties of a CI's examples, as the tests of that CI declare them."""
     found = samples.of_ci(samples.CIS[platform]).examples
-    assert found, f"examples/{platform} is there, but SAMPLE of that CI has no `examples=`"
+    assert found, f"examples/{platform} exists, but SAMPLE of that CI has no `examples=`"
     return found
 
 
@@ -56,7 +56,7 @@ def test_examples__pass_the_vendors_schema(platform: str) -> None:
 
 
 def test_component__passes_the_schema_in_both_of_its_documents(tmp_path: Path) -> None:
-    """The schema is for one document; expressions of inputs become what a user might give."""
+    """The schema is for one document, and knows no expressions, so inputs are replaced by their defaults."""
     spec, jobs = COMPONENT.read_text(encoding="utf-8").split("\n---\n")
     given = {name: str(entry.get("default", "1")) for name, entry in yaml.safe_load(spec)["spec"]["inputs"].items()}
     filled = re.sub(r"\$\[\[ inputs\.([\w-]+) \]\]", lambda match: given[match[1]], jobs)
@@ -66,26 +66,26 @@ def test_component__passes_the_schema_in_both_of_its_documents(tmp_path: Path) -
     assert check(facts("gitlab").schema, tmp_path / "jobs.yml").returncode == 0
     assert "$[[" not in filled
     # Every input is used.
-    assert {name for name in given if f"inputs.{name} " not in jobs} == set()
+    assert set() == {name for name in given if f"inputs.{name} " not in jobs}
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_examples__are_there_in_all_forms(platform: str) -> None:
+def test_examples__exist_in_all_variants(platform: str) -> None:
     expected = {f"on-{event}{lint}.yml" for event in ("merge", facts(platform).request) for lint in ("", "-with-lint")}
 
     assert expected <= {path.name for path in files(platform)}
 
 
 @pytest.mark.parametrize("path", ALL)
-def test_example__speaks_of_variables_that_exist(path: Path) -> None:
+def test_example__uses_variables_that_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     found = set(re.findall(r"\bDBT_[A-Z_]+\b", re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)))
 
-    assert found - VARIABLES - OUTPUTS - OWN == set()
+    assert set() == found - VARIABLES - OUTPUT_VARIABLES - OWN
 
 
 @pytest.mark.parametrize("path", [param for param in ALL if not re.search("/(template|with-component)", str(param.id))])
-def test_example__has_a_limit_of_time_that_leaves_us_time_to_cancel(path: Path) -> None:
+def test_example__its_job_ends_later_than_the_command_so_that_it_can_cancel(path: Path) -> None:
     known, text = facts(path.parent.name), path.read_text(encoding="utf-8")
 
     if known.limit:
@@ -93,21 +93,21 @@ def test_example__has_a_limit_of_time_that_leaves_us_time_to_cancel(path: Path) 
         assert [job[name] for job in known.jobs(yaml.safe_load(text))] == [value]
     assert [int(value) for value in re.findall(r"DBT_TIMEOUT_MINUTES\W+(\d+)", text)] in (
         [110],
-        # In the template.
+        # Given in the template.
         [] if "template" in path.name else [110],
     )
 
 
 @pytest.mark.parametrize("path", [param for param in ALL if "/template" not in str(param.id)])
-def test_example__marks_what_is_made_up(path: Path) -> None:
-    made_up = re.compile(
+def test_example__marks_the_values_that_users_have_to_change(path: Path) -> None:
+    to_change = re.compile(
         r"(cloud\.getdbt\.com|account-?_?id\b.*\d|job-?_?id\b.*\d|component: |endpoint: )", re.IGNORECASE
     )
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
-    found = [line for line in lines if made_up.search(line)]
+    found = [line for line in lines if to_change.search(line)]
 
     assert len(found) >= (2 if path.name.startswith("with-") else 3)
-    assert [line for line in found if not line.endswith("  # yours")] == []
+    assert [] == [line for line in found if not line.endswith("  # yours")]
 
 
 def test_component__only_merge_requests_are_interruptible() -> None:
@@ -115,7 +115,7 @@ def test_component__only_merge_requests_are_interruptible() -> None:
     jobs = yaml.safe_load(COMPONENT.read_text(encoding="utf-8").split("\n---\n")[1])
     interruptible = {name for name, job in jobs.items() if "interruptible" in job}
 
-    assert interruptible == {".dbt-cloud-run-merge-request"}
+    assert {".dbt-cloud-run-merge-request"} == interruptible
 
 
 def test_gitlab__only_merge_requests_are_interruptible() -> None:
@@ -125,7 +125,7 @@ def test_gitlab__only_merge_requests_are_interruptible() -> None:
             assert document["dbt-cloud"].get("interruptible", False) is ("merge-request" in path.name)
 
 
-def test_archives_and_components__are_those_of_one_tag() -> None:
+def test_archives_and_components__are_of_one_tag() -> None:
     for path in (*(path for name in PLATFORMS for path in files(name)), COMPONENT, ROOT / "docs" / "platforms.md"):
         text = path.read_text(encoding="utf-8")
         assert set(re.findall(r"refs/tags/(\w+)", text)) <= {"v1"}
@@ -159,16 +159,16 @@ def test_azure__cancels_and_names_its_step_so_that_outputs_are_no_inputs(path: P
     named = [step for step in steps if "name" in step]
     cancels = [step for step in steps if step.get("condition") == "canceled()"]
 
-    assert [step["bash"] for step in named] == ["exec dbt-cloud-run"]
+    assert ["exec dbt-cloud-run"] == [step["bash"] for step in named]
     prefix = named[0]["name"].upper()
-    assert {f"{prefix}_{output.name.upper().replace('-', '_')}" for output in outputs.OUTPUTS} & VARIABLES == set()
-    assert [step["bash"] for step in cancels] == ["exec dbt-cloud-run cancel"]
-    # No secret is exported by itself, so both steps have to be given them.
+    assert {f"{prefix}_{output.name.upper().replace('-', '_')}" for output in OUTPUTS} & VARIABLES == set()
+    assert ["exec dbt-cloud-run cancel"] == [step["bash"] for step in cancels]
+    # Azure passes secrets to a step only if they are mapped, so both steps need them.
     for step in (*named, *cancels):
         assert {"DBT_TOKEN", "SYSTEM_ACCESSTOKEN"} <= set(step["env"])
 
 
-def test_azure__the_lint_step_makes_issues_of_sqlfluffs_annotations(tmp_path: Path) -> None:
+def test_azure__the_lint_step_turns_annotations_of_sqlfluff_into_issues(tmp_path: Path) -> None:
     text = (EXAMPLES / "azure" / "on-merge-with-lint.yml").read_text(encoding="utf-8")
     expression = re.search(r"sed -E '(.+)'$", text, re.MULTILINE)
     assert expression
@@ -187,7 +187,7 @@ def test_azure__the_lint_step_makes_issues_of_sqlfluffs_annotations(tmp_path: Pa
     )
 
 
-def test_azure__with_template_gives_parameters_that_the_template_has() -> None:
+def test_azure__with_template_passes_the_parameters_of_the_template() -> None:
     template = yaml.safe_load((EXAMPLES / "azure" / "template.yml").read_text(encoding="utf-8"))
     user = yaml.safe_load((EXAMPLES / "azure" / "with-template.yml").read_text(encoding="utf-8"))
     known = {entry["name"]: entry for entry in template["parameters"]}
@@ -198,52 +198,52 @@ def test_azure__with_template_gives_parameters_that_the_template_has() -> None:
     assert set(step["parameters"]) <= set(known)
     assert {name for name, entry in known.items() if "default" not in entry} <= set(step["parameters"])
     used = set(re.findall(r"parameters\.(\w+)", (EXAMPLES / "azure" / "template.yml").read_text(encoding="utf-8")))
-    assert used == set(known)
+    assert set(known) == used
 
 
 @pytest.mark.parametrize("path", [path for path in files("bitbucket") if path.name.startswith("on-")])
-def test_bitbucket__declares_the_outputs_that_it_asks_for(path: Path) -> None:
+def test_bitbucket__declares_the_outputs_that_it_requests(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    asked = re.search(r"DBT_OUTPUT_VARIABLES=(\S+)", text)
-    assert asked
+    requested = re.search(r"DBT_OUTPUT_VARIABLES=(\S+)", text)
+    assert requested
 
     declared = re.findall(r"^            - (DBT_RUN_\w+)$", text, re.MULTILINE)
-    assert declared == asked[1].split(",")
-    assert set(declared) <= OUTPUTS
+    assert requested[1].split(",") == declared
+    assert set(declared) <= OUTPUT_VARIABLES
 
 
 PIPE: dict[str, Any] = yaml.safe_load((ROOT / "pipe.yml").read_text(encoding="utf-8"))
 
 
-def test_pipe__has_what_bitbucket_asks_for() -> None:
-    """There is no schema of the vendor's."""
+def test_pipe__has_the_fields_that_bitbucket_requires() -> None:
+    """The vendor publishes no schema."""
     assert {"name", "image", "category", "description", "repository", "maintainer", "vendor", "variables"} <= set(PIPE)
     assert all(set(entry) <= {"name", "default"} for entry in PIPE["variables"])
-    # Only what has no default is required.
-    assert [entry["name"] for entry in PIPE["variables"] if "default" not in entry] == ["DBT_TOKEN"]
+    # A variable without a default is required.
+    assert ["DBT_TOKEN"] == [entry["name"] for entry in PIPE["variables"] if "default" not in entry]
 
 
-def test_pipe__takes_inputs_and_what_pipes_are_not_given_by_themselves() -> None:
+def test_pipe__takes_inputs_and_two_variables_that_bitbucket_does_not_pass_to_pipes() -> None:
     names = {entry["name"] for entry in PIPE["variables"]}
 
-    assert names - VARIABLES == {"BITBUCKET_PR_ID", "BITBUCKET_PR_DESTINATION_BRANCH"}
+    assert {"BITBUCKET_PR_ID", "BITBUCKET_PR_DESTINATION_BRANCH"} == names - VARIABLES
 
 
 def test_pipe__its_defaults_are_those_of_the_inputs() -> None:
-    defaults = {row.variable: row.default for row in inputs.INPUTS}
+    defaults = {row.variable: row.default for row in INPUTS}
     for entry in PIPE["variables"]:
         if entry.get("default") and entry["name"] != "DBT_JUNIT_PATH":
-            assert entry["default"] == defaults[entry["name"]]
+            assert defaults[entry["name"]] == entry["default"], entry["name"]
 
 
-def test_pipe__the_example_gives_variables_that_it_knows() -> None:
+def test_pipe__the_example_passes_variables_of_the_pipe() -> None:
     user = yaml.safe_load((EXAMPLES / "bitbucket" / "with-pipe.yml").read_text(encoding="utf-8"))
     (step,) = user["pipelines"]["pull-requests"]["**"]
     completed, call = step["step"]["script"]
 
-    # The image of the pipe has no git, and the commit of a pull request is an abbreviated one.
-    assert completed == 'export DBT_GIT_SHA=$(git rev-parse "$BITBUCKET_COMMIT^{commit}")'
-    assert call["variables"]["DBT_GIT_SHA"] == "$DBT_GIT_SHA"
+    # The image of the pipe has no git to complete the abbreviated commit hash of a pull request.
+    assert 'export DBT_GIT_SHA=$(git rev-parse "$BITBUCKET_COMMIT^{commit}")' == completed
+    assert "$DBT_GIT_SHA" == call["variables"]["DBT_GIT_SHA"]
     assert call["variables"]["DBT_JUNIT_PATH"].startswith("test-results/")
-    assert call["pipe"] == f"docker://{PIPE['image']}"
+    assert f"docker://{PIPE['image']}" == call["pipe"]
     assert set(call["variables"]) <= {entry["name"] for entry in PIPE["variables"]}

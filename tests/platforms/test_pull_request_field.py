@@ -1,4 +1,4 @@
-"""Which field of the trigger carries the number of a pull request: decided by the host, overridable."""
+"""The field of the trigger in which the pull request's number is sent: chosen by the host, or by an input."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_field__follows_from_the_host(
 ) -> None:
     step = build().on(environ)
 
-    assert step.run() is ExitCode.OK
-    assert {name: value for name, value in step.body.items() if name in FIELDS} == {field: number}
+    assert ExitCode.OK is step.run()
+    assert {field: number} == {name: value for name, value in step.body.items() if name in FIELDS}
 
 
 @pytest.mark.parametrize(
@@ -44,27 +44,27 @@ def test_field__follows_from_the_host(
 def test_field__can_be_chosen(build: Callable[..., Build], word: str, field: str) -> None:
     step = build().on(env.GITLAB_DETACHED)
 
-    assert step.run(DBT_PULL_REQUEST_FIELD=word) is ExitCode.OK
-    assert {name: value for name, value in step.body.items() if name in FIELDS} == {field: 7}
+    assert ExitCode.OK is step.run(DBT_PULL_REQUEST_FIELD=word)
+    assert {field: 7} == {name: value for name, value in step.body.items() if name in FIELDS}
 
 
-def test_field__none_sends_nothing(build: Callable[..., Build]) -> None:
+def test_field__is_not_sent_for_none(build: Callable[..., Build]) -> None:
     step = build().on(env.GITLAB_DETACHED)
 
-    assert step.run(DBT_PULL_REQUEST="none") is ExitCode.OK
-    assert FIELDS & set(step.body) == set()
+    assert ExitCode.OK is step.run(DBT_PULL_REQUEST="none")
+    assert set() == FIELDS & set(step.body)
 
 
-def test_field__an_unknown_word_is_a_problem_of_the_inputs(build: Callable[..., Build]) -> None:
+def test_field__an_unknown_name_is_a_problem_of_the_inputs(build: Callable[..., Build]) -> None:
     step = build().on(env.GITLAB_DETACHED)
 
-    assert step.run(DBT_PULL_REQUEST_FIELD="svn") is ExitCode.CONFIG
+    assert ExitCode.CONFIG is step.run(DBT_PULL_REQUEST_FIELD="svn")
     assert "`pull-request-field`" in step.log
-    assert step.cloud.requests == ()
+    assert () == step.cloud.requests
 
 
-def test_field__the_number_names_the_schema_too(build: Callable[..., Build]) -> None:
+def test_schema__auto_contains_the_number_from_every_host(build: Callable[..., Build]) -> None:
     step = build().on(env.BITBUCKET_PULL_REQUEST)
     step.run(DBT_SCHEMA_OVERRIDE="auto")
 
-    assert step.body["schema_override"] == f"dbt_cloud_pr_{step.cloud.job_id}_2"
+    assert f"dbt_cloud_pr_{step.cloud.job_id}_2" == step.body["schema_override"]

@@ -1,4 +1,4 @@
-"""Values for tests of pure rules, made the way the product makes them, each with only what the test is about."""
+"""Values for tests, made by the product's own readers; a test gives only the fields that it is about."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_action.config.loader import Config
 from dbt_action.dbt_cloud import runs
 from dbt_action.dbt_cloud.runs import Run
 
-# A trigger's answer as recorded: null almost everywhere, 64-bit ids, blanks in timestamps.
+# A recorded answer to a trigger: most fields are null, ids have 64 bits, timestamps contain blanks.
 RECORDED: Mapping[str, Any] = {
     "id": 70403110257794,
     "trigger_id": 70403110257796,
@@ -73,14 +73,14 @@ def a_step(index: int = 4, *, command: str = "dbt build", **fields: Any) -> dict
 
 
 def a_config(**inputs: str) -> Config:
-    """The configuration of a step with `inputs`, underscores for hyphens."""
-    given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
-    return loader.read({**ENVIRON, **given})
+    """The configuration of a step with `inputs`; names have underscores instead of hyphens."""
+    environ = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
+    return loader.read({**ENVIRON, **environ})
 
 
 def a_context(**fields: Any) -> CiContext:  # noqa: ANN401 - of CiContext
-    """A push of `main`."""
-    known: dict[str, Any] = {
+    """The context of a push to `main`, with other `fields`."""
+    values: dict[str, Any] = {
         "platform": "GitHub Actions",
         "event": "push",
         "workflow": "Deploy",
@@ -91,4 +91,4 @@ def a_context(**fields: Any) -> CiContext:  # noqa: ANN401 - of CiContext
         "build_id": "5",
         "job": "deploy",
     }
-    return CiContext(**{**known, **fields})
+    return CiContext(**{**values, **fields})
