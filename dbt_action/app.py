@@ -19,7 +19,7 @@ from dbt_action import __version__, ci, hosts
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
-from dbt_action.errors import ConfigError, ExitCode
+from dbt_action.errors import ConfigError, ExitCode, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
 from dbt_action.lifecycle import cleanup
 from dbt_action.lifecycle.job_run import Story
@@ -137,8 +137,12 @@ def _guarded(
             environ,
             ROWS,
             ci_job=context.job,
-            secrets_withheld=context.secrets_withheld,
-            secrets_hint=context.secrets_hint,
+            missing_token=missing_token(
+                withheld=context.secrets_withheld,
+                withheld_hint=context.withheld_hint,
+                secrets_hint=context.secrets_hint,
+            ),
+            inputs_are_variables=context.inputs_are_variables,
             unknown=partial(run_request.unknown, context),
         )
         context = run_request.told(settings, context)

@@ -18,7 +18,7 @@ _ABOUT = f"""\
 Runs a dbt Cloud job, waits for it, and shows the result on the commit.
 
 Every input is a flag and an environment variable; a flag wins.
-At home in {", ".join(kind.name for kind in ci.KNOWN)}."""
+At home in {", ".join(platform.display_name for platform in ci.KNOWN)}."""
 _COMMAND = """\
 run     start the job and wait for it (the default)
 cancel  cancel the run that a killed `run` has left going, found by its state file; never starts anything"""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dbt_action import errors, text
-from dbt_action.config import inputs, parsers
+from dbt_action.config import input_types, inputs, parsers
 from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
 
 Rows = Sequence[inputs.Input]
 
 # dbt Cloud's own integration posts its status under this name.
 NATIVE_CONTEXT = "dbt cloud"
-
-# Azure leaves `$(Name)` in place when the pipeline has no such variable.
-_MACRO = re.compile(r"\$\([^)]*\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +81,7 @@ class Config:
 def secrets(environ: Mapping[str, str], rows: Rows) -> tuple[str, ...]:
     """Every secret value in `environ`, under whatever name; to be masked before anything is printed."""
     names = (name for row in rows if row.secret for name in row.variables())
-    values = [value for name in names if (value := environ.get(name, "").strip()) and not _MACRO.fullmatch(value)]
+    values = [value for name in names if (value := input_types.given_value(environ, name))]
     # `user:secret` is for basic authentication; the secret is one on its own too.
     parts = [secret for value in values if (secret := value.partition(":")[2])]
     return tuple(dict.fromkeys([*values, *parts]))
@@ -96,20 +92,21 @@ def read(
     rows: Rows = inputs.INPUTS,
     *,
     ci_job: str = "",
-    secrets_withheld: str = "",
-    secrets_hint: str = "",
+    missing_token: str = "",
+    inputs_are_variables: bool = False,
     unknown: Callable[[RunOn], str] = lambda _run_on: "",
 ) -> Config:
     """The configuration in `environ`, as far as `rows` know it.
 
-    `ci_job` is the name of the CI's job, which a status must not share; `secrets_withheld` explains a
-    missing token, `secrets_hint` how a CI that takes variables is given one; `unknown` says what is not known
-    of what `run-on` asks for, "" if all is well. Raises ConfigError with all problems.
+    `ci_job` is the name of the CI's job, which a status must not share; `missing_token` is the problem to report
+    when there is no `dbt-token`, "" for the usual one; with `inputs_are_variables` each problem names the variable
+    of its input; `unknown` says what is not known of what `run-on` asks for, "" if all is well. Raises ConfigError
+    with all problems.
     """
     reader = _Reader(environ, rows)
     given = {row.name: reader.value(row) for row in rows}
     _apply_job_url(reader, given)
-    _check_required(reader, given, errors.missing_token(secrets_withheld, secrets_hint))
+    _check_required(reader, given, missing_token or errors.missing_token())
     if given["branch"] and given["git-sha"]:
         reader.problem("branch", "and `git-sha` are both given, and dbt Cloud refuses both. Give one.")
     _check_context(reader, given["status-context"], ci_job)
@@ -119,7 +116,7 @@ def read(
     if run_on and not (reader.given("branch") or reader.given("git-sha")) and (problem := unknown(run_on)):
         reader.problems.append(problem)
     if reader.problems:
-        told = _with_variables(reader.problems, rows) if secrets_hint else reader.problems
+        told = _with_variables(reader.problems, rows) if inputs_are_variables else reader.problems
         raise errors.ConfigError(tuple(told))
     patterns: tuple[str, ...] = given["artifacts"] or ()
     if given["get_artifacts"]:
@@ -181,13 +178,7 @@ class _Reader:
 
     def __init__(self, environ: Mapping[str, str], rows: Rows) -> None:
         self.problems: list[str] = []
-        self._found: dict[str, tuple[str, str]] = {}
-        for row in rows:
-            for variable in row.variables():
-                value = environ.get(variable, "").strip()
-                if value and not _MACRO.fullmatch(value):
-                    self._found[row.name] = (variable, value)
-                    break
+        self._found = {row.name: found for row in rows if (found := input_types.lookup(environ, row))}
 
     def given(self, name: str) -> bool:
         return name in self._found

@@ -126,7 +126,7 @@ def unknown(context: CiContext, run_on: RunOn) -> str:
     where = f"the event `{context.event}`" if context.event else "this place"
     other = "git-sha" if run_on is RunOn.COMMIT else "branch"
     # Where inputs are variables people look for those.
-    variable = f" (`{input_types.variable_of(other)}`)" if context.secrets_hint else ""
+    variable = f" (`{input_types.variable_of(other)}`)" if context.inputs_are_variables else ""
     return (
         f"`run-on` is `{run_on.value}`, but {where} does not tell a {run_on.value}. "
         f"Give `{other}`{variable}, or `run-on: job` to run what the job is set to."
@@ -166,7 +166,7 @@ def _default_cause(context: CiContext) -> str:
         f"by {context.actor}" if context.actor else "",
     )
     story = ", ".join(part for part in parts if part)
-    return f"{context.platform}: {story}" if story else f"Started from {context.platform}"
+    return f"{context.ci_name}: {story}" if story else f"Started from {context.ci_name}"
 
 
 def _cause(words: str, ending: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbt_action import errors
 from dbt_action.config import inputs, loader
 from dbt_action.config.choices import RunOn
 from dbt_action.config.inputs import INPUTS
@@ -347,7 +348,8 @@ def test_missing(name: str) -> None:
 def test_missing_token__where_secrets_are_withheld() -> None:
     environ = without(dict(ENVIRON), "INPUT_DBT-TOKEN")
 
-    (problem,) = problems(environ, secrets_withheld="this is a pull request from a fork")
+    fork = errors.missing_token(withheld="this is a pull request from a fork", withheld_hint="Skip it with an `if:`.")
+    (problem,) = problems(environ, missing_token=fork)
 
     assert "this is a pull request from a fork" in problem
     assert "if:" in problem

@@ -17,7 +17,7 @@ from tests.support.values import a_config, a_context
 
 NONCE = "abcdef"
 HEAD = "b" * 40
-PULL = PullRequest(number=7, head_sha=HEAD, head_branch="feature/a", base_branch="main")
+PULL = PullRequest(number=7, head_sha=HEAD, head_branch="feature/a")
 IN_PULL_REQUEST = {"event": "pull_request", "sha": HEAD, "branch": "feature/a", "pull_request": PULL}
 
 
