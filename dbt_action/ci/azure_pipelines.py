@@ -48,7 +48,7 @@ class AzurePipelines(PlatformWithFiles):
         paths = FilePaths(state=folder / "dbt-cloud-run.json", summary=folder / f"dbt-cloud-run-{step}.md")
         super().__init__(environ, log, paths)
         # Output variables that have been set.
-        self._set: dict[str, str] = {}
+        self._set_variables: dict[str, str] = {}
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -86,8 +86,8 @@ class AzurePipelines(PlatformWithFiles):
         # `run-id` and `run_id` become the same variable.
         variables = {name.replace("-", "_"): self.files.safe_value(value) for name, value in values.items()}
         for name, value in variables.items():
-            if self._set.get(name) != value:
-                self._set[name] = value
+            if self._set_variables.get(name) != value:
+                self._set_variables[name] = value
                 self.log.command(f"##vso[task.setvariable variable={name};isOutput=true]{_data(value)}")
 
     def write_summary(self, markdown: str) -> None:

@@ -1,4 +1,4 @@
-"""The base class of all CIs: what the program needs from the place where it runs, and what all CIs do alike."""
+"""The base class of all CIs: what the program needs from a CI, and what all CIs do alike."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ _PAYLOAD_COMMITS = {
     "deployment": ("deployment.sha", ""),
     "deployment_status": ("deployment.sha", ""),
     "status": ("sha", ""),
-    # The payload has no commit, and GITHUB_SHA is the newest of the default branch, not that of the pull request. So
-    # this path leads nowhere.
+    # The payload has no commit, and GITHUB_SHA is the newest one of the default branch, not that of the pull request.
+    # So this path leads to nothing, and the commit is unknown.
     "issue_comment": ("issue.no_commit", ""),
 }
 # Events for which GitHub withholds secrets if the pull request is from a fork.
@@ -69,7 +69,7 @@ class GitHubActions(CiPlatform):
     shows_errors_outside_log = True
 
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:
-        """The runner names a file for each kind of result."""
+        """The runner sets a variable for each file that a step may write or read."""
         super().__init__(environ, log)
         self._event_file = environ.get("GITHUB_EVENT_PATH", "")
         self._output_file = environ.get("GITHUB_OUTPUT", "")
@@ -125,7 +125,7 @@ class GitHubActions(CiPlatform):
         return True
 
     def _annotate(self, severity: Severity, message: str, *, title: str, file: str) -> None:
-        """An annotation. The runner itself prints nothing when a container fails."""
+        """An annotation: the runner adds none of its own when a container fails."""
         # The log shows only the message of an annotation.
         if title:
             self.log.lines(f"{title} in {file}" if file else title)

@@ -1,4 +1,4 @@
-"""The log of the build: every line has its secrets replaced and foreign commands broken here."""
+"""The log of the build: in every line secrets are replaced, and commands to a CI from outside are broken."""
 
 from __future__ import annotations
 

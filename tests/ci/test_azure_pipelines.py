@@ -119,16 +119,16 @@ def test_context__an_enterprise_server_whose_address_is_unknown_is_no_known_host
 
 
 def test_fold__is_a_group(make_step: MakeStep) -> None:
-    azure = make_step("azure")
-    azure.ci.untrusted_block("Log of step 4", "one")
+    step = make_step("azure")
+    step.ci.untrusted_block("Log of step 4", "one")
 
-    assert "##[group]Log of step 4\n│ one\n##[endgroup]\n" == azure.log
+    assert "##[group]Log of step 4\n│ one\n##[endgroup]\n" == step.log
 
 
 def test_annotation__is_an_issue_with_its_file(make_step: MakeStep) -> None:
-    azure = make_step("azure")
-    azure.ci.error("Got 3 results\nand 100% more; [sic]", title="test not_null", file="models/[a];b.yml")
-    azure.ci.warning("careful")
+    step = make_step("azure")
+    step.ci.error("Got 3 results\nand 100% more; [sic]", title="test not_null", file="models/[a];b.yml")
+    step.ci.warning("careful")
 
     assert [
         Vso(
@@ -137,7 +137,7 @@ def test_annotation__is_an_issue_with_its_file(make_step: MakeStep) -> None:
             {"type": "error", "sourcepath": "models/[a];b.yml"},
         ),
         Vso("task.logissue", "careful", {"type": "warning"}),
-    ] == vso(azure.log)
+    ] == vso(step.log)
 
 
 def test_annotation__of_a_failed_node_is_an_issue(build: MakeBuild) -> None:
@@ -149,11 +149,11 @@ def test_annotation__of_a_failed_node_is_an_issue(build: MakeBuild) -> None:
 
 
 def test_output__is_set_as_a_variable_when_it_has_changed(make_step: MakeStep) -> None:
-    azure = make_step("azure")
-    azure.ci.set_outputs({"run-id": "7", "status": "started", "run_id": "7"})
-    azure.ci.set_outputs({"run-id": "7", "status": "100%"})
+    step = make_step("azure")
+    step.ci.set_outputs({"run-id": "7", "status": "started", "run_id": "7"})
+    step.ci.set_outputs({"run-id": "7", "status": "100%"})
 
-    set_variables = [(one.properties["variable"], one.properties["isoutput"], one.message) for one in vso(azure.log)]
+    set_variables = [(one.properties["variable"], one.properties["isoutput"], one.message) for one in vso(step.log)]
     assert [("run_id", "true", "7"), ("status", "true", "started"), ("status", "true", "100%")] == set_variables
 
 
@@ -166,10 +166,10 @@ def test_output__of_a_run_can_be_read_by_the_next_step(build: MakeBuild) -> None
 
 
 def test_summary__is_a_file_that_the_agent_uploads(make_step: MakeStep) -> None:
-    azure = make_step("azure")
-    azure.ci.write_summary("# Page ✅\n")
+    step = make_step("azure")
+    step.ci.write_summary("# Page ✅\n")
 
-    (command,) = vso(azure.log)
+    (command,) = vso(step.log)
     assert "task.uploadsummary" == command.name
     assert Path(command.message).is_absolute()
     assert "# Page ✅\n" == Path(command.message).read_text(encoding="utf-8")
@@ -184,10 +184,10 @@ def test_summary__of_a_run_is_on_the_page_of_the_build(build: MakeBuild) -> None
 
 
 def test_mask__has_the_agent_mask_each_secret(make_step: MakeStep) -> None:
-    azure = make_step("azure")
-    azure.ci.mask(("s3cret%", "other"))
+    step = make_step("azure")
+    step.ci.mask(("s3cret%", "other"))
 
-    assert [Vso("task.setsecret", "s3cret%"), Vso("task.setsecret", "other")] == vso(azure.log)
+    assert [Vso("task.setsecret", "s3cret%"), Vso("task.setsecret", "other")] == vso(step.log)
 
 
 def test_junit__the_task_finds_the_path_of_the_examples() -> None:

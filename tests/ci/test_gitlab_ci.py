@@ -99,20 +99,20 @@ def test_context__has_links_and_the_attempt() -> None:
 
 
 def test_fold__is_a_section_that_ends_and_has_a_name_of_its_own(make_step: MakeStep) -> None:
-    gitlab = make_step("gitlab")
-    gitlab.ci.untrusted_block("Log of step 4", "one\ntwo")
-    gitlab.ci.untrusted_block("Log of step 5", "three")
+    step = make_step("gitlab")
+    step.ci.untrusted_block("Log of step 4", "one\ntwo")
+    step.ci.untrusted_block("Log of step 5", "three")
 
     names = ["dbt_cloud_run_1", "dbt_cloud_run_1", "dbt_cloud_run_2", "dbt_cloud_run_2"]
-    assert list(zip(["start", "end"] * 2, names, strict=True)) == sections(gitlab.log)
-    assert "[collapsed=true]\r\x1b[0KLog of step 4\n│ one\n│ two\n" in gitlab.log
+    assert list(zip(["start", "end"] * 2, names, strict=True)) == sections(step.log)
+    assert "[collapsed=true]\r\x1b[0KLog of step 4\n│ one\n│ two\n" in step.log
 
 
 def test_annotation__with_a_file_is_in_the_code_quality_report(make_step: MakeStep) -> None:
-    gitlab = make_step("gitlab")
-    gitlab.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
-    gitlab.ci.warning("careful", file="models/b.sql")
-    gitlab.ci.error("about nothing in particular")
+    step = make_step("gitlab")
+    step.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
+    step.ci.warning("careful", file="models/b.sql")
+    step.ci.error("about nothing in particular")
 
     report = json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8"))
     assert [
@@ -121,14 +121,14 @@ def test_annotation__with_a_file_is_in_the_code_quality_report(make_step: MakeSt
     ] == [(one["severity"], one["location"], one["description"]) for one in report]
     assert 2 == len({one["fingerprint"] for one in report})
     assert {"dbt"} == {one["check_name"] for one in report}
-    assert "\x1b[0;31mError:\x1b[0m test not_null" in gitlab.log
-    assert "\x1b[0;33mWarning:\x1b[0m careful" in gitlab.log
+    assert "\x1b[0;31mError:\x1b[0m test not_null" in step.log
+    assert "\x1b[0;33mWarning:\x1b[0m careful" in step.log
 
 
 def test_output__is_in_a_dotenv_report_with_the_newest_values(make_step: MakeStep) -> None:
-    gitlab = make_step("gitlab")
-    gitlab.ci.set_outputs({"run-id": "7", "run-url": "https://x.example/7", "status": "started", "run_id": "7"})
-    gitlab.ci.set_outputs({"status": "success", "job-name": 'one "two"\nthree \x1b[31m' + "x" * 9999})
+    step = make_step("gitlab")
+    step.ci.set_outputs({"run-id": "7", "run-url": "https://x.example/7", "status": "started", "run_id": "7"})
+    step.ci.set_outputs({"status": "success", "job-name": 'one "two"\nthree \x1b[31m' + "x" * 9999})
 
     found = dotenv(Path("dbt.env").read_text(encoding="utf-8"))
     assert ("7", "success") == (found["DBT_RUN_ID"], found["DBT_RUN_STATUS"])
@@ -150,11 +150,11 @@ def test_summary__is_a_file(make_step: MakeStep) -> None:
 
 def test_annotation__without_any_there_is_an_empty_report(make_step: MakeStep) -> None:
     """The runner warns about a report that is missing."""
-    gitlab = make_step("gitlab")
-    gitlab.ci.set_outputs({"run-id": "7"})
+    step = make_step("gitlab")
+    step.ci.set_outputs({"run-id": "7"})
     assert [] == json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8"))
 
-    gitlab.ci.error("Got 3 results", file="models/a.yml")
-    gitlab.ci.set_outputs({"status": "error"})
+    step.ci.error("Got 3 results", file="models/a.yml")
+    step.ci.set_outputs({"status": "error"})
     make_step("gitlab").ci.set_outputs({"run-id": "8"})
     assert 1 == len(json.loads(Path("dbt-code-quality.json").read_text(encoding="utf-8")))

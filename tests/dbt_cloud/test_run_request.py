@@ -177,7 +177,7 @@ def test_schema(context: dict[str, Any], inputs: dict[str, str], expected: str |
         (IN_PULL_REQUEST, "GitHub Actions: Deploy (pull_request), pull request 7, by octocat"),
         (TAG, "GitHub Actions: Deploy (push), v1.0, by octocat"),
         (
-            {"platform": "a terminal", "event": "", "workflow": "", "actor": "", "branch": ""},
+            {"ci_name": "a terminal", "event": "", "workflow": "", "actor": "", "branch": ""},
             "Started from a terminal",
         ),
     ],
