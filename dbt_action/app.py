@@ -19,7 +19,7 @@ from dbt_action import __version__, ci, hosts
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
-from dbt_action.errors import ConfigError, ExitCode
+from dbt_action.errors import ConfigError, ExitCode, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
 from dbt_action.lifecycle import cleanup
 from dbt_action.lifecycle.job_run import JobRun
@@ -157,8 +157,10 @@ def _read(
         environ,
         ROWS,
         ci_job=build.job,
-        secrets_withheld=build.secrets_withheld,
-        secrets_hint=build.secrets_hint,
+        missing_token=missing_token(
+            withheld=build.secrets_withheld, withheld_hint=build.withheld_hint, secrets_hint=build.secrets_hint
+        ),
+        inputs_are_variables=build.inputs_are_variables,
         unknown=partial(run_request.missing_commit_or_branch, build),
     )
     build = run_request.with_user_choices(config, build)

@@ -14,7 +14,7 @@ from dbt_action.config.input_types import Input, InputType
 if TYPE_CHECKING:
     import argparse
 
-_PLATFORMS = [kind.name for kind in ci.KNOWN]
+_PLATFORMS = [platform.display_name for platform in ci.KNOWN]
 _DESCRIPTION = f"""\
 Runs a dbt Cloud job, waits for it, and shows the result on the commit.
 

@@ -125,26 +125,18 @@ class WebPage(Malformed):
     """A page for people came back: the host is not the API, or a proxy has a bad day."""
 
 
-def missing_token(withheld: str, hint: str) -> str:
-    """Why there is no `dbt-token`, and what to do; `hint` is of CIs that take variables."""
-    if hint:
-        if withheld:
-            return (
-                f"`dbt-token` is empty: {withheld}, and the CI hands no secrets to those. Skip this job for them, or "
-                "run dbt Cloud after the merge. A fork's commit is not in the repository that dbt Cloud clones anyway."
-            )
-        return (
-            "`dbt-token` is missing. Create a service token or personal access token in dbt Cloud (Account settings → "
-            f"API tokens). {hint}"
-        )
+def missing_token(*, withheld: str = "", withheld_hint: str = "", secrets_hint: str = "") -> str:
+    """Why there is no `dbt-token`, and what to do.
+
+    `withheld` is a clause that says why the CI gives no secrets to this build, "" if it does. The hints are whole
+    sentences, in the terms of the CI: what to do about that, and how the CI is given a secret.
+    """
     if withheld:
         return (
-            f"`dbt-token` is empty: {withheld}, and the CI does not hand secrets to those. "
-            "Skip this step for them with an `if:`, give Dependabot its own secret of the same name, or run "
-            "dbt Cloud after the merge. A fork's commit is not in the repository that dbt Cloud clones anyway."
+            f"`dbt-token` is empty: {withheld}, and the CI hands no secrets to those. {withheld_hint} "
+            "A fork's commit is not in the repository that dbt Cloud clones anyway."
         )
     return (
-        "`dbt-token` is missing. Create a service token or personal access token in dbt Cloud (Account "
-        "settings → API tokens), store it as a secret, and pass it as `dbt-token: ${{ secrets.DBT_TOKEN }}`. "
-        "A secret that does not exist is an empty string: check its name."
-    )
+        "`dbt-token` is missing. Create a service token or personal access token in dbt Cloud (Account settings → "
+        f"API tokens). {secrets_hint}"
+    ).strip()

@@ -1,4 +1,4 @@
-"""Renders the tables of docs/platforms.md for cog, from the tests of the CIs and from the hosts themselves."""
+"""Makes the tables of docs/platforms.md: cog calls it; the facts are in the tests of the CIs and in the hosts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ COLUMNS = ("Commit", "Pull request", "Status", "Summary", "Annotations", "Output
 
 
 def what_works_where() -> str:
-    """A row for each CI; each cell leads to its tests."""
+    """A row for each CI; each cell links to the tests that show it."""
     rows = []
-    for kind in samples.CIS.values():
-        cells = samples.of_ci(kind).row()
-        rows.append((kind.name, *(_cell(cells[column]) for column in COLUMNS)))
+    for platform in samples.CIS.values():
+        cells = samples.of_ci(platform).row()
+        rows.append((platform.display_name, *(_cell(cells[column]) for column in COLUMNS)))
     return tables.table(("Platform", *COLUMNS), rows)
 
 
 def tokens() -> str:
-    """A row for each host."""
-    rows = ((f"`{kind.key}`", f"`{kind.token.variable}`", kind.how) for kind in hosts.KNOWN.values())
+    """A row for each code host."""
+    rows = ((f"`{host.key}`", f"`{host.token.variable}`", host.how) for host in hosts.KNOWN.values())
     return tables.table(("`--code-host`", "Variable of the token", "What it is"), rows)
 
 

@@ -1,4 +1,4 @@
-"""Azure Pipelines: its variables and its logging commands; statuses and threads are in `hosts.azure_repos`.
+"""Azure Pipelines: variables and logging commands; statuses and comments are in `hosts.azure_repos`.
 
 https://learn.microsoft.com/azure/devops/pipelines/build/variables
 https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands
@@ -12,43 +12,43 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from dbt_action import text
+from dbt_action.ci.base import Severity
+from dbt_action.ci.files import FilePaths, PlatformWithFiles
 from dbt_action.ci.log import Log
-from dbt_action.ci.terminal import Terminal
 from dbt_action.config.context import CiContext, PullRequest
 
-# An issue on the build's page is for people; the log has the rest.
+# Characters of an issue on the build's page: more than anybody reads there, and the log has everything.
 MAX_ISSUE = 4096
 _SECRETS_HINT = (
     "Store it as a secret variable and map it in the step: `env: {DBT_TOKEN: $(DBT_TOKEN)}`. Azure Pipelines exports "
     "no secret by itself, and leaves a macro of an unknown variable as it is."
 )
-_FORK_HINT = "this is a pull request from a fork"
 
-# BUILD_REPOSITORY_PROVIDER, whatever its case: which host the repository is on.
+# Code hosts by BUILD_REPOSITORY_PROVIDER in lower case.
 _HOSTS = {"tfsgit": "azure", "github": "github", "githubenterprise": "github", "bitbucket": "bitbucket"}
 _MERGE = re.compile(r"Merge (?:pull request \d+ from )?([0-9a-f]{40}) into [0-9a-f]{40}")
 _PULL_REF = re.compile(r"refs/pull/(\d+)/merge")
 
 
-class AzurePipelines(Terminal):
+class AzurePipelines(PlatformWithFiles):
     """A step of a job."""
 
-    key = "azure"
-    name = "Azure Pipelines"
+    id = "azure"
+    display_name = "Azure Pipelines"
     detection_order = 1
 
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:
-        """Output variables are set as they change. SavedState and summary are among the agent's temporary files.
+        """Saved state and summary are in the agent's folder for temporary files.
 
-        The agent empties that folder before every job, and steps of one job share it; so it suits a step with
-        `condition: canceled()`.
+        The agent empties that folder before every job, and the steps of a job share it: a step with
+        `condition: canceled()` finds the state of the step before it, and never that of another job.
         """
-        super().__init__(environ, log)
-        self._told: dict[str, str] = {}
         folder = Path(environ.get("AGENT_TEMPDIRECTORY") or ".")
         step = re.sub(r"\W+", "-", environ.get("SYSTEM_TASKINSTANCEID", "")) or "step"
-        self.state_file = str(folder / "dbt-cloud-run.json")
-        self.summary_file = str(folder / f"dbt-cloud-run-{step}.md")
+        paths = FilePaths(state=folder / "dbt-cloud-run.json", summary=folder / f"dbt-cloud-run-{step}.md")
+        super().__init__(environ, log, paths)
+        # Output variables that have been set.
+        self._set_variables: dict[str, str] = {}
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -56,28 +56,20 @@ class AzurePipelines(Terminal):
         return environ.get("TF_BUILD", "").casefold() == "true"
 
     def context(self) -> CiContext:
-        """The build as its variables tell it."""
-        return read_context(self.environ)
+        """The build as described by the variables."""
+        return read_context(self._environ)
 
     def mask(self, secrets: tuple[str, ...]) -> None:
-        """Have the agent star the secrets too."""
+        """Replace `secrets` here, and have the agent replace them in the whole log of the job."""
         for secret in secrets:
             self.log.command(f"##vso[task.setsecret]{_data(secret)}")
         super().mask(secrets)
 
-    def warning(self, message: str, title: str = "", file: str = "") -> None:
+    def _annotate(self, severity: Severity, message: str, *, title: str, file: str) -> None:
         """An issue on the build's page."""
-        self._issue("warning", message, title, file)
-
-    def error(self, message: str, title: str = "", file: str = "") -> None:
-        """An issue on the build's page."""
-        self._issue("error", message, title, file)
-
-    def _issue(self, kind: str, message: str, title: str, file: str) -> None:
-        self.end_fold()
-        words = "\n".join(text.log_lines(self.log.safe("\n".join(part for part in (title, message) if part))))
-        where = f"sourcepath={_property(text.defuse(self.log.safe(file)))};" if file else ""
-        self.log.command(f"##vso[task.logissue type={kind};{where}]{_data(text.cut(words, MAX_ISSUE))}")
+        body = "\n".join(text.log_lines(self.log.safe("\n".join(part for part in (title, message) if part))))
+        source = f"sourcepath={_property(text.defuse(self.log.safe(file)))};" if file else ""
+        self.log.command(f"##vso[task.logissue type={severity.value};{source}]{_data(text.cut(body, MAX_ISSUE))}")
 
     def _open_fold(self, title: str) -> None:
         self.log.command(f"##[group]{title}")
@@ -86,20 +78,27 @@ class AzurePipelines(Terminal):
         self.log.command("##[endgroup]")
 
     def set_outputs(self, values: Mapping[str, str]) -> None:
-        """Output variables: `$(step.run_id)`, in other jobs `dependencies.job.outputs['step.run_id']`."""
+        """Set output variables, those that have changed.
+
+        Later steps read `$(step.run_id)`, other jobs `dependencies.job.outputs['step.run_id']`.
+        """
         super().set_outputs(values)
-        for name, value in {name.replace("-", "_"): self._value(value) for name, value in values.items()}.items():
-            if self._told.get(name) != value:
-                self._told[name] = value
+        # `run-id` and `run_id` become the same variable.
+        variables = {name.replace("-", "_"): self.files.safe_value(value) for name, value in values.items()}
+        for name, value in variables.items():
+            if self._set_variables.get(name) != value:
+                self._set_variables[name] = value
                 self.log.command(f"##vso[task.setvariable variable={name};isOutput=true]{_data(value)}")
 
-    def _show_summary(self, path: Path) -> None:
-        """A section on the build's page; the agent reads the file, so its path is that of the agent's machine."""
-        self.log.command(f"##vso[task.uploadsummary]{_data(str(path.resolve()))}")
+    def write_summary(self, markdown: str) -> None:
+        """Write the summary file, and have the agent show it as a section on the build's page."""
+        if self.files.write_summary(markdown) and self.files.paths.summary:
+            # The agent has another working directory.
+            self.log.command(f"##vso[task.uploadsummary]{_data(str(self.files.paths.summary.resolve()))}")
 
 
 def read_context(environ: Mapping[str, str]) -> CiContext:
-    """The build's context from the agent's variables."""
+    """The build's context from the agent's variables; what they do not say stays empty."""
     host, server = _host(environ)
     pull_request = _pull_request(environ, host)
     ref = environ.get("BUILD_SOURCEBRANCH", "")
@@ -110,7 +109,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
     commit_url, file_url = _pages(environ, host, server, sha)
     repository = environ.get("BUILD_REPOSITORY_NAME") or environ.get("BUILD_REPOSITORY_ID", "")
     return CiContext(
-        platform=AzurePipelines.name,
+        ci_id=AzurePipelines.id,
+        ci_name=AzurePipelines.display_name,
         host=host,
         server=server,
         event=environ.get("BUILD_REASON", ""),
@@ -124,40 +124,45 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         build_url=_build_url(environ),
         commit_url=commit_url,
         file_url=file_url,
-        # Nothing tells whether a project is public; a public repository on GitHub has public builds.
+        # No variable says whether a project is public. Builds of a public repository on GitHub are.
         public=host == "github",
         build_id=environ.get("BUILD_BUILDID", ""),
         attempt=int(attempt) if attempt.isdecimal() else 1,
         job=environ.get("SYSTEM_JOBDISPLAYNAME", ""),
         step=f"{environ.get('SYSTEM_JOBIDENTIFIER', '')}/{environ.get('SYSTEM_TASKINSTANCENAME', '')}".strip("/"),
-        secrets_withheld=_FORK_HINT if pull_request and pull_request.fork else "",
         secrets_hint=_SECRETS_HINT,
+        secrets_withheld="this is a pull request from a fork" if pull_request and pull_request.fork else "",
     )
 
 
 def _host(environ: Mapping[str, str]) -> tuple[str, str]:
-    """The host and its server, without the user that an address may hold; an unknown Enterprise server is no other."""
+    """The code host and the address of its server, without the user that the repository's address may hold."""
     provider = environ.get("BUILD_REPOSITORY_PROVIDER", "").casefold()
     parts = urlsplit(environ.get("BUILD_REPOSITORY_URI", ""))
     server = f"https://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
-    host = _HOSTS.get(provider, "")
-    return ("" if provider == "githubenterprise" and not server else host), server
+    if provider == "githubenterprise" and not server:
+        # Its token must not be sent to github.com.
+        return "", ""
+    return _HOSTS.get(provider, ""), server
 
 
 def _pull_request(environ: Mapping[str, str], host: str) -> PullRequest | None:
-    """For GitHub the number that people see is …NUMBER, and …ID is another one (recorded); Azure Repos has the ID."""
+    """The pull request of the build, None if there is none.
+
+    For a repository on GitHub the variable that ends in NUMBER has the number that users see, and the one that ends
+    in ID another one (recorded). Azure Repos has only the latter, and there users see it.
+    """
     named = environ.get("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER") if host == "github" else ""
     merge = _PULL_REF.fullmatch(environ.get("BUILD_SOURCEBRANCH", ""))
     number = named or environ.get("SYSTEM_PULLREQUEST_PULLREQUESTID") or (merge[1] if merge else "")
     if not number.isdecimal():
         return None
-    # Old servers do not set the variable; the message of the merge commit that they build says it too.
-    told = _MERGE.match(environ.get("BUILD_SOURCEVERSIONMESSAGE", ""))
+    # Old servers do not set the variable of the commit, but the message of the merge commit that they build has it.
+    message = _MERGE.match(environ.get("BUILD_SOURCEVERSIONMESSAGE", ""))
     return PullRequest(
         number=int(number),
-        head_sha=environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or (told[1] if told else ""),
+        head_sha=environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or (message[1] if message else ""),
         head_branch=environ.get("SYSTEM_PULLREQUEST_SOURCEBRANCH", "").removeprefix("refs/heads/"),
-        base_branch=environ.get("SYSTEM_PULLREQUEST_TARGETBRANCH", "").removeprefix("refs/heads/"),
         fork=environ.get("SYSTEM_PULLREQUEST_ISFORK", "").casefold() == "true",
     )
 
@@ -173,7 +178,7 @@ def _build_url(environ: Mapping[str, str]) -> str:
 
 
 def _pages(environ: Mapping[str, str], host: str, server: str, sha: str) -> tuple[str, str]:
-    """The pages of the commit and of a file in it."""
+    """The pages of the commit and of a file in it, "" where they are not known."""
     parts = urlsplit(environ.get("BUILD_REPOSITORY_URI", ""))
     if not sha or parts.scheme != "https" or not server or host not in _PAGES:
         return "", ""

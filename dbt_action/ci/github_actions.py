@@ -1,4 +1,4 @@
-"""GitHub Actions: its variables and events, its commands and files; commit statuses are in `hosts.github`.
+"""GitHub Actions: variables, events, workflow commands and the files of a step; statuses are in `hosts.github`.
 
 https://docs.github.com/actions/reference/workflows-and-actions
 """
@@ -13,19 +13,30 @@ from typing import Any
 
 from dbt_action import text
 from dbt_action.ci import saved_state
+from dbt_action.ci.base import CiPlatform, Severity
+from dbt_action.ci.log import Log
 from dbt_action.ci.saved_state import SavedState
-from dbt_action.ci.terminal import Terminal
 from dbt_action.config.context import CiContext, PullRequest
 
-# Name of the saved state.
+# Name of the saved state; the runner passes it to the clean-up as variable `STATE_run`.
 STATE = "run"
 DEPENDABOT = "dependabot[bot]"
-# The runner cuts annotations here, and drops a whole summary above 1 MiB.
+# Characters after which the runner cuts an annotation.
 MAX_ANNOTATION = 4096
+# The runner drops a summary of more than 1 MiB as a whole.
 MAX_SUMMARY_BYTES = 1024 * 1024 - 1024
 
+_SECRETS_HINT = (
+    "Store it as a secret, and pass it as `dbt-token: ${{ secrets.DBT_TOKEN }}`. A secret that does not exist is an "
+    "empty string: check its name."
+)
+_WITHHELD_HINT = (
+    "Skip this step for them with an `if:`, give Dependabot its own secret of the same name, or run dbt Cloud after "
+    "the merge."
+)
+
 # Events whose payload names the commit that they are about: (path to the commit, path to the branch).
-# Everywhere else GITHUB_SHA is that commit.
+# For every other event it is GITHUB_SHA.
 _PAYLOAD_COMMITS = {
     "pull_request": ("pull_request.head.sha", "pull_request.head.ref"),
     "pull_request_target": ("pull_request.head.sha", "pull_request.head.ref"),
@@ -38,24 +49,33 @@ _PAYLOAD_COMMITS = {
     "deployment": ("deployment.sha", ""),
     "deployment_status": ("deployment.sha", ""),
     "status": ("sha", ""),
-    # The payload does not say which commit; GITHUB_SHA is that of the default branch, which nobody means.
+    # The payload has no commit, and GITHUB_SHA is the newest one of the default branch, not that of the pull request.
+    # So this path leads to nothing, and the commit is unknown.
     "issue_comment": ("issue.no_commit", ""),
 }
-# Events of pull requests from forks for which GitHub withholds secrets.
+# Events for which GitHub withholds secrets if the pull request is from a fork.
 _UNTRUSTED_EVENTS = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
 
 
-class GitHubActions(Terminal):
-    """A step of a workflow job."""
+class GitHubActions(CiPlatform):
+    """A step of a job in a workflow."""
 
-    key = "github"
-    name = "GitHub Actions"
-    # Before the others: its runners are also used inside of them.
+    id = "github"
+    display_name = "GitHub Actions"
+    # A step may set variables of other CIs, as some tools want them.
     detection_order = 0
-    # Ten of each level are shown for a step; one is state for the headline, and for a warning of our own.
+    # GitHub shows ten annotations of each level for a step; one of them is for the headline or a warning of ours.
     max_annotations = 9
     shows_errors_outside_log = True
-    has_summary = True
+
+    def __init__(self, environ: Mapping[str, str], log: Log) -> None:
+        """The runner sets a variable for each file that a step may write or read."""
+        super().__init__(environ, log)
+        self._event_file = environ.get("GITHUB_EVENT_PATH", "")
+        self._output_file = environ.get("GITHUB_OUTPUT", "")
+        self._state_file = environ.get("GITHUB_STATE", "")
+        self._summary_file = environ.get("GITHUB_STEP_SUMMARY", "")
+        self._saved_state = environ.get(f"STATE_{STATE}", "")
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -63,22 +83,14 @@ class GitHubActions(Terminal):
         return environ.get("GITHUB_ACTIONS") == "true"
 
     def context(self) -> CiContext:
-        """The build as variables and event file tell it; what they do not tell stays empty."""
-        return read_context(self.environ, self._event())
+        """The build as described by the variables and the event file."""
+        return read_context(self._environ, self._event())
 
     def mask(self, secrets: tuple[str, ...]) -> None:
-        """Have the runner star the secrets too."""
+        """Replace `secrets` here, and have the runner replace them in the whole log of the job."""
         for secret in secrets:
             self.log.command(f"::add-mask::{_data(secret)}")
         super().mask(secrets)
-
-    def warning(self, message: str, title: str = "", file: str = "") -> None:
-        """A warning annotation."""
-        self._annotate("warning", message, title, file)
-
-    def error(self, message: str, title: str = "", file: str = "") -> None:
-        """An error annotation: the runner adds no line of its own when a container fails."""
-        self._annotate("error", message, title, file)
 
     def _open_fold(self, title: str) -> None:
         self.log.command(f"::group::{_data(title)}")
@@ -88,65 +100,70 @@ class GitHubActions(Terminal):
 
     def set_outputs(self, values: Mapping[str, str]) -> None:
         """Append to the step's output file."""
-        self._append(
-            "GITHUB_OUTPUT",
-            "".join(_assignment(name, self.log.safe(value)) for name, value in values.items()),
-        )
+        assignments = "".join(_assignment(name, self.log.safe(value)) for name, value in values.items())
+        self._append(self._output_file, assignments, "GITHUB_OUTPUT")
 
     def save_state(self, state: SavedState) -> None:
-        """For `post-entrypoint` as saved state, and for the last step of the composite action as an output."""
+        """Save it for `post-entrypoint` as state, and for the last step of the composite action as an output."""
         values = {STATE: self.log.safe(state.to_json()), "closed": str(state.closed).lower()}
-        self._append("GITHUB_STATE", "".join(_assignment(name, value) for name, value in values.items()))
+        assignments = "".join(_assignment(name, value) for name, value in values.items())
+        self._append(self._state_file, assignments, "GITHUB_STATE")
         self.set_outputs(values)
 
     def load_state(self) -> SavedState | None:
-        """The runner turns saved state into `STATE_*` variables; the composite action does the same."""
-        return saved_state.from_json(self.environ.get(f"STATE_{STATE}", ""))
+        """Read the variable that the runner makes of saved state; the composite action sets it in the same way."""
+        return saved_state.from_json(self._saved_state)
 
     def write_summary(self, markdown: str) -> None:
         """Append to the job summary."""
         page = text.redact(markdown, self.log.secrets).encode("utf-8", "replace")[:MAX_SUMMARY_BYTES]
-        self._append("GITHUB_STEP_SUMMARY", page.decode("utf-8", "ignore"))
+        self._append(self._summary_file, page.decode("utf-8", "ignore"), "GITHUB_STEP_SUMMARY")
 
-    def _annotate(self, level: str, message: str, title: str, file: str) -> None:
-        self.end_fold()
-        # The log view shows the message alone.
+    @property
+    def has_summary(self) -> bool:
+        """Always: every step has a page."""
+        return True
+
+    def _annotate(self, severity: Severity, message: str, *, title: str, file: str) -> None:
+        """An annotation: the runner adds none of its own when a container fails."""
+        # The log shows only the message of an annotation.
         if title:
             self.log.lines(f"{title} in {file}" if file else title)
-        words = "\n".join(text.log_lines(self.log.safe(message)))
-        # The runner drops properties without a value.
-        facts = {"file": file, "title": title}
-        told = ",".join(
+        body = "\n".join(text.log_lines(self.log.safe(message)))
+        properties = ",".join(
             f"{name}={_property(text.defuse(text.one_line(self.log.safe(value))))}"
-            for name, value in facts.items()
+            for name, value in (("file", file), ("title", title))
             if value
         )
-        self.log.command(f"::{level}{' ' if told else ''}{told}::{_data(text.cut(words, MAX_ANNOTATION))}")
+        command = f"{severity.value} {properties}".strip()
+        self.log.command(f"::{command}::{_data(text.cut(body, MAX_ANNOTATION))}")
 
-    def _append(self, variable: str, content: str) -> None:
-        path = self.environ.get(variable)
+    def _append(self, path: str, content: str, variable: str) -> None:
+        """Append to the file that the runner has named in `variable`."""
         if not path:
             return
         try:
             with Path(path).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(content)
         except OSError as error:
-            self.warning(f"{variable} cannot be written: {error.strerror}. An image that does not run as root can't.")
+            self.warning(
+                f"The file of {variable} cannot be written: {error.strerror}. "
+                "A container whose user is not root may not write it."
+            )
 
     def _event(self) -> Mapping[str, Any]:
-        path = self.environ.get("GITHUB_EVENT_PATH")
-        if not path:
+        if not self._event_file:
             return {}
         try:
-            event = json.loads(Path(path).read_bytes())
+            event = json.loads(Path(self._event_file).read_bytes())
         except (OSError, ValueError, RecursionError):
-            self.warning("The event file cannot be read; commit and branch are those of the variables.")
+            self.warning("The event file cannot be read; commit and branch are taken from the variables.")
             return {}
         return event if isinstance(event, Mapping) else {}
 
 
 def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiContext:
-    """The build's context from the runner's variables and the event's payload."""
+    """The build's context from the runner's variables and the event's payload; what they do not say stays empty."""
     name = environ.get("GITHUB_EVENT_NAME", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
     pull_request = _pull_request(event, repository)
@@ -159,7 +176,8 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
     run_id, attempt = environ.get("GITHUB_RUN_ID", ""), environ.get("GITHUB_RUN_ATTEMPT", "")
     build_url = f"{server}/{repository}/actions/runs/{run_id}" if repository and run_id else ""
     return CiContext(
-        platform="GitHub Actions",
+        ci_id=GitHubActions.id,
+        ci_name=GitHubActions.display_name,
         host="github",
         server=server,
         event=name,
@@ -179,7 +197,10 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
         commit_url=f"{server}/{repository}/commit/{sha}" if repository and sha else "",
         file_url=f"{server}/{repository}/blob/{sha}/{{path}}" if repository and sha else "",
         public=_at(event, "repository.private") is not True,
+        inputs_are_variables=False,
+        secrets_hint=_SECRETS_HINT,
         secrets_withheld=_secrets_withheld(name, environ, event, pull_request),
+        withheld_hint=_WITHHELD_HINT,
         nothing_to_run="the push deleted the branch" if name == "push" and event.get("deleted") is True else "",
     )
 
@@ -191,34 +212,35 @@ def _pull_request(event: Mapping[str, Any], repository: str) -> PullRequest | No
             number=pull["number"],
             head_sha=_text(event, "pull_request.head.sha"),
             head_branch=_text(event, "pull_request.head.ref"),
-            base_branch=_text(event, "pull_request.base.ref"),
-            # A fork that was deleted since has no repository any more.
+            # The repository of the head is null when the fork was deleted.
             fork=_text(event, "pull_request.head.repo.full_name").casefold() != repository.casefold(),
         )
     run = event.get("workflow_run")
     pulls = run.get("pull_requests") if isinstance(run, Mapping) else None
-    # GitHub lists here only pull requests of the repository itself, none of forks.
+    # GitHub lists only pull requests whose head is in the repository itself, none from forks.
     if isinstance(pulls, list) and len(pulls) == 1 and isinstance(pulls[0], Mapping):
         first = {"pull": pulls[0]}
         number = pulls[0].get("number")
-        # The list is of today; the workflow run may be about an earlier commit.
+        # The pull request is shown as it is now; the workflow run may have been about an earlier commit.
         if isinstance(number, int) and _text(first, "pull.head.sha") == _text(event, "workflow_run.head_sha"):
             return PullRequest(
                 number=number,
                 head_sha=_text(first, "pull.head.sha"),
                 head_branch=_text(first, "pull.head.ref"),
-                base_branch=_text(first, "pull.base.ref"),
             )
     return None
 
 
 def _subject(name: str, environ: Mapping[str, str], event: Mapping[str, Any], repository: str) -> str:
-    """What the branch alone does not tell: merge groups share their base, and forks call their branches `main` too."""
+    """What is built where the branch does not identify it.
+
+    All merge groups of a branch have its name, and a fork's branch may have the name of one of the repository.
+    """
     if name == "merge_group":
         return environ.get("GITHUB_REF", "")
     head = _text(event, "workflow_run.head_repository.full_name")
-    foreign = bool(head) and head.casefold() != repository.casefold()
-    return f"{head}:{_text(event, 'workflow_run.head_branch')}" if foreign else ""
+    from_fork = bool(head) and head.casefold() != repository.casefold()
+    return f"{head}:{_text(event, 'workflow_run.head_branch')}" if from_fork else ""
 
 
 def _secrets_withheld(
@@ -232,6 +254,7 @@ def _secrets_withheld(
 
 
 def _text(event: Mapping[str, Any], path: str) -> str:
+    """The string at a dotted path, "" if there is none."""
     value = _at(event, path)
     return value if isinstance(value, str) else ""
 
@@ -252,7 +275,7 @@ def _property(value: str) -> str:
 
 
 def _assignment(name: str, value: str) -> str:
-    """`name` and `value` behind a delimiter that nobody can guess."""
+    """An entry of a command file; the random delimiter cannot be part of a value that was made to end it early."""
     delimiter = f"ghadelimiter_{random_bytes.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 

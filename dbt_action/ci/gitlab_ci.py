@@ -1,4 +1,4 @@
-"""GitLab CI: its variables, its log, its report files; commit statuses and notes are in `hosts.gitlab`.
+"""GitLab CI: variables, sections of the log, report files; commit statuses and comments are in `hosts.gitlab`.
 
 https://docs.gitlab.com/ci/variables/predefined_variables/
 https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections
@@ -13,11 +13,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from dbt_action.ci.base import Severity
+from dbt_action.ci.files import FilePaths, PlatformWithFiles
 from dbt_action.ci.log import Log
-from dbt_action.ci.terminal import Terminal
 from dbt_action.config.context import CiContext, PullRequest
 
-# Report files for `artifacts: reports:`; GitLab shows the first on the job's page, the second in the merge request.
+# Relative to the working directory: CI_PROJECT_DIR is not where gitlab-ci-local's shell runs.
+PATHS = FilePaths(state=Path(".dbt-cloud-run.json"), outputs=Path("dbt.env"), summary=Path("dbt-summary.md"))
+# Files for `artifacts: reports:`. GitLab shows the first on the job's page, the second in the merge request.
 LINKS = Path("dbt-links.json")
 CODE_QUALITY = Path("dbt-code-quality.json")
 
@@ -25,46 +28,41 @@ _SECRETS_HINT = (
     "Store it as a masked variable `DBT_TOKEN` (Settings → CI/CD → Variables). A variable that is marked as protected "
     "is missing in pipelines of branches that are not, so in most merge requests."
 )
-_RED, _YELLOW, _RESET = "\x1b[0;31m", "\x1b[0;33m", "\x1b[0m"
+_LABELS = {Severity.WARNING: "\x1b[0;33mWarning:\x1b[0m ", Severity.ERROR: "\x1b[0;31mError:\x1b[0m "}
+# In the words of Code Climate, whose format it is.
+_SEVERITIES = {Severity.WARNING: "minor", Severity.ERROR: "major"}
+# Begins the command for a section.
 _CLEAR = "\x1b[0K"
 
 
-class GitLabCi(Terminal):
+class GitLabCi(PlatformWithFiles):
     """A job of a pipeline."""
 
-    key = "gitlab"
-    name = "GitLab CI"
-    # After the others: no variables are imitated as often as these.
+    id = "gitlab"
+    display_name = "GitLab CI"
+    # After the others, because other CIs and tools set the variables of GitLab too.
     detection_order = 2
-    # Relative to the working directory: CI_PROJECT_DIR is not where gitlab-ci-local's shell runs.
-    state_file = ".dbt-cloud-run.json"
-    output_file = "dbt.env"
-    summary_file = "dbt-summary.md"
 
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:
-        """Sections have numbers; the Code Quality report is written anew with each entry."""
-        super().__init__(environ, log)
+        """No section and no entry of the Code Quality report has been written yet."""
+        super().__init__(environ, log, PATHS)
         self._sections = 0
         self._quality: list[dict[str, Any]] = []
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
-        """Any value will do: gitlab-ci-local says `false`."""
+        """Any value counts: gitlab-ci-local sets it to `false`."""
         return bool(environ.get("GITLAB_CI"))
 
     def context(self) -> CiContext:
-        """The job as its variables tell it."""
-        return read_context(self.environ)
+        """The build as described by the variables."""
+        return read_context(self._environ)
 
-    def warning(self, message: str, title: str = "", file: str = "") -> None:
-        """A yellow line; with a file also an entry in the Code Quality report."""
-        self._mark(f"{_YELLOW}Warning:{_RESET} ", message, title, file)
-        self._report_quality("minor", message, title, file)
-
-    def error(self, message: str, title: str = "", file: str = "") -> None:
-        """A red line; with a file also an entry in the Code Quality report."""
-        self._mark(f"{_RED}Error:{_RESET} ", message, title, file)
-        self._report_quality("major", message, title, file)
+    def _annotate(self, severity: Severity, message: str, *, title: str, file: str) -> None:
+        """Yellow or red lines; with a file also an entry in the Code Quality report."""
+        self.log.titled(_LABELS[severity], message, title=title, file=file)
+        if file:
+            self._report_quality(_SEVERITIES[severity], f"{title}: {message}" if title else message, file)
 
     def _open_fold(self, title: str) -> None:
         self._sections += 1
@@ -78,39 +76,37 @@ class GitLabCi(Terminal):
         return f"dbt_cloud_run_{self._sections}"
 
     def set_outputs(self, values: Mapping[str, str]) -> None:
-        """The dotenv report, and a link on the job's page, for which GitLab wants no token."""
+        """The dotenv report, and a link to the run on the job's page, which needs no token of GitLab."""
         super().set_outputs(values)
         if not CODE_QUALITY.exists():
-            # A runner complains of a report that is not there.
-            self._write(CODE_QUALITY, "[]")
-        url = self._outputs.get("DBT_RUN_URL", "")
+            # The runner warns about a report that is missing, and a run without failures has no entries.
+            self.files.write(CODE_QUALITY, "[]")
+        url = self.files.variables.get("DBT_RUN_URL", "")
         if url:
-            label = f"dbt Cloud run {self._outputs.get('DBT_RUN_ID', '')}".strip()
-            self._write(LINKS, json.dumps({"dbt Cloud": [{"external_link": {"label": label, "url": url}}]}))
+            label = f"dbt Cloud run {self.files.variables.get('DBT_RUN_ID', '')}".strip()
+            self.files.write(LINKS, json.dumps({"dbt Cloud": [{"external_link": {"label": label, "url": url}}]}))
 
-    def _report_quality(self, severity: str, message: str, title: str, file: str) -> None:
-        """https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format ."""
-        if not file:
-            return
-        words = self.log.safe(f"{title}: {message}" if title else message)
+    def _report_quality(self, severity: str, description: str, file: str) -> None:
+        """Add an entry: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format ."""
+        description = self.log.safe(description)
         entry = {
-            "description": words,
+            "description": description,
             "check_name": "dbt",
-            "fingerprint": hashlib.sha256(f"{file}\n{words}".encode("utf-8", "replace")).hexdigest(),
+            "fingerprint": hashlib.sha256(f"{file}\n{description}".encode("utf-8", "replace")).hexdigest(),
             "severity": severity,
             "location": {"path": self.log.safe(file), "lines": {"begin": 1}},
         }
         self._quality.append(entry)
-        self._write(CODE_QUALITY, json.dumps(self._quality))
+        self.files.write(CODE_QUALITY, json.dumps(self._quality))
 
 
 def read_context(environ: Mapping[str, str]) -> CiContext:
-    """The build's context from the job's variables."""
-    # The repository is on GitHub, and GitLab only builds its pull requests.
+    """The build's context from the job's variables; what they do not say stays empty."""
+    # Then the repository is on GitHub, and GitLab only builds its pull requests.
     external = bool(environ.get("CI_EXTERNAL_PULL_REQUEST_IID"))
     pull_request = _pull_request(environ)
-    # In merged results pipelines and merge trains CI_COMMIT_SHA is a merge commit that exists on GitLab only;
-    # in plain ones the first variable is empty.
+    # CI_COMMIT_SHA is no commit of the branch in merged results pipelines and merge trains, but a merge commit that
+    # exists on GitLab only. In other pipelines of merge requests the variable for the head is empty.
     sha = (pull_request.head_sha if pull_request else "") or environ.get("CI_COMMIT_SHA", "")
     tag = environ.get("CI_COMMIT_TAG", "")
     own_branch = environ.get("CI_COMMIT_BRANCH") or ("" if tag else environ.get("CI_COMMIT_REF_NAME", ""))
@@ -121,7 +117,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         repository = environ.get("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY", "")
     web = f"{project_url}/-" if project_url and sha and not external else ""
     return CiContext(
-        platform=GitLabCi.name,
+        ci_id=GitLabCi.id,
+        ci_name=GitLabCi.display_name,
         host="github" if external else "gitlab",
         event=environ.get("CI_PIPELINE_SOURCE", ""),
         workflow=environ.get("CI_JOB_NAME", ""),
@@ -143,7 +140,7 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
 
 
 def _pull_request(environ: Mapping[str, str]) -> PullRequest | None:
-    """The IID is the number that people see; CI_MERGE_REQUEST_ID is another one, of the whole instance."""
+    """The IID is the number that users see; CI_MERGE_REQUEST_ID counts the merge requests of the whole instance."""
     for prefix in ("CI_MERGE_REQUEST_", "CI_EXTERNAL_PULL_REQUEST_"):
         number = environ.get(f"{prefix}IID", "")
         if number.isdecimal():
@@ -152,7 +149,6 @@ def _pull_request(environ: Mapping[str, str]) -> PullRequest | None:
                 number=int(number),
                 head_sha=environ.get(f"{prefix}SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", ""),
                 head_branch=environ.get(f"{prefix}SOURCE_BRANCH_NAME", ""),
-                base_branch=environ.get(f"{prefix}TARGET_BRANCH_NAME", ""),
                 fork=environ.get(source, "") != environ.get(target, ""),
             )
     return None
@@ -168,7 +164,7 @@ _SOURCE_AND_TARGET = {
 
 
 def _now() -> int:
-    """GitLab shows how long a section took."""
+    """Unix time; GitLab shows how long a section took."""
     return int(datetime.now(timezone.utc).timestamp())
 
 

@@ -1,4 +1,4 @@
-"""Where we are: the values that a CI knows about the build, whichever CI it is; reading them is `ci`'s work."""
+"""What a CI knows about the build, in a form that is the same for every CI; `dbt_action.ci` makes these values."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequest:
-    """A pull request (merge request) as the event tells it."""
+    """The pull request (on GitLab: merge request) of a build."""
 
     number: int
     head_sha: str = ""
     head_branch: str = ""
-    base_branch: str = ""
     # The head is in another repository, which dbt Cloud does not clone.
     fork: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CiContext:
-    """What the build is about. Empty strings mean "unknown" or "there is none"."""
+    """The build. An empty string means "unknown" or "there is none"."""
 
-    platform: str
-    # Where the code lives, which need not be where this runs: the key of a host.
+    # Which CI this is, as in the input `ci`: `github`, `gitlab`, `azure`, `bitbucket`, `none`. Code compares this one.
+    ci_id: str
+    # Its name in texts for people: "GitHub Actions".
+    ci_name: str
+    # Code host of the repository, as in the input `code-host`. Azure Pipelines may build a repository on GitHub.
     host: str = ""
     event: str = ""
     workflow: str = ""
     actor: str = ""
-    # Its address, "" where there is one for all: "https://github.acme.example".
+    # Address of the code host, "" if there is one for all users: "https://github.acme.example".
     server: str = ""
+    # `owner/name`.
     repository: str = ""
     # Commit that gets the status: in pull requests the head, never the test merge commit.
     sha: str = ""
@@ -40,23 +43,28 @@ class CiContext:
     commit_url: str = ""
     # Page of a file at `sha`, with `{path}` where its path goes.
     file_url: str = ""
-    # Everybody may read the repository and its builds.
+    # Everybody may, or perhaps may, read the repository and its builds.
     public: bool = True
-    # What is built, where branch and pull request do not say it: a merge group, a fork's branch.
+    # What is built, where branch and pull request do not say it: a merge group, a branch of a fork.
     subject: str = ""
     build_id: str = ""
+    # Counted from 1.
     attempt: int = 1
     job: str = ""
-    # Tells this step from others of the same build.
+    # Differs between the steps of one build that run this command.
     step: str = ""
-    # Why secrets are not handed to this build, as a clause: "this is a pull request from a fork".
-    secrets_withheld: str = ""
-    # How this CI is given a secret, where that is not as in GitHub Actions.
+    # Inputs are given as environment variables, so messages name the variable too. Not so in GitHub Actions.
+    inputs_are_variables: bool = True
+    # How this CI is given a secret, as sentences.
     secrets_hint: str = ""
+    # Why the CI gives no secrets to this build, as a clause: "this is a pull request from a fork".
+    secrets_withheld: str = ""
+    # What to do about that, as sentences.
+    withheld_hint: str = "Skip this job for them, or run dbt Cloud after the merge."
     # Why there is nothing to run, as a clause: "the push deleted the branch".
     nothing_to_run: str = ""
 
     @property
     def number(self) -> int:
-        """Of the pull request, 0 when there is none."""
+        """Number of the pull request, 0 if there is none."""
         return self.pull_request.number if self.pull_request else 0

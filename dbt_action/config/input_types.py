@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
+
+# Azure Pipelines leaves `$(Name)` as it is when the pipeline has no variable of that name.
+_MACRO = re.compile(r"\$\([^)]*\)")
 
 
 class InputType(Enum):
@@ -103,3 +109,21 @@ def variable_of(name: str) -> str:
     """The environment variable of an input without a `variable_name`."""
     plain = name.upper().replace("-", "_")
     return plain if plain.startswith("DBT_") else f"DBT_{plain}"
+
+
+class Given(NamedTuple):
+    """A value that was given for an input, and the environment variable that it came from."""
+
+    variable: str
+    value: str
+
+
+def lookup(environ: Mapping[str, str], row: Input) -> Given | None:
+    """The value that `environ` has for the input, under the first of its names that is set; None if none is."""
+    return next((Given(name, value) for name in row.variables() if (value := given_value(environ, name))), None)
+
+
+def given_value(environ: Mapping[str, str], variable: str) -> str:
+    """The value of `variable` without white space around it, "" if nothing was given."""
+    value = environ.get(variable, "").strip()
+    return "" if _MACRO.fullmatch(value) else value

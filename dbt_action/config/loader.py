@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from dbt_action import errors, text
-from dbt_action.config import inputs, parsers
+from dbt_action.config import input_types, inputs, parsers
 from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
 from dbt_action.config.input_types import Input, InputType
 
@@ -16,9 +15,6 @@ Rows = Sequence[Input]
 
 # dbt Cloud's own integration posts its status under this name.
 NATIVE_CONTEXT = "dbt cloud"
-
-# Azure leaves `$(Name)` in place when the pipeline has no such variable.
-_MACRO = re.compile(r"\$\([^)]*\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +83,7 @@ class Config:
 def secrets(environ: Mapping[str, str], rows: Rows) -> tuple[str, ...]:
     """Every secret value in `environ`, under any of its names; to be masked before anything is printed."""
     names = (name for row in rows if row.secret for name in row.variables())
-    values = [value for name in names if (value := _value_of(environ, name))]
+    values = [value for name in names if (value := input_types.given_value(environ, name))]
     # `user:secret` is meant for basic authentication, where the secret may also be printed alone.
     parts = [secret for value in values if (secret := value.partition(":")[2])]
     return tuple(dict.fromkeys([*values, *parts]))
@@ -98,25 +94,26 @@ def read(
     rows: Rows = inputs.INPUTS,
     *,
     ci_job: str = "",
-    secrets_withheld: str = "",
-    secrets_hint: str = "",
+    missing_token: str = "",
+    inputs_are_variables: bool = False,
     unknown: Callable[[RunOn], str] = lambda _run_on: "",
 ) -> Config:
     """The configuration in `environ`; only the inputs of `rows` are read.
 
-    `ci_job` is the name of the CI's job, which a commit status must not share; `secrets_withheld` explains a
-    missing token; `secrets_hint` says how a secret is passed on a CI whose inputs are variables; `unknown` returns
-    the problem when the commit or branch that `run-on` asks for is not known, "" otherwise. Raises ConfigError with
-    all problems.
+    `ci_job` is the name of the CI's job, which a commit status must not share; `missing_token` is the problem to report
+    when there is no `dbt-token`; with `inputs_are_variables` each problem names the variable of its input; `unknown`
+    returns the problem when the commit or branch that `run-on` asks for is not known, "" otherwise.
+
+    Raises ConfigError with all problems.
     """
     reader = _Reader(environ, rows)
     _apply_job_url(reader)
-    _check_required(reader, errors.missing_token(secrets_withheld, secrets_hint))
+    _check_required(reader, missing_token or errors.missing_token())
     _check_one_version(reader)
     _check_status_context(reader, ci_job)
     _apply_run_on(reader, unknown)
     if reader.problems:
-        problems = _with_variables(reader.problems, rows) if secrets_hint else reader.problems
+        problems = _with_variables(reader.problems, rows) if inputs_are_variables else reader.problems
         raise errors.ConfigError(tuple(problems))
     _apply_artifact_switches(reader)
     return _build(rows, reader.values)
@@ -127,7 +124,7 @@ class _Reader:
 
     def __init__(self, environ: Mapping[str, str], rows: Rows) -> None:
         self.problems: list[str] = []
-        self._found = {row.name: found for row in rows if (found := _look_up(environ, row))}
+        self._found = {row.name: found for row in rows if (found := input_types.lookup(environ, row))}
         # By input name. None: not given and without a default, or not valid (then there is a problem, too).
         self.values: dict[str, Any] = {row.name: self._parse(row) for row in rows}
 
@@ -158,25 +155,6 @@ class _Reader:
             shown = "" if row.secret else f"is {text.cut(text.one_line(raw), 200)!r}, which "
             self.add_problem(row.name, f"{shown}{error}")
             return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    variable: str
-    value: str
-
-
-def _look_up(environ: Mapping[str, str], row: Input) -> _Found | None:
-    """The value of an input and the variable that it is in, by the first of its variables that has one."""
-    for variable in row.variables():
-        if value := _value_of(environ, variable):
-            return _Found(variable, value)
-    return None
-
-
-def _value_of(environ: Mapping[str, str], variable: str) -> str:
-    value = environ.get(variable, "").strip()
-    return "" if _MACRO.fullmatch(value) else value
 
 
 def _apply_job_url(reader: _Reader) -> None:

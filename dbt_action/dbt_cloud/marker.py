@@ -49,7 +49,7 @@ def make(config: Config, context: CiContext, *, nonce: str) -> Marker:
     settings = (config.branch, config.git_sha, config.overrides, config.status_context)
     return Marker(
         scope=digest(*job, subject),
-        build=digest(context.platform, context.repository, context.build_id),
+        build=digest(context.ci_id, context.repository, context.build_id),
         step=digest(*job, context.job, context.step, config.instance, *settings),
         attempt=context.attempt,
         nonce=nonce,

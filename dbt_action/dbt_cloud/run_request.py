@@ -129,7 +129,7 @@ def missing_commit_or_branch(context: CiContext, run_on: RunOn) -> str:
     where = f"the event `{context.event}`" if context.event else "the environment"
     other = "git-sha" if run_on is RunOn.COMMIT else "branch"
     # Where inputs are given as variables, people look for the variable's name.
-    variable = f" (`{input_types.variable_of(other)}`)" if context.secrets_hint else ""
+    variable = f" (`{input_types.variable_of(other)}`)" if context.inputs_are_variables else ""
     return (
         f"`run-on` is `{run_on.value}`, but {where} does not name a {run_on.value}. "
         f"Give `{other}`{variable}, or `run-on: job` to run what the job is set to."
@@ -169,7 +169,7 @@ def _default_cause(context: CiContext) -> str:
         f"by {context.actor}" if context.actor else "",
     )
     description = ", ".join(part for part in parts if part)
-    return f"{context.platform}: {description}" if description else f"Started from {context.platform}"
+    return f"{context.ci_name}: {description}" if description else f"Started from {context.ci_name}"
 
 
 def _cause(description: str, ending: str) -> str:

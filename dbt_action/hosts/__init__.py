@@ -97,7 +97,7 @@ def connect(
         settings.warn(f"No {settings.wanted}: {known}. Give `git-sha` (`DBT_GIT_SHA`).")
     token = tokens.get(kind.token.name, "")
     if not token:
-        if context.platform == "GitHub Actions" and kind.key == "github":
+        if context.ci_id == "github" and kind.key == "github":
             settings.warn(f"No {settings.wanted}: `github-token` is empty. Leave the input out, or give a token.")
         else:
             settings.info(f"No {settings.wanted}: `{kind.token.variable}` is not set ({kind.how}).")

@@ -57,7 +57,7 @@ class CodeInsights(NoHost):
 
 def of_pipeline(environ: Mapping[str, str], context: CiContext, settings: HostSettings) -> CodeInsights | None:
     """As a step of a pipeline reaches it without a token, None elsewhere."""
-    if context.platform != "Bitbucket Pipelines":
+    if context.ci_id != "bitbucket":
         return None
     proxy = PROXY_OF_PIPES if environ.get("BITBUCKET_PIPE_STORAGE_DIR") else PROXY
     root = environ.get("BITBUCKET_API_URL") or _BEHIND_PROXY

@@ -123,7 +123,7 @@ def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings
         settings,
         repository=context.repository,
         pull_request=context.number,
-        own_token=context.platform != "GitHub Actions",
+        own_token=context.ci_id != "github",
     )
 
 

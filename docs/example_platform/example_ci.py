@@ -1,4 +1,4 @@
-"""Example CI, which does not exist: its variables and its files. Copy it to `dbt_action/ci/<name>.py`.
+"""Example CI, which does not exist: variables and files. Copy it to `dbt_action/ci/<name>.py`.
 
 https://ci.example/docs/variables
 """
@@ -6,21 +6,27 @@ https://ci.example/docs/variables
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from dbt_action.ci.terminal import Terminal
+from dbt_action.ci.base import Severity
+from dbt_action.ci.files import FilePaths, PlatformWithFiles
+from dbt_action.ci.log import Log
 from dbt_action.config.context import CiContext, PullRequest
 
+PATHS = FilePaths(state=Path(".dbt-cloud-run.json"), summary=Path("dbt-summary.md"))
 _SECRETS_HINT = "Store it as a secret `DBT_TOKEN` (Settings → Secrets)."
 
 
-class ExampleCi(Terminal):
-    """A step of a pipeline. What it cannot do better is left to `Terminal`."""
+class ExampleCi(PlatformWithFiles):
+    """A step of a pipeline. A CI with commands for outputs, state and summary is a `CiPlatform` instead."""
 
-    key = "example"
-    name = "Example CI"
+    id = "example"
+    display_name = "Example CI"
     detection_order = 1
-    state_file = ".dbt-cloud-run.json"
-    summary_file = "dbt-summary.md"
+
+    def __init__(self, environ: Mapping[str, str], log: Log) -> None:
+        """Everything that is needed from the environment is read here."""
+        super().__init__(environ, log, PATHS)
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -28,8 +34,19 @@ class ExampleCi(Terminal):
         return bool(environ.get("EXAMPLE_BUILD"))
 
     def context(self) -> CiContext:
-        """The step as its variables tell it."""
-        return read_context(self.environ)
+        """The build as described by the variables."""
+        return read_context(self._environ)
+
+    def _annotate(self, severity: Severity, message: str, *, title: str, file: str) -> None:
+        """Marked lines: the log has no commands."""
+        self.log.titled(f"{severity.value.capitalize()}: ", message, title=title, file=file)
+
+    def _open_fold(self, title: str) -> None:
+        """A line with the title: the log has no folds."""
+        self.log.lines(title)
+
+    def _close_fold(self) -> None:
+        """Nothing to close."""
 
 
 def read_context(environ: Mapping[str, str]) -> CiContext:
@@ -40,16 +57,16 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
     if number.isdecimal():
         pull_request = PullRequest(
             number=int(number),
-            # The head, never the merge commit that the CI has made for the build; and some CIs call the branch that
-            # the pull request is for its branch.
+            # Never the merge commit that the CI has made for the build. And take care of the branch: some CIs have
+            # the target's name in their variable for it.
             head_sha=sha,
             head_branch=branch,
-            base_branch=environ.get("EXAMPLE_TARGET_BRANCH", ""),
             fork=environ.get("EXAMPLE_FORK") == "true",
         )
     web = f"https://forge.example/{repository}" if repository else ""
     return CiContext(
-        platform=ExampleCi.name,
+        ci_id=ExampleCi.id,
+        ci_name=ExampleCi.display_name,
         host="example",
         event=environ.get("EXAMPLE_EVENT", ""),
         repository=repository,
@@ -58,13 +75,13 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         tag=environ.get("EXAMPLE_TAG", ""),
         pull_request=pull_request,
         build_url=environ.get("EXAMPLE_BUILD_URL", ""),
-        # As long as nobody says otherwise, everybody may read it: then compiled SQL is not shown.
+        # Public unless a variable says otherwise: compiled SQL is only shown where not everybody can read it.
         public=environ.get("EXAMPLE_PRIVATE") != "true",
         commit_url=f"{web}/commit/{sha}" if web and sha else "",
         file_url=f"{web}/file/{sha}/{{path}}" if web and sha else "",
         build_id=environ.get("EXAMPLE_BUILD", ""),
-        secrets_withheld="this is a pull request from a fork" if pull_request and pull_request.fork else "",
         secrets_hint=_SECRETS_HINT,
+        secrets_withheld="this is a pull request from a fork" if pull_request and pull_request.fork else "",
     )
 
 

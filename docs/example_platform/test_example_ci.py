@@ -1,4 +1,4 @@
-"""What the tests of all CIs have to know about Example CI. Copy it to `tests/ci/test_<name>.py`."""
+"""Example CI: what the tests of all CIs need to know about it. Copy it to `tests/ci/test_<name>.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from tests.platforms import test_cancel
 from tests.support.samples import Cell, CiSample, Known, cell
 
 HEAD = "b" * 40
-# Better a recorded environment than one that is built from the vendor's list; say which it is. This one is made up.
+# Prefer the recorded environment of a real job to one that you write from the vendor's list; say which it is. This one
+# is invented.
 PUSH = {
     "EXAMPLE_BUILD": "5",
     "EXAMPLE_BUILD_URL": "https://ci.example/builds/5",
@@ -23,14 +24,15 @@ PULL_REQUEST = {
     **PUSH,
     "EXAMPLE_BRANCH": "feature/x",
     "EXAMPLE_PULL_REQUEST": "3",
-    "EXAMPLE_TARGET_BRANCH": "main",
 }
 
 
 def row() -> Mapping[str, Cell]:
     """The row in docs/platforms.md, which `make generate` writes."""
     return {
-        "Commit": cell("head of the pull request", every.test_context__of_each_event),
+        "Commit": cell(
+            "head of the pull request", every.test_context__has_commit_branch_and_pull_request_of_each_event
+        ),
         "Pull request": cell("`non_native_pull_request_id`", host.test_pull_request__its_field_follows_from_the_host),
         "Status": cell("status, by `EXAMPLE_TOKEN`", host.test_status__goes_from_running_to_the_end),
         "Summary": cell("file `dbt-summary.md`", every.test_summary__a_folder_that_cannot_be_written_is_one_warning),
@@ -44,15 +46,15 @@ def row() -> Mapping[str, Cell]:
 
 SAMPLE = CiSample(
     push=PUSH,
-    signs=({"EXAMPLE_BUILD": "5"},),
+    detected_by=({"EXAMPLE_BUILD": "5"},),
     builds={
         "push": (PUSH, Known("example", HEAD, "main")),
-        "pull request": (PULL_REQUEST, Known("example", HEAD, "feature/x", "", 3, "main")),
+        "pull request": (PULL_REQUEST, Known("example", HEAD, "feature/x", "", 3)),
         "tag": ({**PUSH, "EXAMPLE_BRANCH": "", "EXAMPLE_TAG": "v1"}, Known("example", HEAD, tag="v1")),
     },
     own=(PULL_REQUEST,),
     forks=({**PULL_REQUEST, "EXAMPLE_FORK": "true"},),
     state_file=".dbt-cloud-run.json",
-    # With `examples/<key>/` also `examples=Examples(...)`: schema, names, limit of time of the files there.
+    # If there is a folder `examples/<id>/`, add `examples=Examples(...)`: schema, names and time limit of its files.
     row=row,
 )

@@ -1,4 +1,4 @@
-"""A CI with its log, in a working directory of its own."""
+"""A step of a build on each CI, with its log, in a working directory of its own."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tests.support.samples import CiSample
 
 
 def context(environ: Mapping[str, str]) -> CiContext:
-    """What is known in this environment."""
+    """What is known about the build in this environment."""
     return ci.detect(environ, io.StringIO()).context()
 
 
 def detected(environ: Mapping[str, str]) -> str:
-    """The key of the CI that is recognised."""
-    return ci.detect(environ, io.StringIO()).key
+    """The id of the CI that is recognised."""
+    return ci.detect(environ, io.StringIO()).id
 
 
-class Place:
-    """A CI in a build, and what it has printed."""
+class Step:
+    """A step of a push on one CI; `log` is what it has printed."""
 
-    def __init__(self, key: str, **variables: str) -> None:
-        self.sample = samples.of_ci(samples.CIS[key])
+    def __init__(self, ci_id: str, **variables: str) -> None:
+        self.sample = samples.of_ci(samples.CIS[ci_id])
         self.out = io.StringIO()
-        environ = {**self.sample.push, **self.sample.state_variables, **variables, "DBT_CI": key}
+        environ = {**self.sample.push, **self.sample.state_variables, **variables, "DBT_CI": ci_id}
         self.ci: ci.CiPlatform = ci.detect(environ, self.out)
 
     @property
@@ -38,30 +38,25 @@ class Place:
         return self.out.getvalue()
 
 
-MakePlace = Callable[..., Place]
+MakeStep = Callable[..., Step]
 
 
 @pytest.fixture
-def make_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePlace:
-    """`make_place(key, **variables)`."""
+def make_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStep:
+    """`make_step(ci_id, **variables)`: a step in an empty working directory."""
     monkeypatch.chdir(tmp_path)
-    return Place
+    return Step
 
 
 @pytest.fixture(params=list(samples.CIS))
-def key(request: pytest.FixtureRequest) -> str:
-    """Every CI by its key."""
+def ci_id(request: pytest.FixtureRequest) -> str:
+    """Each CI in turn, by its id."""
     found: str = request.param
     return found
 
 
 @pytest.fixture
-def sample(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CiSample:
-    """What is known about each, away from any checkout."""
+def sample(ci_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CiSample:
+    """The sample of each CI, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
-    return samples.of_ci(samples.CIS[key])
-
-
-@pytest.fixture
-def place(key: str, make_place: MakePlace) -> Place:
-    return make_place(key)
+    return samples.of_ci(samples.CIS[ci_id])

@@ -1,4 +1,4 @@
-"""Bitbucket Pipelines: abbreviated commits that git completes, output variables that have to be declared."""
+"""Bitbucket Pipelines: abbreviated commits, and output variables that have to be declared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.ci import test_every_ci as every
-from tests.ci.conftest import MakePlace, context
+from tests.ci.conftest import MakeStep, context
 from tests.hosts import test_bitbucket, test_code_insights, test_every_host
 from tests.support import environments as env
 from tests.support import repository
@@ -22,7 +22,7 @@ def row() -> Mapping[str, Cell]:
     return {
         "Commit": cell(
             "the pull request's, its 12 characters completed by git",
-            test_context__bitbucket_expands_the_commit_by_git_and_not_to_the_merge,
+            test_context__git_completes_the_commit_and_not_to_the_merge,
         ),
         "Pull request": cell(
             "`non_native_pull_request_id`", test_every_host.test_pull_request__its_field_follows_from_the_host
@@ -31,14 +31,14 @@ def row() -> Mapping[str, Cell]:
             "build status, by `BITBUCKET_ACCESS_TOKEN`",
             test_bitbucket.test_bitbucket__shows_on_the_pull_request_of_the_branch,
         ),
-        "Summary": cell("file `dbt-summary.md`", test_summary__bitbucket_has_a_file),
+        "Summary": cell("file `dbt-summary.md`", test_summary__is_a_file),
         "Annotations": cell(
             "Code Insights report, without any token; marked lines in the log",
             test_code_insights.test_report__of_a_red_run_needs_no_token,
-            test_annotation__bitbucket_has_marked_lines,
+            test_error__is_marked_lines,
         ),
-        "Outputs": cell("output variables", test_output__bitbucket_appends_to_the_file_of_the_step),
-        "JUnit": cell("found by itself", test_junit__bitbucket_looks_where_the_examples_write),
+        "Outputs": cell("output variables", test_output__is_appended_to_the_file_of_the_step),
+        "JUnit": cell("found by itself", test_junit__is_in_a_folder_that_bitbucket_searches),
         "Cancel": cell(
             "not possible because Bitbucket kills at once and runs no `after-script` then; nor can it be done by hand, "
             "since the state file is gone with the container: cancel the run in dbt Cloud"
@@ -55,23 +55,23 @@ def steps(document: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - YAML
 
 SAMPLE = CiSample(
     push=env.BITBUCKET,
-    # The second is a pipe's.
-    signs=({"BITBUCKET_BUILD_NUMBER": "5"}, {"BITBUCKET_PIPELINE_UUID": "{0}"}),
+    # The second one is all that a pipe gets.
+    detected_by=({"BITBUCKET_BUILD_NUMBER": "5"}, {"BITBUCKET_PIPELINE_UUID": "{0}"}),
     builds={
         "push": (env.BITBUCKET, Known("bitbucket", env.PUSHED, "main")),
         "tag": (
             {**env.BITBUCKET, "BITBUCKET_BRANCH": "", "BITBUCKET_TAG": "v1"},
             Known("bitbucket", env.PUSHED, tag="v1"),
         ),
-        # Away from a checkout nobody knows the rest.
+        # The hash stays abbreviated where there is no checkout.
         "pull request": (
             env.BITBUCKET_PULL_REQUEST,
-            Known("bitbucket", env.HEAD[:12], "feature/x", "", 2, "main"),
+            Known("bitbucket", env.HEAD[:12], "feature/x", "", 2),
         ),
     },
     recorded={
         "BitbucketPipelines": Known("bitbucket", "c4f71a535de986600303936780f815721ebbe0c5", "main"),
-        "BitbucketPipelinesPullRequest": Known("bitbucket", "8d081548cabb", "feature/bitbucket", "", 2, "main"),
+        "BitbucketPipelinesPullRequest": Known("bitbucket", "8d081548cabb", "feature/bitbucket", "", 2),
     },
     # Bitbucket runs nothing for forks.
     own=(env.BITBUCKET_PULL_REQUEST,),
@@ -87,56 +87,55 @@ SAMPLE = CiSample(
 )
 
 
-def test_context__bitbucket_links_and_attempts() -> None:
+def test_context__has_links_and_the_attempt() -> None:
     found = context(env.BITBUCKET)
 
-    assert found.build_url == (
-        "https://bitbucket.org/acme/shop/pipelines/results/5/steps/%7B0d5e3dfb-0000-4000-8000-5e1f5b1c9a01%7D"
-    )
-    assert found.commit_url == f"https://bitbucket.org/acme/shop/commits/{env.PUSHED}"
-    assert context({**env.BITBUCKET, "BITBUCKET_STEP_RUN_NUMBER": "3"}).attempt == 3
+    step = "%7B0d5e3dfb-0000-4000-8000-5e1f5b1c9a01%7D"
+    assert f"https://bitbucket.org/acme/shop/pipelines/results/5/steps/{step}" == found.build_url
+    assert f"https://bitbucket.org/acme/shop/commits/{env.PUSHED}" == found.commit_url
+    assert 3 == context({**env.BITBUCKET, "BITBUCKET_STEP_RUN_NUMBER": "3"}).attempt
 
 
-def test_fold__bitbucket_has_a_heading(make_place: MakePlace) -> None:
-    plain = make_place("bitbucket")
-    plain.ci.untrusted_block("Log of step 4", "one")
+def test_fold__is_a_heading(make_step: MakeStep) -> None:
+    step = make_step("bitbucket")
+    step.ci.untrusted_block("Log of step 4", "one")
 
-    assert plain.log == "Log of step 4\n│ one\n"
-
-
-def test_annotation__bitbucket_has_marked_lines(make_place: MakePlace) -> None:
-    plain = make_place("bitbucket")
-    plain.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
-
-    assert plain.log == "Error: test not_null in models/a.yml\nError: Got 3 results\n"
+    assert "Log of step 4\n│ one\n" == step.log
 
 
-def test_output__bitbucket_appends_to_the_file_of_the_step(make_place: MakePlace, tmp_path: Path) -> None:
+def test_error__is_marked_lines(make_step: MakeStep) -> None:
+    step = make_step("bitbucket")
+    step.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
+
+    assert "Error: test not_null in models/a.yml\nError: Got 3 results\n" == step.log
+
+
+def test_output__is_appended_to_the_file_of_the_step(make_step: MakeStep, tmp_path: Path) -> None:
     path = tmp_path / "variables"
     path.write_text("OTHER=1\n")
     declared = {"DBT_OUTPUT_VARIABLES": "DBT_RUN_ID, DBT_RUN_STATUS"}
-    here = make_place("bitbucket", BITBUCKET_PIPELINES_VARIABLES_PATH=str(path), **declared).ci
-    here.set_outputs({"run-id": "7", "run_id": "7", "git-sha": "not declared"})
-    here.set_outputs({"status": "success"})
+    step = make_step("bitbucket", BITBUCKET_PIPELINES_VARIABLES_PATH=str(path), **declared)
+    step.ci.set_outputs({"run-id": "7", "run_id": "7", "git-sha": "not declared"})
+    step.ci.set_outputs({"status": "success"})
 
-    assert path.read_text() == "OTHER=1\nDBT_RUN_ID=7\nDBT_RUN_STATUS=success\n"
+    assert "OTHER=1\nDBT_RUN_ID=7\nDBT_RUN_STATUS=success\n" == path.read_text()
 
 
-def test_output__bitbucket_has_none_that_the_step_does_not_declare(make_place: MakePlace, tmp_path: Path) -> None:
+def test_output__is_not_set_unless_the_step_declares_it(make_step: MakeStep, tmp_path: Path) -> None:
     """A variable that is not declared fails the step."""
     path = tmp_path / "variables"
-    make_place("bitbucket", BITBUCKET_PIPELINES_VARIABLES_PATH=str(path)).ci.set_outputs({"run-id": "7"})
+    make_step("bitbucket", BITBUCKET_PIPELINES_VARIABLES_PATH=str(path)).ci.set_outputs({"run-id": "7"})
 
     assert not path.exists()
 
 
-def test_summary__bitbucket_has_a_file(make_place: MakePlace) -> None:
-    make_place("bitbucket").ci.write_summary("# Page\n")
+def test_summary__is_a_file(make_step: MakeStep) -> None:
+    make_step("bitbucket").ci.write_summary("# Page\n")
 
-    assert Path("dbt-summary.md").read_text(encoding="utf-8") == "# Page\n"
+    assert "# Page\n" == Path("dbt-summary.md").read_text(encoding="utf-8")
 
 
-def test_junit__bitbucket_looks_where_the_examples_write() -> None:
+def test_junit__is_in_a_folder_that_bitbucket_searches() -> None:
     folders = ("test-results", "test-reports", "TestResults", "surefire-reports", "failsafe-reports")
 
     assert Path(every.JUNIT).parts[0] in folders
@@ -144,9 +143,11 @@ def test_junit__bitbucket_looks_where_the_examples_write() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout as Bitbucket makes it for a pull request: HEAD is a merge, the source commit is below it."""
-    git = partial(repository.git, tmp_path)
+    """A checkout as Bitbucket makes it for a pull request: HEAD is a merge, whose second parent is the source commit.
 
+    The file `source` has the hash of that commit.
+    """
+    git = partial(repository.git, tmp_path)
     git("init", "--quiet", "--initial-branch", "main")
     git("commit", "--quiet", "--allow-empty", "-m", "begin")
     git("checkout", "--quiet", "-b", "feature/x")
@@ -158,37 +159,37 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_context__bitbucket_expands_the_commit_by_git_and_not_to_the_merge(checkout: Path) -> None:
+def test_context__git_completes_the_commit_and_not_to_the_merge(checkout: Path) -> None:
     source = (checkout / "source").read_text()
     found = context({**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_COMMIT": source[:12]})
 
-    assert found.sha == source
+    assert source == found.sha
     assert found.pull_request
-    assert found.pull_request.head_sha == source
+    assert source == found.pull_request.head_sha
 
 
 @pytest.mark.parametrize("commit", ["0123456789ab", "--help", "main", ""])
-def test_context__bitbucket_leaves_what_git_does_not_know(checkout: Path, commit: str) -> None:
+def test_context__a_commit_that_git_does_not_have_stays_as_it_is(checkout: Path, commit: str) -> None:
     assert checkout.exists()
-    assert context({**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_COMMIT": commit}).sha == commit
+    assert commit == context({**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_COMMIT": commit}).sha
 
 
-def test_context__bitbucket_without_git_keeps_the_short_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_context__without_git_the_commit_stays_abbreviated(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = (checkout / "source").read_text()[:12]
     monkeypatch.setenv("PATH", str(checkout))
 
-    assert context({**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_COMMIT": short}).sha == short
+    assert short == context({**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_COMMIT": short}).sha
 
 
 @pytest.mark.parametrize(
-    "more,warns",
+    "variables, warns",
     [({}, True), ({"DBT_RUN_ON": "job"}, False), ({"DBT_BRANCH": "main"}, False), ({"DBT_GIT_SHA": env.HEAD}, False)],
     ids=["commit", "job", "branch", "whole"],
 )
-def test_commit__that_stays_short_is_a_warning_where_it_matters(
-    build: Callable[..., Build], more: dict[str, str], *, warns: bool
+def test_commit__that_stays_abbreviated_is_a_warning_where_dbt_cloud_is_asked_for_it(
+    build: Callable[..., Build], variables: dict[str, str], *, warns: bool
 ) -> None:
-    step = build().on(env.BITBUCKET_PULL_REQUEST, more)
+    step = build().on(env.BITBUCKET_PULL_REQUEST, variables)
     step.run()
 
-    assert step.log.count(f"Warning: Only the beginning of the commit's hash is known, {env.HEAD[:12]}") == warns
+    assert int(warns) == step.log.count(f"Warning: Only the beginning of the commit's hash is known, {env.HEAD[:12]}")

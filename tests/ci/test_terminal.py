@@ -1,16 +1,23 @@
-"""A terminal, or a CI that we do not know."""
+"""A terminal, or a CI that is not known."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
+from hypothesis import given
+
+from dbt_action.ci.log import Log
+from dbt_action.ci.terminal import Terminal
 from tests.ci import test_every_ci as every
-from tests.ci.conftest import MakePlace
+from tests.ci.conftest import MakeStep
 from tests.platforms import test_by_hand as by_hand
 from tests.platforms import test_cancel, test_cli, test_pull_request_field
 from tests.support.decoders import dotenv
+from tests.support.runner import commands
 from tests.support.samples import Cell, CiSample, Known, cell
+from tests.test_text import ANY
 
 
 def row() -> Mapping[str, Cell]:
@@ -22,9 +29,9 @@ def row() -> Mapping[str, Cell]:
             "`--pull-request` and `--pull-request-field`", test_pull_request_field.test_field__can_be_chosen
         ),
         "Status": cell("with `--code-host` and `--repository`", by_hand.test_status__is_posted_where_the_user_says),
-        "Summary": cell("`--summary-file`", test_summary__terminal_has_a_file_if_the_user_wants_one),
-        "Annotations": cell("marked lines", test_annotation__terminal_has_marked_lines),
-        "Outputs": cell("`--output-file`", test_output__goes_to_a_file_of_the_users_choice),
+        "Summary": cell("`--summary-file`", test_summary__is_a_file_if_the_user_wants_one),
+        "Annotations": cell("marked lines", test_error__is_marked_lines),
+        "Outputs": cell("`--output-file`", test_output__is_a_file_if_the_user_wants_one),
         "JUnit": cell("`--junit-path`", every.test_junit__is_where_the_reporter_looks),
         "Cancel": cell(
             "Ctrl-C; `--state-file` and `dbt-cloud-run cancel`",
@@ -37,7 +44,7 @@ def row() -> Mapping[str, Cell]:
 
 SAMPLE = CiSample(
     push={},
-    signs=({},),
+    detected_by=({},),
     builds={"nothing": ({}, Known())},
     state_file="my.json",
     state_variables={"DBT_STATE_FILE": "my.json"},
@@ -45,37 +52,55 @@ SAMPLE = CiSample(
 )
 
 
-def test_fold__terminal_has_a_heading(make_place: MakePlace) -> None:
-    plain = make_place("none")
-    plain.ci.untrusted_block("Log of step 4", "one")
+def test_fold__is_a_heading(make_step: MakeStep) -> None:
+    step = make_step("none")
+    step.ci.untrusted_block("Log of step 4", "one")
 
-    assert plain.log == "Log of step 4\n│ one\n"
-
-
-def test_annotation__terminal_has_marked_lines(make_place: MakePlace) -> None:
-    plain = make_place("none")
-    plain.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
-
-    assert plain.log == "Error: test not_null in models/a.yml\nError: Got 3 results\n"
+    assert "Log of step 4\n│ one\n" == step.log
 
 
-def test_output__goes_to_a_file_of_the_users_choice(make_place: MakePlace, tmp_path: Path) -> None:
-    place = make_place("none", DBT_OUTPUT_FILE=str(tmp_path / "deep" / "my.env"))
-    place.ci.set_outputs({"run-id": "7", "status": "started"})
-    place.ci.set_outputs({"status": "success"})
+def test_error__is_marked_lines(make_step: MakeStep) -> None:
+    step = make_step("none")
+    step.ci.error("Got 3 results", title="test not_null", file="models/a.yml")
+    step.ci.warning("careful")
 
-    assert dotenv((tmp_path / "deep" / "my.env").read_text()) == {"DBT_RUN_ID": "7", "DBT_RUN_STATUS": "success"}
-
-
-def test_summary__terminal_has_a_file_if_the_user_wants_one(make_place: MakePlace, tmp_path: Path) -> None:
-    make_place("none", DBT_SUMMARY_FILE="my.md").ci.write_summary("# Page\n")
-
-    assert (tmp_path / "my.md").read_text() == "# Page\n"
+    assert "Error: test not_null in models/a.yml\nError: Got 3 results\nWarning: careful\n" == step.log
 
 
-def test_output__terminal_leaves_no_files(make_place: MakePlace, tmp_path: Path) -> None:
-    terminal = make_place("none", DBT_STATE_FILE="")
-    terminal.ci.set_outputs({"run-id": "7"})
-    terminal.ci.write_summary("# Page")
+@given(ANY, ANY)
+def test_log__is_plain_lines_whatever_the_text(message: str, title: str) -> None:
+    out = io.StringIO()
+    terminal = Terminal({}, Log(out))
+    terminal.mask(("s3cret",))
+    terminal.info(message)
+    terminal.warning(message)
+    terminal.error(message, title=title)
+    terminal.untrusted_block(title, message)
 
-    assert list(tmp_path.iterdir()) == []
+    assert [] == commands(out.getvalue())
+    assert set() == set(out.getvalue()) & set("\x1b\r\x00\x07\x08")
+
+
+def test_output__is_a_file_if_the_user_wants_one(make_step: MakeStep, tmp_path: Path) -> None:
+    step = make_step("none", DBT_OUTPUT_FILE=str(tmp_path / "deep" / "my.env"))
+    step.ci.set_outputs({"run-id": "7", "status": "started"})
+    step.ci.set_outputs({"status": "success"})
+
+    assert {"DBT_RUN_ID": "7", "DBT_RUN_STATUS": "success"} == dotenv((tmp_path / "deep" / "my.env").read_text())
+
+
+def test_summary__is_a_file_if_the_user_wants_one(make_step: MakeStep, tmp_path: Path) -> None:
+    step = make_step("none", DBT_SUMMARY_FILE="my.md")
+    step.ci.write_summary("# Page\n")
+
+    assert "# Page\n" == (tmp_path / "my.md").read_text()
+    assert step.ci.has_summary
+
+
+def test_files__are_none_unless_the_user_wants_some(make_step: MakeStep, tmp_path: Path) -> None:
+    step = make_step("none", DBT_STATE_FILE="")
+    step.ci.set_outputs({"run-id": "7"})
+    step.ci.write_summary("# Page")
+
+    assert [] == list(tmp_path.iterdir())
+    assert not step.ci.has_summary

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbt_action import errors
 from dbt_action.app import ROWS
 from dbt_action.config import loader
 from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
@@ -434,7 +435,8 @@ def test_read__a_required_input_is_missing(name: str) -> None:
 def test_read__a_token_is_missing_because_secrets_are_withheld() -> None:
     environ = without(dict(ENVIRON), "INPUT_DBT-TOKEN")
 
-    (problem,) = problems(environ, secrets_withheld="this is a pull request from a fork")
+    fork = errors.missing_token(withheld="this is a pull request from a fork", withheld_hint="Skip it with an `if:`.")
+    (problem,) = problems(environ, missing_token=fork)
 
     assert "this is a pull request from a fork" in problem
     assert "if:" in problem
@@ -484,7 +486,7 @@ def test_run_on__does_not_matter_when_a_branch_or_commit_is_given() -> None:
 
 
 def test_read__names_the_variables_where_inputs_are_variables() -> None:
-    found = problems({"DBT_JOB_ID": "three", "DBT_ACCOUNT_ID": "1"}, secrets_hint="Set it as a masked variable.")
+    found = problems({"DBT_JOB_ID": "three", "DBT_ACCOUNT_ID": "1"}, inputs_are_variables=True)
 
     assert found[0].startswith("`job-id` (`DBT_JOB_ID`) is 'three', which must be")
     assert found[1].startswith("`dbt-token` (`DBT_TOKEN`) is missing.")

@@ -17,7 +17,7 @@ from tests.support.values import a_config, a_context
 
 NONCE = "abcdef"
 HEAD = "b" * 40
-PULL = PullRequest(number=7, head_sha=HEAD, head_branch="feature/a", base_branch="main")
+PULL = PullRequest(number=7, head_sha=HEAD, head_branch="feature/a")
 IN_PULL_REQUEST = {"event": "pull_request", "sha": HEAD, "branch": "feature/a", "pull_request": PULL}
 
 
@@ -179,7 +179,7 @@ def test_schema__auto_and_plain(context: dict[str, Any], inputs: dict[str, str],
         (IN_PULL_REQUEST, "GitHub Actions: Deploy (pull_request), pull request 7, by octocat"),
         (TAG, "GitHub Actions: Deploy (push), v1.0, by octocat"),
         (
-            {"platform": "a terminal", "event": "", "workflow": "", "actor": "", "branch": ""},
+            {"ci_name": "a terminal", "event": "", "workflow": "", "actor": "", "branch": ""},
             "Started from a terminal",
         ),
     ],

@@ -111,7 +111,7 @@ def test_gitlab(make_pipe: MakePipe, serve: Callable[[Any], Any]) -> None:
 
 
 def test_bitbucket(make_pipe: MakePipe, serve: Callable[[Any], Any]) -> None:
-    guide.test_guide__bitbucket(make_pipe("3.11"), serve, (dict(env.BITBUCKET), {}))
+    guide.test_guide__bitbucket(make_pipe("3.11"), serve, env.BITBUCKET)
 
 
 def test_azure_repos(make_pipe: MakePipe, serve: Callable[[Any], Any]) -> None:

@@ -259,7 +259,7 @@ def test_known__each_has_its_key_its_token_and_its_stand_in() -> None:
 @pytest.mark.parametrize("host", ["", "gitea", "Bitbucket"])
 def test_known__an_unknown_host_gets_no_token(host: str) -> None:
     place = hosts.HostSettings(sha=env.HEAD, name=NAME, warn=print, info=print)
-    context = CiContext(platform="x", host=host, repository="a/b")
+    context = CiContext(ci_id="none", ci_name="x", host=host, repository="a/b")
     tokens = {kind.token.name: "t" for kind in hosts.KNOWN.values()}
 
     assert isinstance(hosts.connect({}, context, place, tokens=tokens), hosts.NoHost)

@@ -67,11 +67,16 @@ def github(serve: Serve) -> GitHub:
     return host
 
 
-def comment(host: GitHub, body: str, *, platform: str = "GitHub Actions", only_change: bool = False) -> list[str]:
+def comment(host: GitHub, body: str, *, ci_id: str = "github", only_change: bool = False) -> list[str]:
     """Comment in a process of its own, as it were; the warnings."""
     warnings: list[str] = []
     context = CiContext(
-        platform=platform, host="github", repository="acme/shop", sha="a" * 40, pull_request=PullRequest(number=9)
+        ci_id=ci_id,
+        ci_name="x",
+        host="github",
+        repository="acme/shop",
+        sha="a" * 40,
+        pull_request=PullRequest(number=9),
     )
     place = HostSettings(
         sha="a" * 40, name="dbt Cloud / job", warn=warnings.append, info=warnings.append, timeout=2, clock=FakeClock()
@@ -88,12 +93,10 @@ def test_comment__is_written_once_and_then_changed(github: GitHub) -> None:
     assert [asked.method for asked in github.requests] == ["GET", "POST", "GET", "PATCH"]
 
 
-@pytest.mark.parametrize(
-    "platform,words", [("GitHub Actions", "pull-requests: write"), ("GitLab CI", "Pull requests (write)")]
-)
-def test_comment__a_missing_permission_is_told(serve: Serve, platform: str, words: str) -> None:
+@pytest.mark.parametrize("ci_id,words", [("github", "pull-requests: write"), ("gitlab", "Pull requests (write)")])
+def test_comment__a_missing_permission_is_told(serve: Serve, ci_id: str, words: str) -> None:
     host = serve(GitHub(token="ghp-token", repository="acme/shop", silent=True))
-    (warning,) = comment(host, "red", platform=platform)
+    (warning,) = comment(host, "red", ci_id=ci_id)
 
     assert words in warning.replace("\n", " ")
 
@@ -135,7 +138,7 @@ def test_github__its_api_follows_from_where_the_repository_is(uri: str, root: st
     environ = {**env.AZURE_FOR_GITHUB, "BUILD_REPOSITORY_URI": uri}
 
     assert read_api_url(environ, context(environ)) == root
-    assert read_api_url({**environ, "GITHUB_API_URL": "https://proxy.example"}, CiContext(platform="x")) == (
+    assert read_api_url({**environ, "GITHUB_API_URL": "https://proxy.example"}, CiContext(ci_id="x", ci_name="x")) == (
         "https://proxy.example"
     )
 

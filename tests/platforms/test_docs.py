@@ -1,4 +1,4 @@
-"""docs/platforms.md: every cell of the table has a test or says why it cannot be; pages name what there is."""
+"""docs/platforms.md: every cell of the table links to a test or says why it is not possible; links lead to files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("key", list(samples.CIS))
-def test_table__each_cell_has_a_test_or_says_why_not(key: str) -> None:
-    cells = samples.of_ci(samples.CIS[key]).row()
+@pytest.mark.parametrize("ci_id", list(samples.CIS))
+def test_table__each_cell_has_a_test_or_says_why_not(ci_id: str) -> None:
+    cells = samples.of_ci(samples.CIS[ci_id]).row()
 
-    assert set(cells) == set(platform_tables.COLUMNS)
+    assert set(platform_tables.COLUMNS) == set(cells)
     for column, cell in cells.items():
         assert cell.tests or "not possible because" in cell.words, column
         assert all(test.__name__.startswith("test_") for test in cell.tests), column
@@ -27,7 +27,7 @@ def test_table__each_cell_has_a_test_or_says_why_not(key: str) -> None:
 
 
 def test_table__is_the_one_on_the_page() -> None:
-    """When this fails after a change that is meant: `make generate`."""
+    """After an intended change `make generate` writes the table anew."""
     assert platform_tables.what_works_where() in PAGE
     assert platform_tables.tokens() in PAGE
 
@@ -43,9 +43,9 @@ def test_pages__lead_to_files_that_exist(page: str) -> None:
     named = [ROOT / name for name in re.findall(r"`((?:tests|dbt_action|docs|emulator)/[\w/]+\.py)`", text)]
 
     assert linked
-    assert [name for name in (*linked, *named) if not name.exists()] == []
+    assert [] == [name for name in (*linked, *named) if not name.exists()]
 
 
-def test_pages__name_every_input_that_only_the_command_has() -> None:
+def test_page__names_every_input_that_only_the_command_has() -> None:
     for row in (*ci.INPUTS, *hosts.INPUTS):
         assert f"--{row.name}" in PAGE or row.secret

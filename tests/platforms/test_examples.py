@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from dbt_action.app import ROWS
-from dbt_action.ci.gitlab_ci import CODE_QUALITY, LINKS, GitLabCi
-from dbt_action.ci.terminal import variable
+from dbt_action.ci.files import output_variable
+from dbt_action.ci.gitlab_ci import CODE_QUALITY, LINKS, PATHS
 from dbt_action.config.inputs import INPUTS
 from dbt_action.report.outputs import OUTPUTS
 from tests.support import samples
@@ -24,7 +24,7 @@ COMPONENT = ROOT / "templates" / "dbt-cloud-run.yml"
 # By the key of the CI.
 PLATFORMS = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
 VARIABLES = {name for row in ROWS for name in row.variables()}
-OUTPUT_VARIABLES = {variable(output.name) for output in OUTPUTS}
+OUTPUT_VARIABLES = {output_variable(output.name) for output in OUTPUTS}
 # Variables of the examples themselves: the address from which pip installs the package.
 OWN = {"DBT_CLOUD_RUN"}
 
@@ -144,7 +144,7 @@ def test_example__lints_before_it_runs(path: Path) -> None:
 def test_gitlab__collects_the_files_that_we_write(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
 
-    for name in (GitLabCi.output_file, GitLabCi.summary_file, str(LINKS), str(CODE_QUALITY)):
+    for name in map(str, (PATHS.outputs, PATHS.summary, LINKS, CODE_QUALITY)):
         assert name in text
     assert "exec dbt-cloud-run\n" in text
     assert "dbt-cloud-run cancel" in text

@@ -1,4 +1,4 @@
-"""The pipelines of dbt's own guide with one line changed, each in a process, in environments of real jobs."""
+"""The pipelines of dbt's own guide with one line changed, each run as a process in the environment of a CI job."""
 
 from __future__ import annotations
 
@@ -112,16 +112,19 @@ def macros(text: str, variables: Mapping[str, str]) -> str:
     return re.sub(r"\$\(([\w.]+)\)", lambda match: known.get(match[1].upper(), match[0]), text)
 
 
-# The environments: those that somebody has recorded, and ours where nobody has.
+# The environments: written ones always, and recorded ones that are at hand.
 
 
-@pytest.fixture(params=["built", "GitLab9", "gitlab_ci_local_4.75.1_push"])
+def cases(written: Mapping[str, str], *recorded: str) -> list[Any]:
+    """Parameters for the `written` environment, and for each of the `recorded` ones that is at hand."""
+    at_hand = [pytest.param(env.RECORDED[job], id=job) for job in recorded if job in env.RECORDED]
+    return [pytest.param(written, id="written"), *at_hand]
+
+
+@pytest.fixture(params=cases(env.GITLAB_PUSH, "GitLab9", "gitlab_ci_local_4.75.1_push"))
 def gitlab_push(request: pytest.FixtureRequest) -> dict[str, str]:
-    if request.param == "built":
-        return dict(env.GITLAB_PUSH)
-    found: dict[str, str] = dict(request.getfixturevalue("recorded")[request.param])
-    # The recording of the local runner is one of a main branch with a merge request on top.
-    return {name: value for name, value in found.items() if "MERGE_REQUEST" not in name}
+    # The local runner was recorded on the main branch, and has the variables of a merge request all the same.
+    return {name: value for name, value in request.param.items() if "MERGE_REQUEST" not in name}
 
 
 def test_guide__gitlab(pipe: Pipe, serve: Serve, gitlab_push: dict[str, str]) -> None:
@@ -172,11 +175,12 @@ def test_guide__azure_repos_pull_request(pipe: Pipe, serve: Serve) -> None:
     assert pipe.body["azure_pull_request_id"] == 12
 
 
-@pytest.fixture(params=["built", "AzurePipelines", "AzurePipelinesPullRequest"])
+AZURE_FOR_GITHUB = {**env.AZURE_FOR_GITHUB, "BUILD_REPOSITORY_NAME": "octocat/ci-detector"}
+
+
+@pytest.fixture(params=cases(AZURE_FOR_GITHUB, "AzurePipelines", "AzurePipelinesPullRequest"))
 def azure_for_github(request: pytest.FixtureRequest) -> dict[str, str]:
-    if request.param == "built":
-        return {**env.AZURE_FOR_GITHUB, "BUILD_REPOSITORY_NAME": "octocat/ci-detector"}
-    return dict(request.getfixturevalue("recorded")[request.param])
+    return dict(request.param)
 
 
 def test_guide__azure_pipelines_for_a_github_repository(
@@ -201,13 +205,7 @@ def test_guide__azure_without_a_token_for_github_says_so(pipe: Pipe) -> None:
     assert "No commit status: `GITHUB_TOKEN` is not set" in log
 
 
-@pytest.fixture(params=["built", "recorded"])
-def bitbucket_jobs(request: pytest.FixtureRequest) -> tuple[dict[str, str], dict[str, str]]:
-    """A push and a pull request."""
-    if request.param == "built":
-        return dict(env.BITBUCKET), {**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_PROJECT_KEY": "SH"}
-    recorded = request.getfixturevalue("recorded")
-    return dict(recorded["BitbucketPipelines"]), dict(recorded["BitbucketPipelinesPullRequest"])
+BITBUCKET_PULL_REQUEST = {**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_PROJECT_KEY": "SH"}
 
 
 def bitbucket(pipe: Pipe, host: Bitbucket, environ: Mapping[str, str], step: Mapping[str, Any]) -> None:
@@ -215,8 +213,8 @@ def bitbucket(pipe: Pipe, host: Bitbucket, environ: Mapping[str, str], step: Map
     pipe.run("\n".join(step["script"]), {**environ, **variables})
 
 
-def test_guide__bitbucket(pipe: Pipe, serve: Serve, bitbucket_jobs: tuple[dict[str, str], dict[str, str]]) -> None:
-    push, _ = bitbucket_jobs
+@pytest.mark.parametrize("push", cases(env.BITBUCKET, "BitbucketPipelines"))
+def test_guide__bitbucket(pipe: Pipe, serve: Serve, push: Mapping[str, str]) -> None:
     host = serve(Bitbucket(repository=push["BITBUCKET_REPO_FULL_NAME"]))
     (step,) = pipe.adjust("bitbucket")["pipelines"]["branches"]["main"]
     bitbucket(pipe, host, push, step["step"])
@@ -227,10 +225,8 @@ def test_guide__bitbucket(pipe: Pipe, serve: Serve, bitbucket_jobs: tuple[dict[s
     assert "git_sha" not in pipe.body
 
 
-def test_guide__bitbucket_pull_request(
-    pipe: Pipe, serve: Serve, bitbucket_jobs: tuple[dict[str, str], dict[str, str]]
-) -> None:
-    _, pull_request = bitbucket_jobs
+@pytest.mark.parametrize("pull_request", cases(BITBUCKET_PULL_REQUEST, "BitbucketPipelinesPullRequest"))
+def test_guide__bitbucket_pull_request(pipe: Pipe, serve: Serve, pull_request: Mapping[str, str]) -> None:
     full = pull_request["BITBUCKET_COMMIT"].ljust(40, "0")
     host = serve(Bitbucket(repository=pull_request["BITBUCKET_REPO_FULL_NAME"], commits=(full,)))
     (step,) = pipe.adjust("bitbucket")["pipelines"]["pull-requests"]["**"]
@@ -246,8 +242,8 @@ def test_guide__bitbucket_pull_request(
 
 
 @pytest.mark.parametrize("token", ["", "ghs-token"], ids=["without a token", "with a token"])
-def test_guide__github(pipe: Pipe, serve: Serve, recorded: dict[str, dict[str, str]], token: str) -> None:
-    environ = recorded["GitHubActions"]
+@pytest.mark.parametrize("environ", cases(env.GITHUB_PUSH, "GitHubActions"))
+def test_guide__github(pipe: Pipe, serve: Serve, environ: Mapping[str, str], token: str) -> None:
     host = serve(GitHub(token="ghs-token", repository=environ["GITHUB_REPOSITORY"]))
     block = pipe.adjust("github")["jobs"]["run_dbt_job"]
     written = {name: str(value) for name, value in block["env"].items()}

@@ -1,4 +1,4 @@
-"""What Azure's agent, GitLab and a dotenv reader make of our lines, by their rules; without the product's code.
+"""Readers of logs and files by the rules of Azure's agent, GitLab and dotenv, written without the product's code.
 
 [azure-pipelines-agent: Command.cs; azure-pipelines-task-lib: taskcommand.js; GitLab: trace sections, dotenv service]
 """
@@ -25,30 +25,26 @@ class Vso:
 
 
 def vso(log: str) -> list[Vso]:
-    """Every command that the agent obeys: anywhere in a line, whatever its case."""
+    """Every command that the agent finds: anywhere in a line, in upper or lower case."""
     found = []
     for line in re.split(r"\r\n|\n|\r", log):
-        begin = line.lower().find("##vso[")
-        end = line.find("]", begin)
-        if begin < 0 or end < 0:
+        start = line.lower().find("##vso[")
+        end = line.find("]", start)
+        if start < 0 or end < 0:
             continue
-        name, _, rest = line[begin + len("##vso[") : end].partition(" ")
+        name, _, rest = line[start + len("##vso[") : end].partition(" ")
         pairs = (pair.partition("=") for pair in rest.split(";") if pair)
-        properties = {key.strip().lower(): _decoded(value, more=True) for key, _, value in pairs}
+        properties = {key.strip().lower(): _decoded(value, is_property=True) for key, _, value in pairs}
         found.append(Vso(name.lower(), _decoded(line[end + 1 :]), properties))
     return found
 
 
-def _decoded(value: str, *, more: bool = False) -> str:
-    codes = [("%0D", "\r"), ("%0A", "\n"), *([("%5D", "]"), ("%3B", ";")] if more else []), ("%AZP25", "%")]
+def _decoded(value: str, *, is_property: bool = False) -> str:
+    of_properties = [("%5D", "]"), ("%3B", ";")] if is_property else []
+    codes = [("%0D", "\r"), ("%0A", "\n"), *of_properties, ("%AZP25", "%")]
     for code, character in codes:
         value = value.replace(code, character)
     return value
-
-
-def formats(log: str) -> list[str]:
-    """The words of `##[word]` at the beginning of a line: groups, colours."""
-    return re.findall(r"^##\[([a-z]+)\]", log, re.MULTILINE)
 
 
 def sections(log: str) -> list[tuple[str, str]]:
@@ -72,8 +68,12 @@ def dotenv(content: str) -> dict[str, str]:
     return found
 
 
-def orders(log: str) -> list[str]:
-    """Everything that some CI would obey, whichever: `name`, or `name of what` where that matters."""
-    variables = [f"{one.name} {one.properties.get('variable', '')}".strip() for one in vso(log)]
-    of_github = [command.name for command in runner.commands(log)]
-    return [*variables, *of_github, *(f"section_{kind} {name}" for kind, name in sections(log))]
+def all_commands(log: str) -> list[str]:
+    """Every command that any of the CIs would find, by its name and what it is about, if anything.
+
+    `error`, `task.setvariable run_id`, `section_start dbt_cloud_run_1`.
+    """
+    azure = [f"{one.name} {one.properties.get('variable', '')}".strip() for one in vso(log)]
+    github = [command.name for command in runner.commands(log)]
+    gitlab = [f"section_{event} {name}" for event, name in sections(log)]
+    return [*azure, *github, *gitlab]

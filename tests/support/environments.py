@@ -1,14 +1,44 @@
-"""Environments of jobs on each platform, built from the vendors' lists of variables; nobody has recorded these.
+"""Environments of CI jobs: those written here follow the vendors' lists of variables, `RECORDED` ones are real.
 
-Recorded ones are old or lack what matters (see the notes of the collection): a merge request of a GitLab of today,
-plain and with merged results, and a pull request in Azure Repos.
+The recorded ones are old, and some builds are missing there: merge requests of a recent GitLab, with and without
+merged results, and pull requests in Azure Repos. So every case has an environment here, and recorded ones add to it.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+# Head of a pull request, the merge commit that a CI makes of it, and the commit of a push.
 HEAD = "b" * 40
 MERGE = "c" * 40
 PUSHED = "a" * 40
+
+_COLLECTION = Path(__file__).resolve().parents[3] / "shared" / "data" / "ci-environments.json"
+
+
+def _read_collection() -> Mapping[str, Mapping[str, str]]:
+    if not _COLLECTION.exists():
+        return {}
+    jobs = json.loads(_COLLECTION.read_text(encoding="utf-8"))
+    return {job: variables for job, variables in jobs.items() if not job.startswith("_")}
+
+
+# Environments of real CI jobs by name, from a file beside the checkout; empty where there is no such file. Tests take
+# their cases from it when they are collected, so that without the file there are fewer cases and none is skipped.
+RECORDED = _read_collection()
+
+GITHUB_PUSH = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_EVENT_NAME": "push",
+    "GITHUB_REPOSITORY": "octo/shop",
+    "GITHUB_REF_NAME": "main",
+    "GITHUB_REF_TYPE": "branch",
+    "GITHUB_RUN_ID": "5",
+    "GITHUB_RUN_ATTEMPT": "1",
+    "GITHUB_SHA": PUSHED,
+}
 
 GITLAB = {
     "CI": "true",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,9 +20,6 @@ from tests.support.clock import FakeClock
 from tests.support.host_cases import Case, MakeCase
 from tests.support.scripts import GREEN
 from tests.support.workflow_step import CLOUD_TOKEN
-
-ROOT = Path(__file__).resolve().parents[2]
-RECORDED = ROOT.parent / "shared" / "data" / "ci-environments.json"
 
 Serve = Callable[[Any], Any]
 
@@ -128,12 +124,3 @@ def make_case(servers: ExitStack) -> MakeCase:
 @pytest.fixture(params=samples.HOSTS)
 def case(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
     return make_case(request.param)
-
-
-@pytest.fixture(scope="session")
-def recorded() -> dict[str, dict[str, str]]:
-    """Environments of real CI jobs, where a collection of them lies beside the checkout."""
-    if not RECORDED.exists():
-        pytest.skip("no recorded environments beside this checkout")
-    found: dict[str, dict[str, str]] = json.loads(RECORDED.read_text(encoding="utf-8"))
-    return found

@@ -1,7 +1,7 @@
-"""What the tests of all platforms have to know about each: a `SAMPLE` in the test file of that platform.
+"""Types of the `SAMPLE` in the tests of each CI and code host: what the tests of all of them need to know.
 
-A CI `dbt_action/ci/x.py` has it in `tests/ci/test_x.py`, a host `dbt_action/hosts/x.py` in
-`tests/hosts/test_x.py`; nothing else has to be told that a platform is there.
+The sample of `dbt_action/ci/x.py` is in `tests/ci/test_x.py`, that of `dbt_action/hosts/x.py` in
+`tests/hosts/test_x.py`. There is no other list of platforms to keep.
 """
 
 from __future__ import annotations
@@ -14,115 +14,121 @@ from typing import Any, NamedTuple
 from dbt_action import ci, hosts
 from dbt_action.config.context import CiContext
 from dbt_action.report.outcome import CommitState
+from tests.support import environments
 
 
 class Known(NamedTuple):
-    """What a CI knows about a build; empty is "not known" or "none"."""
+    """What a CI is expected to know about a build; an empty value is "unknown" or "there is none"."""
 
     host: str = ""
     sha: str = ""
     branch: str = ""
     tag: str = ""
-    # Number of the pull request, and the branch that it is for.
+    # Of the pull request.
     number: int = 0
-    base: str = ""
 
     @classmethod
     def of(cls, context: CiContext) -> Known:
-        """From what was read."""
-        pull = context.pull_request
-        number, base = (pull.number, pull.base_branch) if pull else (0, "")
-        return cls(context.host, context.sha, context.branch, context.tag, number, base)
+        """The same values as the CI has read them."""
+        return cls(context.host, context.sha, context.branch, context.tag, context.number)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell of the table in the docs: what there is, and the tests that show it; or why it cannot be."""
+    """A cell of the table in docs/platforms.md: what works, and the tests that show it; or why it is not possible."""
 
     words: str
     tests: tuple[Callable[..., None], ...] = ()
 
 
 def cell(words: str, *tests: Callable[..., None]) -> Cell:
-    """A cell."""
+    """The cell with this text and these tests."""
     return Cell(words=words, tests=tests)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """The files to copy in `examples/<key of the CI>/`."""
+    """The pipelines for users to copy, in `examples/<id of the CI>/`."""
 
-    # Of check-jsonschema: the vendor's, and more arguments.
+    # Name of the vendor's schema in check-jsonschema, and more arguments for it.
     schema: tuple[str, ...]
-    # What the CI calls a pull request, as in the names of the files.
+    # What the CI calls a pull request; part of the names of the files.
     request: str
-    # The CI's own limit of time for a job, which leaves us time to cancel: its name and value. None: it has none.
+    # Setting of the CI with a time limit for the job, as (name, value): it has to be longer than our own, so that we
+    # can cancel the run. None: the CI has no such setting.
     limit: tuple[str, object] | None
     # The jobs or steps of a document that run our command.
     jobs: Callable[[Any], list[dict[str, Any]]]
-    # How SQLFluff is told to speak.
+    # Options of SQLFluff for the CI's annotations.
     lint: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class CiSample:
-    """Builds on one CI."""
+    """Environments of builds on one CI, and what is expected in each."""
 
-    # A whole environment of a push; {} is a terminal.
+    # All variables of a job that was started by a push. Empty for a terminal.
     push: Mapping[str, str]
-    # Few variables by which it is recognised, each by itself.
-    signs: tuple[Mapping[str, str], ...]
-    # What is known in which environment, by a name for the case.
+    # The fewest variables by which the CI is recognised, one set each.
+    detected_by: tuple[Mapping[str, str], ...]
+    # Name of the case -> its environment, and what is known in it.
     builds: Mapping[str, tuple[Mapping[str, str], Known]]
-    # The same for jobs of the collection of recorded environments.
+    # Name of a recorded environment (`environments.RECORDED`) -> what is known in it.
     recorded: Mapping[str, Known] = field(default_factory=dict)
-    # Pull requests from the repository itself, and from forks.
+    # Builds of pull requests from the repository itself, and from forks.
     own: tuple[Mapping[str, str], ...] = ()
     forks: tuple[Mapping[str, str], ...] = ()
-    # Where a step leaves its state, in its working directory, and variables that it takes for that.
+    # Where a step saves its state, relative to its working directory, and the variables that make it save it there.
     state_file: str = ""
     state_variables: Mapping[str, str] = field(default_factory=dict)
-    # Commands of the CI that `error`, `foreign` and `info` consist of, as `decoders.orders` tells them.
-    orders: tuple[str, ...] = ()
+    # Commands to the CI that one `info`, one `untrusted_block` and one `error` print, as `decoders.all_commands` has
+    # them.
+    commands: tuple[str, ...] = ()
     examples: Examples | None = None
-    # The row of docs/platforms.md, by column.
+    # The row of the table in docs/platforms.md, by column.
     row: Callable[[], Mapping[str, Cell]]
+
+    @property
+    def cases(self) -> Mapping[str, tuple[Mapping[str, str], Known]]:
+        """`builds`, and the recorded environments that are at hand."""
+        at_hand = {job: known for job, known in self.recorded.items() if job in environments.RECORDED}
+        return {**self.builds, **{job: (environments.RECORDED[job], known) for job, known in at_hand.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostSample:
-    """A stand-in for one host, and a build of a pull request on it."""
+    """An emulated code host, and a build of a pull request on it."""
 
-    # Starts the stand-in, which has `requests` and `faults`, and `page` for how many comments are on one; keyword
-    # arguments are its habits.
+    # Starts the emulator; keyword arguments are those of its class. It has `requests`, `faults`, and `page`, the
+    # number of comments on a page.
     start: Callable[..., Any]
-    # The environment of the build, for a stand-in that has been started.
+    # The environment of the build, for an emulator that has been started.
     environ: Callable[[Any], Mapping[str, str]]
-    # What one has to say in a terminal, beside the token, for the same repository.
+    # Variables that a user has to set in a terminal for the same repository, except for the token.
     by_hand: Callable[[Any], Mapping[str, str]]
     words: Mapping[CommitState, str]
-    # Every state that was posted, in the host's own words; and those that people see in the end.
+    # Every state that was posted, in the host's own words; and those that are shown in the end.
     posted: Callable[[Any], list[str]]
     shown: Callable[[Any], list[str]]
-    # As many statuses there are for one state.
+    # Number of statuses that are posted for one state.
     parts: int = 1
-    # Bodies of the comments, the oldest first; and how other people write some.
+    # Bodies of the comments, the oldest first; and a function that adds comments of other authors.
     comments: Callable[[Any], list[str]]
     chat: Callable[[Any, list[str]], None]
     longest_comment: int
-    # The field of the trigger with the number of the pull request.
+    # Field of the trigger's body that has the number of the pull request.
     field: str
     number: int
 
 
-def of_ci(kind: type[ci.CiPlatform]) -> CiSample:
+def of_ci(platform: type[ci.CiPlatform]) -> CiSample:
     """The sample of a CI."""
-    found: CiSample = _sample("ci", kind.__module__)
+    found: CiSample = _sample("ci", platform.__module__)
     return found
 
 
 def of_host(key: str) -> HostSample:
-    """The sample of a host."""
+    """The sample of a code host."""
     found: HostSample = _sample("hosts", hosts.KNOWN[key].open.__module__)
     return found
 
@@ -131,5 +137,6 @@ def _sample(folder: str, module: str) -> Any:  # noqa: ANN401 - one of the two
     return importlib.import_module(f"tests.{folder}.test_{module.rpartition('.')[2]}").SAMPLE
 
 
-CIS: Mapping[str, type[ci.CiPlatform]] = {kind.key: kind for kind in ci.KNOWN}
+# By the id of the CI.
+CIS: Mapping[str, type[ci.CiPlatform]] = {platform.id: platform for platform in ci.KNOWN}
 HOSTS = tuple(hosts.KNOWN)

@@ -81,7 +81,9 @@ def a_config(**inputs: str) -> Config:
 def a_context(**fields: Any) -> CiContext:  # noqa: ANN401 - of CiContext
     """The context of a push to `main`, with other `fields`."""
     values: dict[str, Any] = {
-        "platform": "GitHub Actions",
+        "ci_id": "github",
+        "ci_name": "GitHub Actions",
+        "inputs_are_variables": False,
         "event": "push",
         "workflow": "Deploy",
         "actor": "octocat",

@@ -1,4 +1,4 @@
-"""Which commit, branch and pull request each event of GitHub is about."""
+"""GitHub Actions: the commit, branch and pull request that each event is about."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbt_action import ci
+from dbt_action import ci, errors
 from dbt_action.ci.github_actions import read_context
 from dbt_action.config.context import CiContext, PullRequest
-from tests.support import events
 from tests.support.events import (
     BASE_SHA,
     FORK,
@@ -30,11 +29,11 @@ from tests.support.events import (
     workflow_run,
 )
 
-PULL = PullRequest(number=7, head_sha=HEAD_SHA, head_branch="feature/a", base_branch="main")
-FORKED = PullRequest(number=7, head_sha=HEAD_SHA, head_branch="feature/a", base_branch="main", fork=True)
+PULL = PullRequest(number=7, head_sha=HEAD_SHA, head_branch="feature/a")
+FORKED = PullRequest(number=7, head_sha=HEAD_SHA, head_branch="feature/a", fork=True)
 MAIN = "refs/heads/main"
 
-# id, variables, payload, and what is known: commit, branch, tag, pull request.
+# Name of the case, variables, payload, and what is known: commit, branch, tag, pull request.
 EVENTS: list[tuple[str, dict[str, str], dict[str, Any], tuple[str, str, str, PullRequest | None]]] = [
     (
         "push of a branch",
@@ -73,7 +72,7 @@ EVENTS: list[tuple[str, dict[str, str], dict[str, Any], tuple[str, str, str, Pul
         (HEAD_SHA, "feature/a", "", FORKED),
     ),
     (
-        "pull_request from a fork that is gone",
+        "pull_request from a fork that was deleted",
         in_pull_request(),
         {"action": "opened", "number": 7, "pull_request": pull(repo=None)},
         (HEAD_SHA, "feature/a", "", FORKED),
@@ -217,7 +216,7 @@ EVENTS: list[tuple[str, dict[str, str], dict[str, Any], tuple[str, str, str, Pul
         ("", "", "", None),
     ),
     (
-        "an event that comes in some years",
+        "an event that is not known",
         variables("comet", sha=BASE_SHA, ref=MAIN),
         {"action": "seen"},
         (BASE_SHA, "main", "", None),
@@ -227,7 +226,7 @@ TABLE = [pytest.param(*row[1:], id=row[0]) for row in EVENTS]
 
 
 @pytest.mark.parametrize("environ, payload, expected", TABLE)
-def test_event(
+def test_event__has_commit_branch_tag_and_pull_request(
     environ: dict[str, str], payload: dict[str, Any], expected: tuple[str, str, str, PullRequest | None]
 ) -> None:
     context = read_context(environ, payload)
@@ -242,7 +241,7 @@ def test_event__never_the_test_merge_commit(environ: dict[str, str], payload: di
     assert MERGE_SHA != read_context(environ, payload).sha
 
 
-def test_push_that_deletes__is_nothing_to_run() -> None:
+def test_push__that_deletes_the_branch_is_nothing_to_run() -> None:
     payload = {"ref": "refs/heads/gone", "before": HEAD_SHA, "after": ZERO_SHA, "deleted": True}
 
     assert "" != read_context(variables("push", sha=BASE_SHA, ref=MAIN), payload).nothing_to_run
@@ -254,22 +253,38 @@ def test_push_that_deletes__is_nothing_to_run() -> None:
         pytest.param("pull_request", OWN, "octocat", "octocat", "", id="own"),
         pytest.param("pull_request", {"full_name": "ACME/Shop"}, "octocat", "octocat", "", id="own in capitals"),
         pytest.param("pull_request", FORK, "stranger", "stranger", "fork", id="fork"),
-        pytest.param("pull_request", None, "stranger", "stranger", "fork", id="fork that is gone"),
+        pytest.param("pull_request", None, "stranger", "stranger", "fork", id="deleted fork"),
         pytest.param("pull_request_review", FORK, "stranger", "octocat", "fork", id="review of a fork's"),
         pytest.param("pull_request_target", FORK, "stranger", "stranger", "", id="target: has the secrets"),
         pytest.param("pull_request", OWN, "dependabot[bot]", "dependabot[bot]", "Dependabot", id="Dependabot"),
         pytest.param("push", OWN, "octocat", "dependabot[bot]", "Dependabot", id="push of Dependabot"),
     ],
 )
-def test_secrets_withheld(name: str, repo: Any, login: str, actor: str, expected: str) -> None:  # noqa: ANN401
+def test_secrets__are_withheld_from_forks_and_dependabot(
+    name: str,
+    repo: Any,  # noqa: ANN401 - JSON
+    login: str,
+    actor: str,
+    expected: str,
+) -> None:
     payload = {"pull_request": pull(repo=repo, login=login)}
 
-    told = read_context({**in_pull_request(name), "GITHUB_ACTOR": actor}, payload).secrets_withheld
+    reason = read_context({**in_pull_request(name), "GITHUB_ACTOR": actor}, payload).secrets_withheld
 
-    assert (expected in told) if expected else told == ""
+    assert (expected in reason) if expected else reason == ""
 
 
-def test_addresses() -> None:
+def test_missing_token__the_message_is_about_workflows() -> None:
+    context = read_context(variables("push", sha=HEAD_SHA, ref=MAIN), {})
+
+    missing = errors.missing_token(secrets_hint=context.secrets_hint)
+    assert "pass it as `dbt-token: ${{ secrets.DBT_TOKEN }}`" in missing
+    withheld = errors.missing_token(withheld="Dependabot started this build", withheld_hint=context.withheld_hint)
+    assert "Skip this step for them with an `if:`, give Dependabot its own secret of the same name" in withheld
+    assert not context.inputs_are_variables
+
+
+def test_links__of_the_build_and_the_commit() -> None:
     context = read_context(variables("push", sha=HEAD_SHA, ref=MAIN), {})
 
     assert "https://github.com/acme/shop/actions/runs/5/attempts/2" == context.build_url
@@ -277,13 +292,13 @@ def test_addresses() -> None:
     assert 2 == context.attempt
 
 
-def test_addresses__of_an_enterprise_server() -> None:
+def test_links__lead_to_the_enterprise_server() -> None:
     environ = {**variables("push", sha=HEAD_SHA, ref=MAIN), "GITHUB_SERVER_URL": "https://git.example.com"}
 
     assert read_context(environ, {}).build_url.startswith("https://git.example.com/acme/shop/")
 
 
-def test_nothing_is_set__nothing_is_known() -> None:
+def test_context__without_any_variable_is_empty() -> None:
     context = read_context({}, {})
 
     assert ("", "", "", "", "", None) == (
@@ -296,7 +311,7 @@ def test_nothing_is_set__nothing_is_known() -> None:
     )
 
 
-def detected(environ: dict[str, str]) -> tuple[CiContext, str]:
+def context_and_log(environ: dict[str, str]) -> tuple[CiContext, str]:
     out = io.StringIO()
     return ci.detect(environ, out).context(), out.getvalue()
 
@@ -313,19 +328,19 @@ def detected(environ: dict[str, str]) -> tuple[CiContext, str]:
         pytest.param(b'"pull_request"', id="a word"),
     ],
 )
-def test_event_file__that_is_garbage(tmp_path: Path, content: bytes) -> None:
+def test_event_file__that_is_no_event_is_at_most_one_warning(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "event.json"
     path.write_bytes(content)
 
-    context, log = detected({**variables("push", sha=HEAD_SHA, ref=MAIN), "GITHUB_EVENT_PATH": str(path)})
+    context, log = context_and_log({**variables("push", sha=HEAD_SHA, ref=MAIN), "GITHUB_EVENT_PATH": str(path)})
 
     assert (HEAD_SHA, "main") == (context.sha, context.branch)
     assert log.count("::warning::") <= 1
 
 
 @pytest.mark.parametrize("path", ["", "/nowhere/event.json", "/", "\0"])
-def test_event_file__that_is_not_there(path: str) -> None:
-    context, _ = detected({**variables("push", sha=HEAD_SHA, ref=MAIN), "GITHUB_EVENT_PATH": path})
+def test_event_file__that_is_missing_leaves_the_variables(path: str) -> None:
+    context, _ = context_and_log({**variables("push", sha=HEAD_SHA, ref=MAIN), "GITHUB_EVENT_PATH": path})
 
     assert HEAD_SHA == context.sha
 
@@ -348,8 +363,8 @@ JSON = st.recursive(
 
 
 @given(JSON, st.sampled_from([row[1]["GITHUB_EVENT_NAME"] for row in EVENTS]))
-def test_any_payload__is_read(payload: Any, name: str) -> None:  # noqa: ANN401
-    """A payload of the wrong shape is a payload that says nothing."""
+def test_event__of_any_shape_is_read(payload: Any, name: str) -> None:  # noqa: ANN401
+    """What has the wrong shape is unknown, and no error."""
     event = payload if isinstance(payload, dict) else {"pull_request": payload, "workflow_run": payload}
 
     context = read_context(variables(name, sha=HEAD_SHA, ref=MAIN), json.loads(json.dumps(event)))
@@ -361,7 +376,7 @@ def test_any_payload__is_read(payload: Any, name: str) -> None:  # noqa: ANN401
 
 
 @pytest.mark.parametrize("number", ["7", 7.5, None, {}])
-def test_pull_request__number_that_is_none(number: Any) -> None:  # noqa: ANN401
+def test_pull_request__without_a_number_is_none(number: Any) -> None:  # noqa: ANN401
     context = read_context(in_pull_request(), {"pull_request": pull(number=number)})
 
     assert context.pull_request is None
@@ -369,11 +384,5 @@ def test_pull_request__number_that_is_none(number: Any) -> None:  # noqa: ANN401
 
 
 @given(st.dictionaries(st.sampled_from(list(variables("x", sha="", ref=""))), st.text(max_size=20)))
-def test_any_variables__are_read(environ: dict[str, str]) -> None:
+def test_context__of_any_variables_is_read(environ: dict[str, str]) -> None:
     assert 1 <= read_context(environ, {}).attempt
-
-
-def test_detection__a_terminal_is_last() -> None:
-    assert "GitHub Actions" == ci.detect({"GITHUB_ACTIONS": "true"}, io.StringIO()).name
-    assert "a terminal" == ci.detect({}, io.StringIO()).name
-    assert events.REPOSITORY == "acme/shop"
