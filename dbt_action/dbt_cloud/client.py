@@ -15,7 +15,7 @@ from urllib.parse import quote
 from dbt_action.dbt_cloud import runs
 from dbt_action.dbt_cloud.run_request import RunRequest
 from dbt_action.dbt_cloud.runs import Job, Run, RunStatus
-from dbt_action.dbt_cloud.session import Session
+from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import Unavailable
 
 # How many of the job's newest runs are searched for ours: the longest page that the API gives.
@@ -27,7 +27,7 @@ USUAL_OF = 5
 class DbtCloud:
     """One account of dbt Cloud. Every method sends one request and raises CloudError."""
 
-    def __init__(self, session: Session, *, account_id: int) -> None:
+    def __init__(self, session: ApiSession, *, account_id: int) -> None:
         """Nothing is sent here."""
         self.session = session
         self._root = f"/api/v2/accounts/{account_id}"

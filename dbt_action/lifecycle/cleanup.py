@@ -11,7 +11,7 @@ from dbt_action.config.choices import StopAction
 from dbt_action.dbt_cloud import backoff, marker
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Run
-from dbt_action.dbt_cloud.session import Session
+from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import CloudError, ExitCode, NotFound
 from dbt_action.lifecycle.publish import Publisher
 from dbt_action.lifecycle.watch import Watcher
@@ -28,7 +28,7 @@ def tidy(publisher: Publisher, kept: SavedState, *, clock: Clock, http_timeouts:
         return ExitCode.OK
     config, ci = publisher.config, publisher.ci
     ci.info("The step before did not come to its end; looking what it has left behind.")
-    session = Session(config.dbt_url, config.dbt_token, clock=clock, http_timeouts=http_timeouts)
+    session = ApiSession(config.dbt_url, config.dbt_token, clock=clock, http_timeouts=http_timeouts)
     cloud = DbtCloud(session, account_id=config.account_id)
     began = clock.now()
     try:

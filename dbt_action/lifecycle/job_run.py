@@ -13,7 +13,7 @@ from dbt_action.config.choices import LogMode, OnRerun, StopAction
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Run
-from dbt_action.dbt_cloud.session import Session
+from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import BUILT_TWICE, CloudError, ExitCode, WebPage
 from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
 from dbt_action.lifecycle import poll
@@ -37,7 +37,7 @@ class Story:
         """Build the edges to dbt Cloud. Nothing is sent here."""
         self.publisher, self.clock, self.interrupts = publisher, InterruptibleClock(clock, interrupts), interrupts
         self.ci, self.config, self.request = publisher.ci, publisher.config, publisher.request
-        self.session = Session(
+        self.session = ApiSession(
             self.config.dbt_url, self.config.dbt_token, clock=self.clock, http_timeouts=http_timeouts
         )
         self.cloud = DbtCloud(self.session, account_id=self.config.account_id)
@@ -203,7 +203,7 @@ class Story:
     def _interrupted(self) -> ExitCode:
         """Within seconds: cancel what was started, close the status, say so."""
         self.interrupts.shutting_down = True
-        self.session.hurry(timeouts.INTERRUPTED_REQUEST_SECONDS)
+        self.session.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
         self.publisher.hurry(timeouts.INTERRUPTED_REQUEST_SECONDS)
         deadline = self.clock.now() + timeouts.INTERRUPTED_CANCEL_SECONDS
         if self._told:
