@@ -1,20 +1,19 @@
-"""The exception tree and the exit codes; which answer becomes which error is decided in `session` and `refusals`.
+"""The exceptions and the exit codes; `dbt_cloud.session` and `dbt_cloud.api_errors` decide which answer is which error.
 
-ActionError
-├── ConfigError            the inputs; every problem at once
-└── CloudError             dbt Cloud's API
-    ├── permanent          asking again cannot help
-    │   ├── Unauthorized   401
-    │   ├── Forbidden      403
-    │   ├── NotFound       404
-    │   ├── Rejected       400, 405, 422 and other 4xx
-    │   └── Misdirected    a redirect: the address is not the API's
-    └── transient          asking again may help
-        ├── RateLimited    429
-        ├── Unreachable    nothing was sent: DNS, refused connection, TLS
-        ├── Unavailable    5xx, timeouts, dropped connections
-        └── Malformed      an answer that cannot be read
-            └── WebPage    a page for people, with status 200
+ConfigError            the inputs; every problem at once
+CloudError             dbt Cloud's API
+├── permanent          another try cannot help
+│   ├── Unauthorized   401
+│   ├── Forbidden      403
+│   ├── NotFound       404
+│   ├── Rejected       400, 405, 422 and other 4xx
+│   └── Misdirected    a redirect: the address is not the API's
+└── transient          another try may help
+    ├── RateLimited    429
+    ├── Unreachable    the request was not sent: DNS, refused connection, TLS
+    ├── Unavailable    5xx, timeouts, dropped connections
+    └── Malformed      an answer that is not the JSON it should be
+        └── WebPage    a web page, with status 200
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit codes of the command; a contract with every pipeline that reads them."""
+    """The exit codes of the command. Pipelines read them, so they do not change."""
 
     OK = 0
     FAILED = 1
@@ -34,29 +33,25 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-class ActionError(Exception):
-    """Base of everything that this package raises on purpose."""
-
-
-class ConfigError(ActionError):
-    """The inputs cannot be used; `problems` holds one sentence or two for each, secrets left out."""
+class ConfigError(Exception):
+    """The inputs cannot be used; `problems` has one or two sentences for each problem, without secrets."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
-        """Keep the problems for the one message that tells them all."""
+        """Keep the problems; they are reported together."""
         super().__init__("\n".join(problems))
         self.problems = problems
 
     @property
     def listed(self) -> str:
-        """Each problem on a line of its own, to follow a sentence."""
+        """Each problem on a line of its own, as a list that follows a sentence."""
         return "".join(f"\n- {problem}" for problem in self.problems)
 
 
-class CloudError(ActionError):
-    """A call to dbt Cloud without a usable answer.
+class CloudError(Exception):
+    """A request to dbt Cloud without a usable answer.
 
-    `transient` says whether asking again may help; `unsent` that dbt Cloud cannot have seen the
-    request, so even a trigger may be repeated; `retry_after` is dbt Cloud's own wish in seconds.
+    `transient`: another try may help. `unsent`: dbt Cloud has not accepted the request, so even a trigger may be
+    repeated. `retry_after`: how long dbt Cloud asks to wait before that, in seconds, if it does.
     """
 
     transient = False
@@ -84,15 +79,15 @@ class Forbidden(CloudError):
 
 
 class NotFound(CloudError):
-    """404: no such thing, or no permission to see it."""
+    """404: it does not exist, or the token may not see it."""
 
 
 class Rejected(CloudError):
-    """dbt Cloud understood the request and refuses it."""
+    """400, 405, 422 and other 4xx: dbt Cloud understood the request and refuses it."""
 
 
 class Misdirected(CloudError):
-    """Something answered that is not the API: a redirect to elsewhere."""
+    """A redirect to another origin: what answered is not the API."""
 
 
 class RateLimited(CloudError):
@@ -103,26 +98,26 @@ class RateLimited(CloudError):
 
 
 class Unreachable(CloudError):
-    """No connection came to be."""
+    """There was no connection, so the request was not sent."""
 
     transient = True
     unsent = True
 
 
 class Unavailable(CloudError):
-    """dbt Cloud did not answer, or not properly; it may have done the work all the same."""
+    """dbt Cloud did not answer, or with an error of its own; it may have done what was asked all the same."""
 
     transient = True
 
 
 class Malformed(CloudError):
-    """The answer is not the JSON that it should be; dbt Cloud may have done the work all the same."""
+    """The answer is not the JSON that it should be; dbt Cloud may have done what was asked all the same."""
 
     transient = True
 
 
 class WebPage(Malformed):
-    """A page for people came back: the host is not the API, or a proxy has a bad day."""
+    """The answer is a web page: the address is not that of the API, or a proxy answered instead."""
 
 
 def missing_token(*, withheld: str = "", withheld_hint: str = "", secrets_hint: str = "") -> str:

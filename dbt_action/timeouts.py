@@ -55,6 +55,8 @@ CANCEL_POLL_SECONDS = 0.5
 # one request, and finding and cancelling the run.
 INTERRUPTED_REQUEST_SECONDS = 1.0
 INTERRUPTED_CANCEL_SECONDS = 2.5
+# A request to GitHub that is under way when the signal comes may go on for so long.
+INTERRUPTED_CALL_SECONDS = 0.5
 # Results that arrive within this time are part of the first commit status after the run; later ones of a second one.
 RESULTS_BEFORE_STATUS_SECONDS = 2.0
 # Artifacts are uploaded after the end of a run, so a 404 is not final for this long (reported).

@@ -58,7 +58,7 @@ def test_heeded__another_signal_changes_nothing() -> None:
     with pytest.raises(Interrupted):
         interrupts.handle_signal()
 
-    interrupts.shutting_down = True
+    interrupts.shut_down()
     interrupts.handle_signal()
     interrupts.check()
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from dbt_action.dbt_cloud import runs
 from dbt_action.dbt_cloud.run_request import RunRequest
 from dbt_action.dbt_cloud.runs import Job, Run, RunStatus
-from dbt_action.dbt_cloud.session import Session
+from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import Unavailable
 
 # Runs in one list: the most that the API gives. Our own run is searched for among as many.
@@ -27,7 +27,7 @@ RUNS_FOR_USUAL_DURATION = 5
 class DbtCloud:
     """One account of dbt Cloud. Every method sends one request and raises CloudError."""
 
-    def __init__(self, session: Session, *, account_id: int) -> None:
+    def __init__(self, session: ApiSession, *, account_id: int) -> None:
         """Take the session, without sending anything."""
         self.session = session
         self._root = f"/api/v2/accounts/{account_id}"

@@ -21,7 +21,7 @@ import urllib3
 from dbt_action import __version__
 from dbt_action.clock import SystemClock
 from dbt_action.dbt_cloud import session
-from dbt_action.dbt_cloud.session import Session
+from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import (
     CloudError,
     Malformed,
@@ -49,14 +49,14 @@ def cloud() -> Iterator[Emulator]:
 def session_to(
     url: str,
     http_timeouts: HttpTimeouts = HttpTimeouts(connect_seconds=5.0, read_seconds=5.0),  # noqa: B008
-) -> Iterator[Session]:
-    made = Session(url, TOKEN, clock=SystemClock(), http_timeouts=http_timeouts)
+) -> Iterator[ApiSession]:
+    made = ApiSession(url, TOKEN, clock=SystemClock(), http_timeouts=http_timeouts)
     yield made
     made.close()
 
 
 @pytest.fixture
-def http(cloud: Emulator) -> Iterator[Session]:
+def http(cloud: Emulator) -> Iterator[ApiSession]:
     with session_to(cloud.url) as made:
         yield made
 
@@ -65,11 +65,11 @@ def jobs(cloud: Emulator) -> str:
     return f"/api/v2/accounts/{cloud.account_id}/jobs/{cloud.job_id}/"
 
 
-def test_get__answers_the_data(cloud: Emulator, http: Session) -> None:
+def test_get__answers_the_data(cloud: Emulator, http: ApiSession) -> None:
     assert cloud.job_id == http.get_json(jobs(cloud))["id"]
 
 
-def test_post__sends_json(cloud: Emulator, http: Session) -> None:
+def test_post__sends_json(cloud: Emulator, http: ApiSession) -> None:
     http.post_json(f"{jobs(cloud)}run/", {"cause": "ü", "threads_override": 4})
 
     (asked,) = cloud.requests
@@ -77,7 +77,7 @@ def test_post__sends_json(cloud: Emulator, http: Session) -> None:
     assert {"cause": "ü", "threads_override": 4} == asked.json
 
 
-def test_headers(cloud: Emulator, http: Session) -> None:
+def test_headers(cloud: Emulator, http: ApiSession) -> None:
     http.get_json(jobs(cloud))
     http.post_json(f"{jobs(cloud)}run/", {"cause": "x"})
 
@@ -88,7 +88,7 @@ def test_headers(cloud: Emulator, http: Session) -> None:
 
 
 def test_netrc__does_not_replace_the_token(
-    cloud: Emulator, http: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Emulator, http: ApiSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password other\ndefault login any password one\n")
@@ -102,7 +102,7 @@ def test_netrc__does_not_replace_the_token(
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("here", [True, False], ids=["on this host", "to another"])
-def test_post__is_never_redirected(cloud: Emulator, http: Session, code: int, here: bool) -> None:  # noqa: FBT001
+def test_post__is_never_redirected(cloud: Emulator, http: ApiSession, code: int, here: bool) -> None:  # noqa: FBT001
     target = f"{cloud.url}/elsewhere/" if here else "https://elsewhere.example/"
     cloud.faults.add(kind="status", code=code, headers={"Location": target})
 
@@ -115,14 +115,14 @@ def test_post__is_never_redirected(cloud: Emulator, http: Session, code: int, he
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
-def test_get__follows_on_the_same_host(cloud: Emulator, http: Session, code: int) -> None:
+def test_get__follows_on_the_same_host(cloud: Emulator, http: ApiSession, code: int) -> None:
     cloud.faults.add(kind="status", code=code, headers={"Location": jobs(cloud)})
 
     assert cloud.job_id == http.get_json("/api/v2/old/")["id"]
     assert {f"Token {TOKEN}"} == {asked.headers["Authorization"] for asked in cloud.requests}
 
 
-def test_get__never_follows_to_another_host(cloud: Emulator, http: Session) -> None:
+def test_get__never_follows_to_another_host(cloud: Emulator, http: ApiSession) -> None:
     """Neither the request nor the token leaves the host that the user has named."""
     with Emulator(token=TOKEN) as other:
         cloud.faults.add(kind="status", code=302, headers={"Location": f"{other.url}{jobs(other)}"})
@@ -147,7 +147,7 @@ def test_get__never_follows_to_another_host(cloud: Emulator, http: Session) -> N
         "file:///etc/passwd",
     ],
 )
-def test_get__host_scheme_and_port_make_the_origin(cloud: Emulator, http: Session, location: str) -> None:
+def test_get__host_scheme_and_port_make_the_origin(cloud: Emulator, http: ApiSession, location: str) -> None:
     port = cloud.url.rpartition(":")[2]
     cloud.faults.add(kind="status", code=302, headers={"Location": location.replace("{port}", port)}, times=None)
 
@@ -158,7 +158,7 @@ def test_get__host_scheme_and_port_make_the_origin(cloud: Emulator, http: Sessio
     assert {cloud.url.removeprefix("http://")} == {asked.headers["Host"] for asked in cloud.requests}
 
 
-def test_get__redirects_in_a_circle_end(cloud: Emulator, http: Session) -> None:
+def test_get__redirects_in_a_circle_end(cloud: Emulator, http: ApiSession) -> None:
     cloud.faults.add(kind="status", code=302, headers={"Location": jobs(cloud)}, times=None)
 
     with pytest.raises(Misdirected):
@@ -188,7 +188,7 @@ def test_get__redirects_in_a_circle_end(cloud: Emulator, http: Session) -> None:
 )
 @pytest.mark.parametrize("method", ["get_json", "post_json"])
 def test_failure__on_a_real_socket(
-    cloud: Emulator, http: Session, fault: dict[str, Any], kind: type[CloudError], method: str
+    cloud: Emulator, http: ApiSession, fault: dict[str, Any], kind: type[CloudError], method: str
 ) -> None:
     """Each is one request: repeating is decided elsewhere."""
     cloud.faults.add(**fault)
@@ -203,7 +203,7 @@ def test_failure__on_a_real_socket(
 
 
 def test_wrong_token(cloud: Emulator) -> None:
-    other = Session(cloud.url, "dbtc_other", clock=SystemClock(), http_timeouts=HttpTimeouts())
+    other = ApiSession(cloud.url, "dbtc_other", clock=SystemClock(), http_timeouts=HttpTimeouts())
 
     with pytest.raises(Unauthorized):
         other.get_json(jobs(cloud))
@@ -222,9 +222,9 @@ def test_hanging_server__is_given_up_on(cloud: Emulator, method: str) -> None:
     assert not raised.value.unsent
 
 
-def test_hurry__is_obeyed(cloud: Emulator, http: Session) -> None:
+def test_hurry__is_obeyed(cloud: Emulator, http: ApiSession) -> None:
     cloud.faults.add(kind="hang")
-    http.hurry(0.2)
+    http.limit_timeouts(0.2)
 
     began = time.monotonic()
     with pytest.raises(Unavailable):
@@ -428,7 +428,9 @@ def test_exception_of_the_library__is_one_of_ours(
         pytest.param(f"bad {TOKEN}", id="text"),
     ],
 )
-def test_token_echoed_by_the_server__is_not_in_the_error(cloud: Emulator, http: Session, code: int, body: str) -> None:
+def test_token_echoed_by_the_server__is_not_in_the_error(
+    cloud: Emulator, http: ApiSession, code: int, body: str
+) -> None:
     cloud.faults.add(kind="status", code=code, body=body)
 
     with pytest.raises(CloudError) as raised:
@@ -436,5 +438,5 @@ def test_token_echoed_by_the_server__is_not_in_the_error(cloud: Emulator, http: 
     assert TOKEN not in raised.value.explanation + repr(raised.value)
 
 
-def test_token__is_not_in_the_representation(http: Session) -> None:
+def test_token__is_not_in_the_representation(http: ApiSession) -> None:
     assert TOKEN not in repr(http)

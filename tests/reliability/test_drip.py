@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from dbt_action.clock import SystemClock
-from dbt_action.dbt_cloud.session import Session
+from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import CloudError
 from dbt_action.timeouts import HttpTimeouts
 
@@ -57,7 +57,9 @@ def test_answer__that_drips_is_given_up(head: bytes) -> None:
     with (
         dripping(head, b" ") as url,
         closing(
-            Session(url, "token", clock=SystemClock(), http_timeouts=HttpTimeouts(connect_seconds=1, read_seconds=READ))
+            ApiSession(
+                url, "token", clock=SystemClock(), http_timeouts=HttpTimeouts(connect_seconds=1, read_seconds=READ)
+            )
         ) as session,
     ):
         with pytest.raises(CloudError) as caught:
