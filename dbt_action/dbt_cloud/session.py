@@ -47,6 +47,16 @@ class ApiSession:
         """Wait at most `seconds` for the server in every later request: the process has to end soon."""
         self._timeouts = (seconds, seconds)
 
+    @contextmanager
+    def shorter_timeouts(self, seconds: float) -> Iterator[None]:
+        """A block in which no call waits longer than `seconds` for the server, for what is worth no more than that."""
+        before = self._timeouts
+        self._timeouts = (min(seconds, before[0]), min(seconds, before[1]))
+        try:
+            yield
+        finally:
+            self._timeouts = before
+
     def close(self) -> None:
         """Close every connection."""
         self._requests.close()

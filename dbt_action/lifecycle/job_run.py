@@ -227,7 +227,9 @@ class JobRun:
 
         retries = self.recorder.state.retries
         collector = Collector(self.cloud, run, self.config, ci=self.ci, clock=self.clock)
-        results = collector.results(retries=retries, wait_seconds=timeouts.RESULTS_BEFORE_STATUS_SECONDS)
+        limit = timeouts.RESULTS_BEFORE_STATUS_SECONDS
+        with self.session.shorter_timeouts(limit):
+            results = collector.results(retries=retries, wait_seconds=limit)
         if not collector.complete:
             # Numbers that are not final would be shown as final.
             known(NO_RESULTS)
