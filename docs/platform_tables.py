@@ -22,7 +22,7 @@ def what_works_where() -> str:
 
 def tokens() -> str:
     """A row for each host."""
-    rows = ((f"`{kind.key}`", f"`{kind.token.variable}`", kind.how) for kind in hosts.KNOWN.values())
+    rows = ((f"`{kind.key}`", f"`{kind.token.variable}`", kind.token_hint) for kind in hosts.KNOWN.values())
     return tables.table(("`--code-host`", "Variable of the token", "What it is"), rows)
 
 

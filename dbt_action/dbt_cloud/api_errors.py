@@ -63,7 +63,7 @@ def _classify(status: int, parsed: Mapping[str, Any] | None, reason: str) -> tup
 
 def _hint(status: int, parsed: Mapping[str, Any] | None, reason: str) -> str:
     data = parsed.get("data") if parsed else None
-    # The first that applies. The answers for 401 and for a wrong account are recorded, the IP restriction is documented.
+    # The first that applies. The answers of 401 and of a wrong account are recorded, that of IPs is documented.
     hints = (
         (401, "unpaid" in reason, _UNPAID),
         (401, True, _WRONG_HOST),

@@ -112,7 +112,7 @@ class Publisher:
             url=facts.run.url if facts.run else "",
             passed=facts.outcome is Outcome.SUCCEEDED,
             counts={verdict.value: counts[verdict] for verdict in COUNTED if counts[verdict]},
-            notes=[
+            annotations=[
                 replace(note, title=safe(note.title), message=safe(note.message), file=safe(note.file))
                 for note in node_annotations.pick(
                     facts.results, facts.manifest, self.subject.folder, most=_MOST_FINDINGS
@@ -264,9 +264,8 @@ class Publisher:
         comments = self.config.comment is not CommentMode.NEVER and self.context.pull_request is not None
         if not self.config.commit_status and not comments:
             return hosts.NoHost()
-        return hosts.connect(
-            self._environ,
-            self.context,
+        choice = hosts.choose(self._environ, self.context, tokens=self.config.tokens)
+        return choice.connect(
             hosts.HostSettings(
                 sha=self._sha,
                 name=self._status_name,
@@ -276,6 +275,5 @@ class Publisher:
                 wanted=hosts.STATUS if self.config.commit_status else hosts.COMMENT,
                 waits=self.config.wait,
                 clock=self._clock,
-            ),
-            tokens=self.config.tokens,
+            )
         )

@@ -123,7 +123,7 @@ def of_ci(kind: type[ci.CiPlatform]) -> CiSample:
 
 def of_host(key: str) -> HostSample:
     """The sample of a host."""
-    found: HostSample = _sample("hosts", hosts.KNOWN[key].open.__module__)
+    found: HostSample = _sample("hosts", hosts.KNOWN[key].connect.__module__)
     return found
 
 
