@@ -83,8 +83,6 @@ SLOW_DOWNLOAD_SECONDS = 60.0
 # For connecting, and again for an answer, so a request takes at most twice this.
 HOST_REQUEST_SECONDS = 5.0
 HOST_RETRY_PAUSE_SECONDS = 0.5
-# Looking for our comment among all others.
-FIND_COMMENT_SECONDS = 30.0
 
 # --- Programs ---
 

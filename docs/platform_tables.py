@@ -21,8 +21,8 @@ def what_works_where() -> str:
 
 
 def tokens() -> str:
-    """A row for each code host."""
-    rows = ((f"`{host.key}`", f"`{host.token.variable}`", host.how) for host in hosts.KNOWN.values())
+    """A row for each host."""
+    rows = ((f"`{kind.key}`", f"`{kind.token.variable}`", kind.credential_hint) for kind in hosts.KNOWN.values())
     return tables.table(("`--code-host`", "Variable of the token", "What it is"), rows)
 
 

@@ -1,9 +1,10 @@
-"""Where the code lives: choosing the host that shows the status; each one's HTTP is in its own module."""
+"""Code hosts: where the code lives, and where statuses and comments go. May import `report` and what is below it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dbt_action import discovery
 from dbt_action.config import input_types, inputs
@@ -30,19 +31,18 @@ __all__ = [
     "HostSettings",
     "NoHost",
     "choose",
-    "connect",
 ]
 
 
-# By `CiContext.host`. Which host a build has is another question than where it runs. A token goes to its own kind of
-# host only, so there is no "everything else" here.
-KNOWN: Mapping[str, HostType] = {
+# By `CiContext.host`, which does not depend on the CI. There is no default among them: a token is sent only to its own
+# kind of host.
+KNOWN: Mapping[str, HostType[Any]] = {
     module.HOST_TYPE.key: module.HOST_TYPE
     for module in discovery.modules(__name__, __path__)
     if hasattr(module, "HOST_TYPE")
 }
 
-# The rows of the table of inputs that are about hosts, but for those of the action.
+# The rows of the table of inputs that are about hosts, except those of the action itself.
 INPUTS: tuple[input_types.Input, ...] = (
     input_types.Input(
         name="code-host",
@@ -57,53 +57,68 @@ INPUTS: tuple[input_types.Input, ...] = (
         help="The repository there: `owner/name`, on GitLab with all its groups, in Azure Repos `project/name`.",
         default="(as this build's variables say)",
     ),
-    *(kind.token for kind in KNOWN.values() if kind.token not in inputs.INPUTS),
+    *(host_type.token for host_type in KNOWN.values() if host_type.token not in inputs.INPUTS),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostChoice:
-    """The host of this build, decided before the run is started; `connect` opens it when it is needed."""
+    """The host of this build's repository, and all that is needed to connect to it later."""
 
-    environ: Mapping[str, str] = field(repr=False)
     context: CiContext
-    # By the name of their input.
-    tokens: Mapping[str, str] = field(repr=False)
+    # None: nothing says where the code lives.
+    host_type: HostType[Any] | None
+    # Of the type that belongs to `host_type`; None when it is not known, and then `problem` says why.
+    address: Any = None
+    problem: str = ""
+    # "": there is none.
+    token: str = field(default="", repr=False)
 
     def connect(self, settings: HostSettings) -> Host:
-        """The host; imports what it needs, which takes time, and sends nothing."""
-        return connect(self.environ, self.context, settings, tokens=self.tokens)
+        """Return the host; what is missing is logged once, and then nothing is posted.
+
+        May import a library, which takes time; sends nothing.
+        """
+        if self.host_type is None or not self.context.repository:
+            settings.info(self._no_host(settings.wanted))
+            return NoHost()
+        if settings.wanted == STATUS and not settings.sha:
+            event = self.context.event
+            reason = f"the event `{event}` does not say which commit" if event else "no commit is known"
+            settings.warn(f"No {settings.wanted}: {reason}. Give `git-sha` (`DBT_GIT_SHA`).")
+        if not self.token:
+            return self._without_token(self.host_type, settings)
+        if self.problem:
+            settings.warn(f"No {settings.wanted}: {self.problem}")
+            return NoHost()
+        return self.host_type.connect(self.address, settings, self.token)
+
+    def _no_host(self, wanted: str) -> str:
+        found = (self.host_type, self.context.repository)
+        missing = [row for row, value in zip(INPUTS, found, strict=False) if not value]
+        names = " and ".join(f"`{row.name}` (`{row.variable}`)" for row in missing)
+        return f"No {wanted}: it is not known where the code lives. Give {names}, or `commit-status: false`."
+
+    def _without_token(self, host_type: HostType[Any], settings: HostSettings) -> Host:
+        if self.context.ci_id == "github" and host_type.key == "github":
+            settings.warn(f"No {settings.wanted}: `github-token` is empty. Leave the input out, or give a token.")
+        else:
+            variable, hint = host_type.token.variable, host_type.credential_hint
+            settings.info(f"No {settings.wanted}: `{variable}` is not set ({hint}).")
+        if not settings.sha or self.problem:
+            return NoHost()
+        return host_type.connect_without_token(self.address, settings)
 
 
 def choose(environ: Mapping[str, str], context: CiContext, *, tokens: Mapping[str, str]) -> HostChoice:
-    """The host of this build's repository, from the environment as it was at the start."""
-    return HostChoice(environ=environ, context=context, tokens=tokens)
-
-
-def connect(
-    environ: Mapping[str, str], context: CiContext, settings: HostSettings, *, tokens: Mapping[str, str]
-) -> Host:
-    """The host of this build's repository. `tokens` are by the name of their input."""
-    kind = KNOWN.get(context.host)
-    if kind is None or not context.repository:
-        missing = [row for row, known in zip(INPUTS, (kind, context.repository), strict=False) if not known]
-        told = " and ".join(f"`{row.name}` (`{row.variable}`)" for row in missing)
-        settings.info(
-            f"No {settings.wanted}: nothing tells where the code lives. Give {told}, or `commit-status: false`."
-        )
-        return NoHost()
-    if settings.wanted == STATUS and not settings.sha:
-        known = f"the event `{context.event}` does not tell a commit" if context.event else "no commit is known"
-        settings.warn(f"No {settings.wanted}: {known}. Give `git-sha` (`DBT_GIT_SHA`).")
-    token = tokens.get(kind.token.name, "")
-    if not token:
-        if context.ci_id == "github" and kind.key == "github":
-            settings.warn(f"No {settings.wanted}: `github-token` is empty. Leave the input out, or give a token.")
-        else:
-            settings.info(f"No {settings.wanted}: `{kind.token.variable}` is not set ({kind.how}).")
-        return kind.open_without(environ, context, settings) if settings.sha else NoHost()
+    """Choose the host of this build's repository. `tokens` are by the name of their input. Pure."""
+    host_type = KNOWN.get(context.host)
+    if host_type is None or not context.repository:
+        return HostChoice(context=context, host_type=host_type)
+    address, problem = None, ""
     try:
-        return kind.open(environ, context, settings, token)
+        address = host_type.read_address(environ, context)
     except MissingAddressError as error:
-        settings.warn(f"No {settings.wanted}: {error}")
-        return NoHost()
+        problem = str(error)
+    token = tokens.get(host_type.token.name, "")
+    return HostChoice(context=context, host_type=host_type, address=address, problem=problem, token=token)

@@ -1,10 +1,10 @@
-"""What a host of code is told and what it offers; which hosts there are and their HTTP are in other modules."""
+"""What every code host offers and needs; which hosts there are is in `hosts`, their HTTP in a module for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from dbt_action import timeouts
 from dbt_action.clock import Clock, SystemClock
@@ -13,58 +13,65 @@ from dbt_action.config.context import CiContext
 from dbt_action.report.node_annotations import Annotation
 from dbt_action.report.outcome import CommitState
 
-# What is posted, as in "No … " and "The … could not be posted".
+AddressT = TypeVar("AddressT")
+
+# What is posted, as in "No …" and "The … could not be posted".
 STATUS, COMMENT = "commit status", "comment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSettings:
-    """The status `name` of commit `sha`. `timeout` is in seconds, for connecting and again for an answer."""
+    """What to post and how: the status `name` on commit `sha` ("" when no commit is known, then no status)."""
 
     sha: str
     name: str
+    # Logs a warning.
     warn: Callable[[str], None]
-    # Told when something is not there for want of something, which is nobody's fault.
+    # Logs a plain line, such as that an optional token is missing.
     info: Callable[[str], None]
+    # Seconds for connecting to the host, and again for its answer.
     timeout: float = timeouts.HOST_REQUEST_SECONDS
-    # STATUS, or COMMENT alone.
+    # STATUS, or COMMENT when the user wants no status.
     wanted: str = STATUS
-    # False when nobody stays to post how it ended.
+    # Whether the process stays until the run ends, and so can replace a pending status.
     waits: bool = True
     clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitReport:
-    """What a finished run has found, for a host that shows more of it than a status."""
+    """What a finished run found, for hosts that show more of it than a status."""
 
     headline: str
+    # Page of the run, "" when there is none.
     url: str
     passed: bool
-    # Nodes by verdict: `{"failed": 2}`.
+    # Number of nodes by node status, without zeros: `{"failed": 2, "passed": 31}`.
     counts: Mapping[str, int]
-    notes: Sequence[Annotation]
+    annotations: Sequence[Annotation]
 
 
 class Host(Protocol):
-    """Shows the state of a commit, and says more about it on its pull request."""
+    """Shows the state of the run on the commit, and comments on the pull request.
+
+    Each method takes limited time and raises nothing: a failure is logged, the first one as a warning.
+    """
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
-        """Post a status, in bounded time; trouble is told once and raises nothing. False: try again later."""
+        """Post a status. False: it was not posted, and a later try may succeed."""
 
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
-        """The one comment with `marker` (a short text that the host hides) becomes `body`, Markdown.
+        """Make `body` (Markdown) the text of the comment that has `marker`, a short text that the host hides.
 
-        Looked for over all pages, changed in settings, written when it is not there, unless `only_change`. Bounded
-        time; trouble is told once and raises nothing.
+        The comment is looked for on all pages and changed; without one it is created, unless `only_change`.
         """
 
     def post_report(self, build: Callable[[], CommitReport]) -> None:
-        """Show the findings at the commit and its files, if the host has a place for that. Bounded; raises nothing."""
+        """Show the report on the commit and its files, if the host can; `build` is called only then."""
 
 
 class NoHost:
-    """Nowhere to post to, or not wanted."""
+    """The host when nothing is posted: not wanted, or not possible."""
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Do nothing."""
@@ -77,31 +84,36 @@ class NoHost:
 
     def post_report(self, build: Callable[[], CommitReport]) -> None:
         """Do nothing."""
+        del build
 
 
 class MissingAddressError(Exception):
-    """What the host needs to be found is not known; the text names what to set."""
+    """A variable that says where the host is has no value; the text names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostType:
-    """One kind of host; a module of this package that has such a `HOST_TYPE` is one."""
+class HostType(Generic[AddressT]):
+    """One kind of host. A module of this package that has such a `HOST_TYPE` is found by itself.
+
+    `AddressT` is the host's own frozen type for all that is known about it before anything is posted: the address of
+    its API, the repository, the pull request.
+    """
 
     # As in `CiContext.host`.
     key: str
-    # The input with its token, and how one gets that, as a clause.
+    # The input with its token, and what kind of token it takes, as a clause.
     token: input_types.Input
-    how: str
-    # Sends nothing. Raises MissingAddressError.
-    open: Callable[[Mapping[str, str], CiContext, HostSettings, str], Host]
-    # What can be shown without a token.
-    open_without: Callable[[Mapping[str, str], CiContext, HostSettings], Host] = lambda _environ, _context, _settings: (
-        NoHost()
-    )
+    credential_hint: str
+    # Pure; the only place where a host reads variables. Raises MissingAddressError.
+    read_address: Callable[[Mapping[str, str], CiContext], AddressT]
+    # The host for an address and a token. May import a library, sends nothing.
+    connect: Callable[[AddressT, HostSettings, str], Host]
+    # The same without a token, for what the host can show all the same.
+    connect_without_token: Callable[[AddressT, HostSettings], Host] = lambda _address, _settings: NoHost()
 
 
 def token_input(key: str, variable: str, help_text: str, *, also: tuple[str, ...] = ()) -> input_types.Input:
-    """The row of a host's token in the table of inputs; `also` are other names of its variable."""
+    """Return the row of a host's token in the table of inputs; `also` are other names of its variable."""
     return input_types.Input(
         name=f"{key}-token",
         input_type=input_types.InputType.TOKEN,

@@ -1,4 +1,4 @@
-"""Build statuses and comments on Bitbucket Cloud, by plain HTTP; what they say is `report`'s work.
+"""Bitbucket Cloud: build statuses and comments, and its Code Insights report; the texts come from `report`.
 
 https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commit-statuses/
 https://developer.atlassian.com/cloud/bitbucket/rest/api-group-pullrequests/
@@ -17,18 +17,19 @@ from dbt_action import text
 from dbt_action.config.context import CiContext
 from dbt_action.hosts import code_insights
 from dbt_action.hosts.base import CommitReport, Host, HostSettings, HostType, NoHost, token_input
-from dbt_action.hosts.code_insights import CodeInsights
+from dbt_action.hosts.code_insights import CodeInsights, Proxy
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.hosts.transport import HostError, Http
+from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
-# Recorded; a longer key is refused. The other limits are known by hearsay.
+# A longer key is refused (recorded).
 MAX_KEY = 40
+# Reported by users, not documented.
 MAX_TEXT = 255
-_DIGEST = 8
+_DIGEST_LENGTH = 8
 _PAGE = 100
-_NOT_IN_ADDRESSES = re.compile("[^A-Za-z0-9._-]+")
-# Code stays as it is; of a summary the words are left, of other tags nothing.
+_NOT_IN_PATHS = re.compile("[^A-Za-z0-9._-]+")
+# Matches code, which stays as it is; summaries, of which the title stays; and other tags.
 _HTML = re.compile(
     r"(?P<code>^(?P<fence>`{3,})[^\n]*\n.*?^(?P=fence)$|`[^`\n]+`)|<summary>(?P<title>[^\n]*?)</summary>"
     r"|</?(?:details|summary|br|sub|sup|b|i|strong|em|code|p)\s*/?>",
@@ -38,25 +39,31 @@ _HTML = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """The repository, the commit, the branch on whose pull requests the status shows, and the pull request."""
+    """The repository, the commit that this build is about and its branch, the pull request."""
 
     api_url: str
+    # Quoted.
     repository: str
+    # Page of the build, or of the repository.
     web_url: str
-    sha: str
+    sha: str = ""
+    # A status of `sha` is shown on the pull requests of this branch.
     branch: str = ""
     pull_request: int = 0
+    # Reaches Code Insights without a token.
+    proxy: Proxy | None = None
 
 
-def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Address:
-    """Where a status of `sha` goes. Bitbucket has no variable for its API, so there is one of ours."""
+def read_address(environ: Mapping[str, str], context: CiContext) -> Address:
+    """Read where statuses and comments go. Pipelines have no variable for the API; BITBUCKET_API_URL is our own."""
     return Address(
         api_url=environ.get("BITBUCKET_API_URL") or "https://api.bitbucket.org/2.0",
         repository=quote(context.repository),
         web_url=context.build_url or f"https://bitbucket.org/{context.repository}",
-        sha=sha,
-        branch=context.branch if sha == context.sha else "",
+        sha=context.sha,
+        branch=context.branch,
         pull_request=context.number,
+        proxy=code_insights.read_proxy(environ, context),
     )
 
 
@@ -73,7 +80,7 @@ class Bitbucket(RestHost):
     """The build status of one commit."""
 
     title = "Bitbucket"
-    longest = 32_768
+    max_comment_length = 32_768
     hints: ClassVar[Mapping[int, str]] = {
         401: "`BITBUCKET_ACCESS_TOKEN` is wrong or expired. Create a repository access token, or give "
         "`e-mail:API token`.",
@@ -82,23 +89,31 @@ class Bitbucket(RestHost):
         404: "`BITBUCKET_ACCESS_TOKEN` may not see the repository, or the commit is not in it.",
     }
 
-    def __init__(self, address: Address, token: str, settings: HostSettings, insights: CodeInsights | None) -> None:
-        """`user:secret` is basic authentication, anything else an access token; `insights` that need neither."""
+    def __init__(self, address: Address, settings: HostSettings, token: str) -> None:
+        """`token` is an access token, or `user:secret` for basic authentication."""
+        super().__init__(settings)
         user, colon, secret = token.partition(":")
-        basic = (user, secret) if colon else None
-        headers = {} if colon else {"Authorization": f"Bearer {token}"}
-        super().__init__(
-            Http(address.api_url, headers, timeout=settings.timeout, clock=settings.clock, basic=basic), settings
+        self._api = JsonApi(
+            address.api_url,
+            {} if colon else {"Authorization": f"Bearer {token}"},
+            time_limit=settings.timeout,
+            clock=settings.clock,
+            basic=(user, secret) if colon else None,
         )
         self._address = address
-        self._insights = insights or CodeInsights(self.api, settings, address.repository)
+        self._comments = f"repositories/{address.repository}/pullrequests/{address.pull_request}/comments"
+        self._insights = (
+            CodeInsights.through(address.proxy, settings, address.repository)
+            if address.proxy
+            else CodeInsights(self._api, settings, address.repository)
+        )
 
     def post_report(self, build: Callable[[], CommitReport]) -> None:
-        """A report of Code Insights."""
+        """Show a report of Code Insights."""
         self._insights.post_report(build)
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
-        """The same key on the same commit overwrites."""
+        """Post a status; it replaces the one with the same key on the same commit."""
         body = {
             "state": _STATES[state],
             "key": key(self.settings.name),
@@ -107,69 +122,82 @@ class Bitbucket(RestHost):
             # Without one the status is refused.
             "url": url or self._address.web_url,
         }
-        if self._address.branch:
+        if self._address.branch and self.settings.sha == self._address.sha:
             body["refname"] = self._address.branch
-        self.api.send(
-            "POST", f"repositories/{self._address.repository}/commit/{self._address.sha}/statuses/build", body
-        )
-
-    @property
-    def _comments(self) -> str:
-        return f"repositories/{self._address.repository}/pullrequests/{self._address.pull_request}/comments"
+        commit = f"repositories/{self._address.repository}/commit/{self.settings.sha}"
+        self._api.write("POST", f"{commit}/statuses/build", body)
 
     def comments(self) -> Iterator[Sequence[Comment]]:
-        """The comments, the oldest first."""
-        answer = self.api.get(self._comments, pagelen=_PAGE)
+        """Yield the comments, the oldest first."""
+        answer = self._api.get(self._comments, pagelen=_PAGE)
         while True:
             yield [
                 Comment(str(content.get("raw")), f"{self._comments}/{comment.get('id')}")
-                for comment in answer.listed("values")
+                for comment in answer.objects("values")
                 if isinstance(content := comment.get("content"), Mapping) and not comment.get("deleted")
             ]
             following = answer.json.get("next")
             if not following:
                 return
-            if not str(following).startswith(f"{self.api.root}/"):
-                # The token does not go anywhere else.
+            if not str(following).startswith(f"{self._api.base_url}/"):
+                # The token is not sent there.
                 raise HostError(0, "the next page is on another server", transient=False)
-            answer = self.api.get(following)
+            answer = self._api.get(following)
 
-    def create(self, body: str) -> None:
-        """A comment of its own."""
-        self.api.add(self._comments, {"content": {"raw": body}})
+    def create_comment(self, body: str) -> None:
+        """Create a comment."""
+        self._api.create(self._comments, {"content": {"raw": body}})
 
-    def edit(self, comment: Comment, body: str) -> None:
-        """The comment, changed in place."""
-        self.api.send("PUT", comment.url, {"content": {"raw": body}})
+    def edit_comment(self, comment: Comment, body: str) -> None:
+        """Change the comment."""
+        self._api.write("PUT", comment.key, {"content": {"raw": body}})
 
-    def hidden(self, marker: str) -> str:
-        """Bitbucket shows HTML comments; the definition of a link that nobody uses stays out of sight."""
+    def hidden_line(self, marker: str) -> str:
+        """Return the definition of an unused link, which is not shown. Bitbucket shows HTML comments."""
         return f"[//]: <> ({marker})"
 
-    def dialect(self, body: str) -> str:
-        """No HTML: its tags would be shown."""
+    def convert_markdown(self, body: str) -> str:
+        """Remove HTML: its tags would be shown."""
         return _HTML.sub(lambda found: found["code"] or (f"**{found['title']}**" if found["title"] else ""), body)
 
 
+class BitbucketWithoutToken:
+    """What a step of a pipeline can show without a token: the Code Insights report."""
+
+    def __init__(self, insights: CodeInsights) -> None:
+        """Nothing is sent here."""
+        self._insights = insights
+
+    def set_status(self, state: CommitState, description: str, url: str) -> bool:
+        """Do nothing; it needs a token."""
+        del state, description, url
+        return True
+
+    def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
+        """Do nothing; it needs a token."""
+        del body, marker, only_change
+
+    def post_report(self, build: Callable[[], CommitReport]) -> None:
+        """Show a report of Code Insights."""
+        self._insights.post_report(build)
+
+
 def key(name: str) -> str:
-    """`name`, or a word for it that fits, that no other name has, and that can stand in an address.
+    """Return the key of the status `name`: short enough, unique for the name, and fit for a path.
 
-    Bitbucket shows the name; by the key clients find the status again, as the last part of its address.
+    Bitbucket shows the name; clients find the status by its key, which is the last part of its address.
     """
-    word = _NOT_IN_ADDRESSES.sub("-", name).strip("-")
-    if word == name and len(name) <= MAX_KEY:
+    fit = _NOT_IN_PATHS.sub("-", name).strip("-")
+    if fit == name and len(name) <= MAX_KEY:
         return name
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return f"{word[: MAX_KEY - _DIGEST - 1]}-{digest}"
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+    return f"{fit[: MAX_KEY - _DIGEST_LENGTH - 1]}-{digest}"
 
 
-def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
-    insights = code_insights.of_pipeline(environ, context, settings)
-    return Bitbucket(read_address(environ, context, settings.sha), token, settings, insights)
-
-
-def _open_without(environ: Mapping[str, str], context: CiContext, settings: HostSettings) -> Host:
-    return code_insights.of_pipeline(environ, context, settings) or NoHost()
+def _connect_without_token(address: Address, settings: HostSettings) -> Host:
+    if address.proxy is None:
+        return NoHost()
+    return BitbucketWithoutToken(CodeInsights.through(address.proxy, settings, address.repository))
 
 
 HOST_TYPE = HostType(
@@ -180,7 +208,8 @@ HOST_TYPE = HostType(
         "For statuses and comments on Bitbucket Cloud: a repository access token, or `e-mail:API token`.",
         also=("BITBUCKET_REPO_ACCESS_TOKEN",),
     ),
-    how="a repository access token, in a secured variable",
-    open=_open,
-    open_without=_open_without,
+    credential_hint="a repository access token, in a secured variable",
+    read_address=read_address,
+    connect=Bitbucket,
+    connect_without_token=_connect_without_token,
 )

@@ -1,29 +1,40 @@
-"""Commit statuses and comments on GitHub; what they say is `report`'s work, and PyGithub sends them.
+"""GitHub: commit statuses and comments, sent by PyGithub; the texts come from `report`.
 
 https://docs.github.com/rest/commits/statuses
 https://docs.github.com/rest/issues/comments
+https://pygithub.readthedocs.io/
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-from dbt_action import text
+from dbt_action import http_limits, text
 from dbt_action.config import inputs
 from dbt_action.config.context import CiContext
+from dbt_action.hosts import transport
 from dbt_action.hosts.base import COMMENT, STATUS, Host, HostSettings, HostType
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.hosts.transport import Api, HostError
+from dbt_action.hosts.transport import HostError
 from dbt_action.report.headline import MAX_DESCRIPTION
 from dbt_action.report.outcome import CommitState
 
-_CREATED = 201
+if TYPE_CHECKING:
+    from github.Repository import Repository
+
+T = TypeVar("T")
+
 _PAGE = 100
-# What is said of the token that a workflow gives; other ones the user has made.
+_FORBIDDEN, _TOO_MANY_REQUESTS = 403, 429
+_SUCCESS, _SIGN_IN, _REDIRECT = 200, 203, 300
+# Hints about the token of a workflow, whose permissions are in the workflow's file.
 _WRONG = "The token is wrong or expired. Leave `github-token` out to use the workflow's own."
-_OF_WORKFLOW = {
+_WORKFLOW_HINTS = {
     (STATUS, 401): _WRONG,
     (COMMENT, 401): _WRONG,
     (STATUS, 403): "The token may not write statuses. Give the job this:\n"
@@ -34,7 +45,40 @@ _OF_WORKFLOW = {
     "    permissions:\n"
     "      pull-requests: write",
 }
-# A status cannot be "cancelled".
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """The address of the API, the repository as `owner/name`, and the pull request (0: none)."""
+
+    api_url: str
+    repository: str
+    pull_request: int = 0
+    # The user has made the token; otherwise it is that of a workflow.
+    own_token: bool = True
+
+
+def read_address(environ: Mapping[str, str], context: CiContext) -> Address:
+    """Read where statuses and comments go.
+
+    The API is where GitHub's runner or the user says (`GITHUB_API_URL`), else at the server of the repository.
+    """
+    return Address(
+        api_url=environ.get("GITHUB_API_URL") or _api_url(urlsplit(context.server).netloc or "github.com"),
+        repository=context.repository,
+        pull_request=context.number,
+        own_token=context.ci_id != "github",
+    )
+
+
+def _api_url(server: str) -> str:
+    if server == "github.com":
+        return "https://api.github.com"
+    # Tenants of ghe.com have a subdomain for the API, Enterprise Servers a path.
+    return f"https://api.{server}" if server.endswith(".ghe.com") else f"https://{server}/api/v3"
+
+
+# GitHub has no state for "cancelled".
 _STATES = {
     CommitState.PENDING: "pending",
     CommitState.SUCCESS: "success",
@@ -45,10 +89,10 @@ _STATES = {
 
 
 class GitHub(RestHost):
-    """The status named `name` of one commit."""
+    """The status of one commit and the comments of one pull request."""
 
     title = "GitHub"
-    longest = 65_536
+    max_comment_length = 65_536
     hints: ClassVar[Mapping[int, str]] = {
         401: "`GITHUB_TOKEN` is wrong or expired.",
         403: "`GITHUB_TOKEN` may not do that. Give it the permissions Commit statuses (write) and, for comments, Pull "
@@ -57,79 +101,144 @@ class GitHub(RestHost):
         422: "The commit is not in this repository, or the commit has too many statuses.",
     }
 
-    def __init__(
-        self, api: Api, settings: HostSettings, *, repository: str, pull_request: int, own_token: bool
-    ) -> None:
-        """`own_token`: the user has made the token, no workflow has."""
-        super().__init__(api, settings)
-        self._repository = f"repos/{repository}"
-        self._comments = f"{self._repository}/issues/{pull_request}/comments"
-        self._own_token = own_token
+    def __init__(self, library: ModuleType, address: Address, settings: HostSettings, token: str) -> None:
+        """`library` is our module around PyGithub. Nothing is sent here."""
+        super().__init__(settings)
+        self._library, self._address, self._token = library, address, token
 
     def hint(self, what: str, status: int) -> str:
-        """The token of a workflow is given its permissions there, one for each kind of thing."""
-        told = "" if self._own_token else _OF_WORKFLOW.get((what, status), "")
-        return told or super().hint(what, status)
+        """Return a hint; for the token of a workflow it says which permission is missing there."""
+        own = "" if self._address.own_token else _WORKFLOW_HINTS.get((what, status), "")
+        return own or super().hint(what, status)
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
-        """Every post adds a status; the newest one counts."""
-        status = {
+        """Post a status. Every post adds one; the newest counts."""
+        fields = {
             "state": _STATES[state],
             "description": text.cut(description, MAX_DESCRIPTION),
             "context": self.settings.name,
             **({"target_url": url} if url else {}),
         }
-        answer = self.api.send("POST", f"{self._repository}/statuses/{self.settings.sha}", status).json
-        if not isinstance(answer, Mapping) or answer.get("state") != status["state"]:
-            # Something of a proxy's.
-            raise HostError(_CREATED, "an answer that is not GitHub's", transient=True)
+
+        def post(repository: Repository) -> None:
+            status = repository.get_commit(self.settings.sha).create_status(**fields)
+            if status.state != fields["state"]:
+                raise _not_githubs_answer()
+
+        self._call(post)
 
     def comments(self) -> Iterator[Sequence[Comment]]:
-        """The comments, the oldest first."""
+        """Yield the comments, the oldest first."""
         number = 1
         while True:
-            page = self.api.get(self._comments, per_page=_PAGE, page=number).listed()
-            place = f"{self._repository}/issues/comments"
-            yield [Comment(str(comment.get("body")), f"{place}/{comment.get('id')}") for comment in page]
+            page = self._call(self._page_reader(number))
+            yield [Comment(str(comment.get("body")), str(comment.get("id"))) for comment in page]
             if len(page) < _PAGE:
                 return
             number += 1
 
-    def create(self, body: str) -> None:
-        """A comment of its own."""
-        self.api.add(self._comments, {"body": body})
+    def _page_reader(self, number: int) -> Callable[[Repository], Sequence[Mapping[str, Any]]]:
+        """Return what reads one page of comments.
 
-    def edit(self, comment: Comment, body: str) -> None:
-        """The comment, changed in place."""
-        self.api.send("PATCH", comment.url, {"body": body})
+        Not by `Issue.get_comments`: it takes an empty answer of a proxy for "no comments", and a second comment of ours
+        would be the result.
+        """
+
+        def read(repository: Repository) -> Sequence[Mapping[str, Any]]:
+            path = f"{repository.get_issue(self._address.pull_request).url}/comments"
+            query = {"per_page": _PAGE, "page": number}
+            _, page = repository.requester.requestJsonAndCheck("GET", path, query)
+            if not isinstance(page, list):
+                raise _not_githubs_answer()
+            return [comment for comment in page if isinstance(comment, Mapping)]
+
+        return read
+
+    def create_comment(self, body: str) -> None:
+        """Create a comment."""
+
+        def create(repository: Repository) -> None:
+            comment = repository.get_issue(self._address.pull_request).create_comment(body)
+            if not isinstance(comment.raw_data.get("id"), int):
+                raise _not_githubs_answer()
+
+        self._call(create, once=True)
+
+    def edit_comment(self, comment: Comment, body: str) -> None:
+        """Change the comment."""
+
+        def edit(repository: Repository) -> None:
+            found = repository.get_issue(self._address.pull_request).get_comment(int(comment.key))
+            found.edit(body)
+            # It was not read before, so the text is that of the answer.
+            if found.body is None:
+                raise _not_githubs_answer()
+
+        self._call(edit)
+
+    def _call(self, work: Callable[[Repository], T], *, once: bool = False) -> T:
+        """Return the result of `work`, which sends one request; `once`: it must not be done twice. Raises HostError."""
+        return transport.call_with_retries(
+            lambda: self._call_once(work), clock=self.settings.clock, time_limit=self.settings.timeout, once=once
+        )
+
+    def _call_once(self, work: Callable[[Repository], T]) -> T:
+        # A client for each call: one that is abandoned after its time limit must not share a connection with the next.
+        client = self._library.client(self._address.api_url, self._token, timeout=self.settings.timeout)
+
+        def call() -> T:
+            with client:
+                return work(client.get_repo(self._address.repository))
+
+        try:
+            return http_limits.call_within(2 * self.settings.timeout, call)
+        except HostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - PyGithub raises what Python raises when an answer has another shape
+            raise self._host_error(error) from None
+
+    def _host_error(self, error: Exception) -> HostError:
+        """Return the error for what PyGithub has raised. The only place that knows its exceptions."""
+        if isinstance(error, self._library.GithubException):
+            return _refusal(error.status, error.data, error.headers or {})
+        if isinstance(error, self._library.UnexpectedStatusError):
+            transient = error.status < _REDIRECT and error.status != _SIGN_IN
+            return HostError(error.status, "an answer that is not GitHub's", transient=transient)
+        if isinstance(error, http_limits.CallTimeoutError):
+            return transport.timeout_error()
+        if isinstance(error, http_limits.HTTP_EXCEPTIONS):
+            return transport.connection_error(error)
+        # ValueError, AssertionError, AttributeError and others: an answer of another shape.
+        return _not_githubs_answer()
 
 
-def read_api_url(environ: Mapping[str, str], context: CiContext) -> str:
-    """The address that GitHub's own runner or the user says, else that of the server where the repository is."""
-    told = environ.get("GITHUB_API_URL")
-    server = urlsplit(context.server).netloc or "github.com"
-    if told or server == "github.com":
-        return told or "https://api.github.com"
-    # Tenants of ghe.com have a subdomain for it, servers of their own a path.
-    return f"https://api.{server}" if server.endswith(".ghe.com") else f"https://{server}/api/v3"
+def _not_githubs_answer() -> HostError:
+    """Return the error for an answer that says that all is well and is not GitHub's; a proxy gives such ones."""
+    return HostError(_SUCCESS, "an answer that is not GitHub's", transient=True)
 
 
-def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
-    from dbt_action.hosts._pygithub import PyGithub  # noqa: PLC0415 - takes time
+def _refusal(status: int, body: object, headers: Mapping[str, str]) -> HostError:
+    """Return the error for an answer with `status` >= 400."""
+    reason = transport.short_reason(body.get("message") if isinstance(body, Mapping) else "")
+    error = transport.refusal(status, reason, headers)
+    # GitHub's rate limits have this status too. Without `Retry-After` they last up to an hour, and another request
+    # before that makes it longer.
+    wait = http_limits.retry_after_seconds(headers)
+    if status == _FORBIDDEN and (wait is not None or "rate limit" in reason.lower()):
+        return HostError(_TOO_MANY_REQUESTS, reason, transient=True, wait=math.inf if wait is None else error.wait)
+    return error
 
-    api = PyGithub(read_api_url(environ, context), token, timeout=settings.timeout, clock=settings.clock)
-    return GitHub(
-        api,
-        settings,
-        repository=context.repository,
-        pull_request=context.number,
-        own_token=context.ci_id != "github",
-    )
+
+def _connect(address: Address, settings: HostSettings, token: str) -> Host:
+    from dbt_action.hosts import _pygithub  # noqa: PLC0415 - takes time, which a trigger must not wait for
+
+    return GitHub(_pygithub, address, settings, token)
 
 
 HOST_TYPE = HostType(
     key="github",
     token=inputs.GITHUB_TOKEN,
-    how="a token with the permission Commit statuses (write)",
-    open=_open,
+    credential_hint="a token with the permission Commit statuses (write)",
+    read_address=read_address,
+    connect=_connect,
 )

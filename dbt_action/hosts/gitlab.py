@@ -1,4 +1,4 @@
-"""Commit statuses and notes on GitLab, by plain HTTP; what they say is `report`'s work.
+"""GitLab: commit statuses and comments (notes) on merge requests; the texts come from `report`.
 
 https://docs.gitlab.com/api/commits/#set-the-pipeline-status-of-a-commit
 https://docs.gitlab.com/api/notes/#merge-requests
@@ -14,49 +14,67 @@ from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import Host, HostSettings, HostType, token_input
+from dbt_action.hosts.base import HostSettings, HostType, token_input
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.hosts.transport import HostError, Http
+from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
 # Of name, target_url and description.
 MAX_TEXT = 255
 _PAGE = 100
 _BAD_REQUEST, _NOT_FOUND = 400, 404
-# The status is there already [source: commit_status.rb]; GitLab refuses to repeat it.
+# The refusal of a status that exists already [source: commit_status.rb].
 _REPEATED = re.compile(r"Cannot transition status via :(?:run from :running|enqueue from :(?:pending|running))\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """The project, and the pipeline that a status of `sha` belongs to."""
+class Target:
+    """The commit and the pipeline that a status belongs to; "" leaves the choice of the pipeline to GitLab."""
 
-    api_url: str
-    project: str
     sha: str
     ref: str = ""
     pipeline: str = ""
-    # Where the notes are; the number is that of the merge request in its project.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """The project, the merge request, and the pipeline of this job, if it is one of this project."""
+
+    api_url: str
+    # Number, or quoted path.
+    project: str
+    # The commit that this job is about, "" when the job is one of another project.
+    sha: str = ""
+    # Where a status of `sha` goes.
+    own_target: Target = Target(sha="")
+    # The project in which the merge request has its number; for forks another than `project`.
     merge_request_project: str = ""
     merge_request: int = 0
 
+    def target(self, sha: str) -> Target:
+        """Return where a status of `sha` goes; the user may have given another commit than this job's."""
+        return self.own_target if sha and sha == self.sha else Target(sha=sha)
 
-def read_address(environ: Mapping[str, str], context: CiContext, sha: str) -> Address:
-    """Where a status of `sha` goes.
 
-    A pipeline of a merge request may be about a merge commit (merged results); a status with its `pipeline_id` has
+def read_address(environ: Mapping[str, str], context: CiContext) -> Address:
+    """Read where statuses and comments go.
+
+    The pipeline of a merge request may be about a merge commit (merged results); a status with its `pipeline_id` has
     to name that commit, and would otherwise open a second pipeline.
     """
-    here = context.repository.casefold() == environ.get("CI_PROJECT_PATH", "").casefold()
-    ours = here and sha == context.sha
-    project = (environ.get("CI_PROJECT_ID") if here else "") or quote(context.repository, safe="")
+    own_project = context.repository.casefold() == environ.get("CI_PROJECT_PATH", "").casefold()
+    project = (environ.get("CI_PROJECT_ID") if own_project else "") or quote(context.repository, safe="")
+    own_target = Target(
+        sha=environ.get("CI_COMMIT_SHA") or context.sha,
+        ref=context.branch or context.tag,
+        pipeline=environ.get("CI_PIPELINE_ID", ""),
+    )
     return Address(
         api_url=environ.get("CI_API_V4_URL") or "https://gitlab.com/api/v4",
         project=project,
-        sha=(environ.get("CI_COMMIT_SHA") or sha) if ours else sha,
-        ref=context.branch or context.tag if ours else "",
-        pipeline=environ.get("CI_PIPELINE_ID", "") if ours else "",
-        merge_request_project=(environ.get("CI_MERGE_REQUEST_PROJECT_ID") if here else "") or project,
+        sha=context.sha if own_project else "",
+        own_target=own_target,
+        merge_request_project=(environ.get("CI_MERGE_REQUEST_PROJECT_ID") if own_project else "") or project,
         merge_request=context.number,
     )
 
@@ -68,15 +86,15 @@ _STATES = {
     CommitState.ERROR: "failed",
     CommitState.CANCELLED: "canceled",
 }
-# A running one that nobody closes would keep the whole pipeline running.
-_NOBODY_WAITS = {**_STATES, CommitState.PENDING: "skipped"}
+# For a step that does not wait: a running status that is never replaced would keep the whole pipeline running.
+_STATES_WITHOUT_WAITING = {**_STATES, CommitState.PENDING: "skipped"}
 
 
 class GitLab(RestHost):
     """The status of one commit in the pipeline of this job."""
 
     title = "GitLab"
-    longest = 1_000_000
+    max_comment_length = 1_000_000
     hints: ClassVar[Mapping[int, str]] = {
         401: "`GITLAB_TOKEN` is wrong or expired. Create a project access token with scope `api` and role Developer.",
         403: "`GITLAB_TOKEN` needs scope `api` and role Developer, and on a protected branch it has to be allowed "
@@ -86,17 +104,22 @@ class GitLab(RestHost):
         422: "The pipeline has as many jobs as GitLab allows.",
     }
 
-    def __init__(self, address: Address, token: str, settings: HostSettings) -> None:
+    def __init__(self, address: Address, settings: HostSettings, token: str) -> None:
         """Nothing is sent here."""
-        api = Http(address.api_url, {"PRIVATE-TOKEN": token}, timeout=settings.timeout, clock=settings.clock)
-        super().__init__(api, settings)
-        self._address = address
-        self._posted = ""
+        super().__init__(settings)
+        self._api = JsonApi(
+            address.api_url, {"PRIVATE-TOKEN": token}, time_limit=settings.timeout, clock=settings.clock
+        )
+        self._project = address.project
+        self._target = address.target(settings.sha)
+        self._notes = f"projects/{address.merge_request_project}/merge_requests/{address.merge_request}/notes"
+        # The last state that was posted, in GitLab's word.
+        self._last_state = ""
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
-        """`running` once, then the end."""
-        word = (_STATES if self.settings.waits else _NOBODY_WAITS)[state]
-        if word == self._posted:
+        """Post a status, unless its state is that of the last one: GitLab refuses to repeat a state."""
+        word = (_STATES if self.settings.waits else _STATES_WITHOUT_WAITING)[state]
+        if word == self._last_state:
             return
         body = {"state": word, "name": text.cut(self.settings.name, MAX_TEXT), "description": description[:MAX_TEXT]}
         if url and len(url) <= MAX_TEXT:
@@ -104,48 +127,39 @@ class GitLab(RestHost):
         try:
             self._post(body)
         except HostError as error:
-            if error.status == _NOT_FOUND and self._address.pipeline:
-                # Not the pipeline of this commit, as far as GitLab can tell: it will find one of its own. It is that
-                # of the head then; a merge commit that GitLab has made up belongs to no branch.
-                self._address = replace(self._address, sha=self.settings.sha, pipeline="")
+            if error.status == _NOT_FOUND and self._target.pipeline:
+                # GitLab does not find the commit in this pipeline. Without a pipeline it chooses one, so the status
+                # goes to the head commit: a merge commit that GitLab has made is on no branch.
+                self._target = replace(self._target, sha=self.settings.sha, pipeline="")
                 self.post_status(state, description, url)
             elif not (error.status == _BAD_REQUEST and _REPEATED.search(error.message)):
                 raise
-        self._posted = word
-
-    @property
-    def _where(self) -> dict[str, str]:
-        if self._address.pipeline:
-            return {"pipeline_id": self._address.pipeline}
-        return {"ref": self._address.ref} if self._address.ref and len(self._address.ref) <= MAX_TEXT else {}
+        self._last_state = word
 
     def _post(self, body: Mapping[str, Any]) -> None:
-        path = f"projects/{self._address.project}/statuses/{self._address.sha}"
-        self.api.send("POST", path, {**body, **self._where})
+        self._api.write("POST", f"projects/{self._project}/statuses/{self._target.sha}", {**body, **self._pipeline()})
 
-    @property
-    def _notes(self) -> str:
-        return f"projects/{self._address.merge_request_project}/merge_requests/{self._address.merge_request}/notes"
+    def _pipeline(self) -> Mapping[str, str]:
+        """Return the fields that choose the pipeline."""
+        if self._target.pipeline:
+            return {"pipeline_id": self._target.pipeline}
+        return {"ref": self._target.ref} if self._target.ref and len(self._target.ref) <= MAX_TEXT else {}
 
     def comments(self) -> Iterator[Sequence[Comment]]:
-        """The notes, the oldest first."""
+        """Yield the notes, the oldest first."""
         page = "1"
         while page:
-            answer = self.api.get(self._notes, sort="asc", order_by="created_at", per_page=_PAGE, page=page)
-            yield [Comment(str(note.get("body")), f"{self._notes}/{note.get('id')}") for note in answer.listed()]
+            answer = self._api.get(self._notes, sort="asc", order_by="created_at", per_page=_PAGE, page=page)
+            yield [Comment(str(note.get("body")), f"{self._notes}/{note.get('id')}") for note in answer.objects()]
             page = answer.headers.get("X-Next-Page", "")
 
-    def create(self, body: str) -> None:
-        """A note of its own."""
-        self.api.add(self._notes, {"body": body})
+    def create_comment(self, body: str) -> None:
+        """Create a note."""
+        self._api.create(self._notes, {"body": body})
 
-    def edit(self, comment: Comment, body: str) -> None:
-        """The note, changed in place."""
-        self.api.send("PUT", comment.url, {"body": body})
-
-
-def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
-    return GitLab(read_address(environ, context, settings.sha), token, settings)
+    def edit_comment(self, comment: Comment, body: str) -> None:
+        """Change the note."""
+        self._api.write("PUT", comment.key, {"body": body})
 
 
 HOST_TYPE = HostType(
@@ -156,6 +170,7 @@ HOST_TYPE = HostType(
         "For statuses and comments on GitLab: a project access token with scope `api` and role Developer, or a "
         "personal one.",
     ),
-    how="a project access token with scope `api` and role Developer, or a personal one",
-    open=_open,
+    credential_hint="a project access token with scope `api` and role Developer, or a personal one",
+    read_address=read_address,
+    connect=GitLab,
 )

@@ -1,4 +1,4 @@
-"""What all hosts have in common: when to warn, when to give up, and the one comment of ours; no HTTP is here."""
+"""What all hosts have in common: when to warn, when to give up, and how our comment is found; sends nothing itself."""
 
 from __future__ import annotations
 
@@ -8,136 +8,144 @@ from typing import ClassVar
 
 from dbt_action import text, timeouts
 from dbt_action.hosts.base import COMMENT, STATUS, CommitReport, HostSettings
-from dbt_action.hosts.transport import Api, HostError
+from dbt_action.hosts.transport import HostError
 from dbt_action.report.outcome import CommitState
 
-# Pages of a hundred; a host whose pages do not end has a problem.
-MOST_PAGES = 100
+# Of a hundred comments each; a host with more has a problem with its page numbers.
+MAX_PAGES = 100
+# How long our comment is looked for, in time limits of one request: short when the process has to end.
+_FIND_COMMENT_LIMITS = 6
 _UNREACHABLE = "It cannot be reached from here at the moment."
-_NOT_UNDERSTOOD = "Its answer is none that is known here."
-_HARMLESS = "Nothing else depends on it."
+_UNKNOWN_ANSWER = "Its answer has an unknown shape."
+_HARMLESS = "The result of this step does not depend on it."
 _TOO_MANY = "It limits the requests of this token for now."
-# A page to sign in and the way to one: the token is not taken.
+# A page to sign in, or a redirect to one: the token is not accepted.
 _SIGN_IN, _UNAUTHORIZED, _LIMITED = frozenset({203, 302, 303}), 401, 429
 _MOVED = frozenset({301, 307, 308})
-# Of an answer that says that all is well, and is not the host's.
-_GOOD = range(200, 300)
+# An error with such a status: a proxy has answered, not the host.
+_SUCCESS = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment that is there: what it says, and where it is changed."""
+    """A comment of the pull request: its text, and what the host's API finds it by (a path, a number)."""
 
     body: str
-    url: str
+    key: str
 
 
 class RestHost:
-    """Posts and comments; the first trouble with either is one warning, and what cannot get better is not repeated."""
+    """A host with the rules of all: the first failure of each kind is one warning, permanent ones are not repeated.
+
+    A subclass says how things are sent.
+    """
 
     title = ""
-    # What a status code of a refusal usually means, and what to do.
+    # By the status of a refusal: what it usually means, and what to do.
     hints: ClassVar[Mapping[int, str]] = {}
-    # Longest comment in characters.
-    longest = 0
+    # In characters.
+    max_comment_length = 0
 
-    def __init__(self, api: Api, settings: HostSettings) -> None:
+    def __init__(self, settings: HostSettings) -> None:
         """Nothing is sent here."""
-        self.api, self.settings = api, settings
+        self.settings = settings
+        # STATUS, COMMENT: a failure has been logged.
         self._warned: set[str] = set()
-        self._hopeless: set[str] = set()
-        # The last state, description and link of each part that are settled.
-        self._told: dict[str, tuple[CommitState, str, str]] = {}
-        # It has been accepted before, or perhaps: its answer was lost.
+        # Parts of a status, and COMMENT, that are refused for good.
+        self._given_up: set[str] = set()
+        # The last state, description and link that each part of the status needs no more work for.
+        self._posted: dict[str, tuple[CommitState, str, str]] = {}
+        # Parts that were accepted before, or perhaps were: the answer was lost.
         self._accepted: set[str] = set()
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
-        """Post a status. False: another try may help."""
+        """Post a status. False: it was not posted, and a later try may succeed."""
         if not self.settings.sha:
             return True
-        told = (state, description, url)
-        parts = self.posts(*told)
-        for part, work in parts:
-            # Every part, whatever came of the others.
-            if self._told.get(part) != told and self._attempt(STATUS, part, work):
-                self._told[part] = told
-        return all(self._told.get(part) == told for part, _ in parts)
+        status = (state, description, url)
+        parts = self.status_parts(*status)
+        for part, post in parts:
+            # Each part by itself: where one is refused another may be accepted.
+            if self._posted.get(part) != status and self._attempt(STATUS, part, post):
+                self._posted[part] = status
+        return all(self._posted.get(part) == status for part, _ in parts)
 
     def comment(self, body: str, marker: str, *, only_change: bool = False) -> None:
-        """Change the one comment with `marker`, which people do not see, or write it."""
-        first_line = self.hidden(marker)
-        page = text.cut(f"{first_line}\n\n{self.dialect(body)}", self.longest)
-        self._attempt(COMMENT, COMMENT, lambda: self._write(page, first_line, only_change=only_change))
+        """Change the comment with the hidden `marker`; create it when there is none, unless `only_change`."""
+        first_line = self.hidden_line(marker)
+        full_text = text.cut(f"{first_line}\n\n{self.convert_markdown(body)}", self.max_comment_length)
+        self._attempt(COMMENT, COMMENT, lambda: self._write_comment(full_text, first_line, only_change=only_change))
 
     def post_report(self, build: Callable[[], CommitReport]) -> None:
-        """Most hosts have no place for it; the CI shows it."""
+        """Do nothing: most hosts have nothing like it, and the CI shows the same."""
+        del build
 
-    def _write(self, page: str, first_line: str, *, only_change: bool) -> None:
-        found = self._find(first_line)
+    def _write_comment(self, full_text: str, first_line: str, *, only_change: bool) -> None:
+        found = self._find_comment(first_line)
         if found:
-            self.edit(found, page)
+            self.edit_comment(found, full_text)
             return
         if only_change:
             return
         try:
-            self.create(page)
+            self.create_comment(full_text)
         except HostError as error:
             if not error.ambiguous:
                 raise
             self.settings.clock.sleep(timeouts.HOST_RETRY_PAUSE_SECONDS)
-            if self._find(first_line):
+            if self._find_comment(first_line):
                 return
             if error.wait > timeouts.HOST_RETRY_PAUSE_SECONDS:
-                # Slow as it is, the host may still be writing the first one.
+                # The host is slow: the comment may still appear, and a second one would stay beside it.
                 raise
-            self.create(page)
+            self.create_comment(full_text)
 
-    def _find(self, first_line: str) -> Comment | None:
-        deadline = self.settings.clock.now() + timeouts.FIND_COMMENT_SECONDS
+    def _find_comment(self, first_line: str) -> Comment | None:
+        deadline = self.settings.clock.now() + _FIND_COMMENT_LIMITS * self.settings.timeout
         for number, page in enumerate(self.comments(), 1):
-            for found in page:
-                # At the beginning only: people quote, and a quotation begins with something else.
-                if found.body.lstrip().startswith(first_line):
-                    return found
-            if number == MOST_PAGES or self.settings.clock.now() > deadline:
+            for comment in page:
+                # Only at the beginning: people quote comments, and a quotation begins with another character.
+                if comment.body.lstrip().startswith(first_line):
+                    return comment
+            if number == MAX_PAGES or self.settings.clock.now() > deadline:
                 raise HostError(0, "ours was not found among the others in time", transient=True)
         return None
 
-    def _attempt(self, what: str, part: str, work: Callable[[], None]) -> bool:
-        """Do one part of something; trouble with `what` is told once, and each part is given up by itself."""
-        if part in self._hopeless:
+    def _attempt(self, what: str, part: str, post: Callable[[], None]) -> bool:
+        """Post one part of STATUS or COMMENT. True: posted, or given up for good."""
+        if part in self._given_up:
             return True
         try:
-            self._insist(part, work)
+            self._post_with_second_try(part, post)
         except HostError as error:
             if error.ambiguous:
                 self._accepted.add(part)
-            hopeless = not error.transient and part not in self._accepted
-            if hopeless:
-                self._hopeless.add(part)
+            give_up = not error.transient and part not in self._accepted
+            if give_up:
+                self._given_up.add(part)
             code = str(error.status or "")
-            # GitLab says it in its words too.
+            # GitLab's messages begin with the code.
             reason = error.message if error.message.startswith(code) else f"{code} {error.message}".strip()
-            self._complain(what, reason, self.hint(what, error.status))
-            return hopeless
-        except Exception as error:  # noqa: BLE001 - an answer of another shape must not end the step
-            self._complain(what, type(error).__name__, _NOT_UNDERSTOOD)
+            self._warn_once(what, reason, self.hint(what, error.status))
+            return give_up
+        except Exception as error:  # noqa: BLE001 - an answer of an unknown shape must not end the step
+            self._warn_once(what, type(error).__name__, _UNKNOWN_ANSWER)
             return False
         self._accepted.add(part)
         return True
 
-    def _insist(self, part: str, work: Callable[[], None]) -> None:
-        """What was allowed before will be allowed again, so a refusal is asked about once more."""
+    def _post_with_second_try(self, part: str, post: Callable[[], None]) -> None:
+        """Post; try a second time after a refusal of what was accepted before, since the refusal may be a mistake."""
         try:
-            work()
+            post()
         except HostError as error:
             if error.transient or not (error.ambiguous or part in self._accepted):
                 raise
             self.settings.clock.sleep(timeouts.HOST_RETRY_PAUSE_SECONDS)
-            work()
+            post()
 
     def hint(self, what: str, status: int) -> str:
-        """What a refusal of STATUS or COMMENT with this code usually means, and what to do."""
+        """Return what a refusal of STATUS or COMMENT with this status usually means, and what to do."""
         del what
         if not status:
             return _UNREACHABLE
@@ -145,42 +153,42 @@ class RestHost:
             return _TOO_MANY
         status = _UNAUTHORIZED if status in _SIGN_IN else status
         if status in _MOVED:
-            return "It is somewhere else: check the name of the repository and the address of the API."
-        if status in _GOOD:
+            return "It is at another address: check the name of the repository and the address of the API."
+        if status in _SUCCESS:
             return f"Something between here and {self.title} answers in its place."
         return self.hints.get(status, f"{self.title} has a problem of its own.")
 
-    def _complain(self, what: str, reason: str, hint: str) -> None:
+    def _warn_once(self, what: str, reason: str, hint: str) -> None:
         if what not in self._warned:
             self._warned.add(what)
             self.settings.warn(f"The {what} could not be posted to {self.title} ({reason}). {hint} {_HARMLESS}")
 
     # What each host does in its own way. All of them raise HostError.
 
-    def posts(self, state: CommitState, description: str, url: str) -> Sequence[tuple[str, Callable[[], None]]]:
-        """What a status consists of: the name of each part, and how it is sent. Most hosts have one part."""
+    def status_parts(self, state: CommitState, description: str, url: str) -> Sequence[tuple[str, Callable[[], None]]]:
+        """Return the parts of a status, each with its name and what posts it. Most hosts have one part."""
         return [(STATUS, lambda: self.post_status(state, description, url))]
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
-        """Send the status of the commit."""
+        """Post the status of the commit."""
         raise NotImplementedError
 
     def comments(self) -> Iterator[Sequence[Comment]]:
-        """All comments of the pull request, page by page."""
+        """Yield all comments of the pull request, page by page."""
         raise NotImplementedError
 
-    def create(self, body: str) -> None:
-        """Write a comment; not twice."""
+    def create_comment(self, body: str) -> None:
+        """Create a comment; not twice."""
         raise NotImplementedError
 
-    def edit(self, comment: Comment, body: str) -> None:
-        """Change a comment."""
+    def edit_comment(self, comment: Comment, body: str) -> None:
+        """Change the text of a comment."""
         raise NotImplementedError
 
-    def hidden(self, marker: str) -> str:
-        """A line that people do not see."""
+    def hidden_line(self, marker: str) -> str:
+        """Return a line with `marker` that people do not see."""
         return f"<!-- {marker} -->"
 
-    def dialect(self, body: str) -> str:
-        """The host's own Markdown."""
+    def convert_markdown(self, body: str) -> str:
+        """Return `body` in the host's own kind of Markdown."""
         return body

@@ -1,28 +1,31 @@
-"""JSON over HTTP for hosts of code, in bounded time, and every trouble as one exception; no host's words are here."""
+"""JSON over HTTP for code hosts: time limits, retries, and every failure as a HostError; not of one host only."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
-import urllib3
 
 from dbt_action import __version__, http_limits, text, timeouts
 from dbt_action.clock import Clock
+from dbt_action.http_limits import FailureKind
 
-# Answers that say for sure that nothing was done, and that it may be tried again.
-_REFUSED_FOR_NOW = frozenset({409, 429})
-# With them and everything of the server's or a proxy's own (5xx, also 520 and the like) another try may help;
-# everything else of a 4xx will be the same next time.
-_PASSING = _REFUSED_FOR_NOW | {408}
-_TRIES = 3
-_SIGN_IN, _REDIRECT, _FAILED, _BROKEN = 203, 300, 400, 500
+T = TypeVar("T")
+
+# The answer says for sure that nothing was done, and another try may help.
+_NOT_DONE = frozenset({409, 429})
+# Another try may help also with these and with all 5xx (proxies have their own, such as 520); the answer to any other
+# 4xx will be the same next time.
+_TRANSIENT = _NOT_DONE | {408}
+_MAX_TRIES = 3
+_SIGN_IN, _REDIRECT, _REFUSED, _SERVER_ERROR = 203, 300, 400, 500
 # No page of comments is larger.
 _MAX_BYTES = 64 * 1024 * 1024
+_MAX_REASON = 200
 
 
 # JSON.
@@ -30,140 +33,163 @@ Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class HostError(Exception):
-    """No usable answer: `status` 0 is no answer at all; `transient` says whether another try may help."""
+    """A request to a code host without a usable answer.
+
+    `status` is that of the answer, 0 when there was none. `message` is the reason, on one line. `transient`: another
+    try may help. `wait`: how long to wait before that, in seconds; infinite when an immediate try makes no sense.
+    `ambiguous`: perhaps what was asked for has been done, and only the answer is lost.
+    """
 
     def __init__(
-        self, status: int, message: str, *, transient: bool, wait: float = timeouts.HOST_RETRY_PAUSE_SECONDS
+        self,
+        status: int,
+        message: str,
+        *,
+        transient: bool,
+        wait: float = timeouts.HOST_RETRY_PAUSE_SECONDS,
+        ambiguous: bool | None = None,
     ) -> None:
-        """`message` is the host's own, on one line; `wait` is how long to wait before another try, in seconds."""
+        """`ambiguous` follows from the others unless an earlier try of the same request decides it."""
         super().__init__(message)
         self.status, self.message, self.transient, self.wait = status, message, transient, wait
-        # Perhaps what was asked for has been done, now or by an earlier try, and only the answer is lost.
-        self.ambiguous = transient and status not in _REFUSED_FOR_NOW
+        self.ambiguous = (transient and status not in _NOT_DONE) if ambiguous is None else ambiguous
+
+
+def call_with_retries(call: Callable[[], T], *, clock: Clock, time_limit: float, once: bool = False) -> T:
+    """Return the result of `call`, repeated after transient errors as long as the whole stays within `time_limit`.
+
+    `once` is for what must not be done twice: then it is not repeated when it may have been done. Raises the last
+    HostError, ambiguous if one of the tries was.
+    """
+    deadline = clock.now() + time_limit
+    tries, ambiguous = 0, False
+    while True:
+        tries += 1
+        try:
+            return call()
+        except HostError as error:
+            ambiguous = ambiguous or error.ambiguous
+            repeatable = error.transient and tries < _MAX_TRIES and not (once and ambiguous)
+            if not repeatable or clock.now() + error.wait > deadline:
+                raise HostError(
+                    error.status, error.message, transient=error.transient, wait=error.wait, ambiguous=ambiguous
+                ) from None
+            pause = error.wait
+        clock.sleep(pause)
+
+
+def refusal(status: int, message: str, headers: Mapping[str, str]) -> HostError:
+    """Return the error for an answer with `status` >= 400."""
+    wait = max(timeouts.HOST_RETRY_PAUSE_SECONDS, http_limits.retry_after_seconds(headers) or 0.0)
+    return HostError(status, message, transient=status in _TRANSIENT or status >= _SERVER_ERROR, wait=wait)
+
+
+def connection_error(error: Exception) -> HostError:
+    """Return the error for one of `http_limits.HTTP_EXCEPTIONS`."""
+    failure = http_limits.failure(error)
+    if failure.kind is FailureKind.LOCAL:
+        # Such as certificates that are not where REQUESTS_CA_BUNDLE says; the text has no address of the host.
+        return HostError(0, str(error), transient=False)
+    if failure.kind is FailureKind.TIMED_OUT:
+        return timeout_error()
+    return HostError(0, failure.cause, transient=True)
+
+
+def timeout_error() -> HostError:
+    """Return the error for an answer that did not arrive in time; the time for retries is used up by waiting for it."""
+    return HostError(0, "no answer in time", transient=True, wait=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A good answer: its JSON and its headers."""
+    """A good answer: its JSON and its headers, whose names may be written in any case."""
 
     json: Any
     headers: Mapping[str, str]
 
-    def listed(self, name: str = "") -> list[Mapping[str, Any]]:
-        """The objects of a list, or of the list under `name`. Raises HostError when there is none."""
+    def objects(self, name: str = "") -> list[Mapping[str, Any]]:
+        """Return the objects of the list, or of the list under `name`. Raises HostError when there is none."""
         values = self.json.get(name) if name and isinstance(self.json, Mapping) else self.json
         if not isinstance(values, list):
             raise HostError(0, "an answer without the list that was asked for", transient=False)
         return [value for value in values if isinstance(value, Mapping)]
 
 
-class Api:
-    """The API of one host with one token: how often it is asked. `Http` asks; PyGithub has a class of its own."""
-
-    def __init__(self, root: str, *, timeout: float, clock: Clock) -> None:
-        """`root` is the address of the API. `timeout` is in seconds, for connecting and again for an answer."""
-        self.root = root.rstrip("/")
-        self.timeout, self.clock = timeout, clock
-
-    def get(self, url: str, **query: str | int) -> Answer:
-        """One look. Raises HostError."""
-        return self._persist("GET", url, None, query)
-
-    def send(self, method: str, url: str, body: Body, **query: str | int) -> Answer:
-        """Write what may be written twice. Raises HostError."""
-        return self._persist(method, url, body, query)
-
-    def add(self, url: str, body: Body, **query: str | int) -> Answer:
-        """Write what must not be there twice. Raises HostError, which may be ambiguous."""
-        return self._persist("POST", url, body, query, once=True)
-
-    def _persist(
-        self,
-        method: str,
-        url: str,
-        body: Body | None,
-        query: Mapping[str, str | int],
-        *,
-        once: bool = False,
-    ) -> Answer:
-        """A busy host is asked again, as long as the whole stays within the time of one slow answer."""
-        deadline = self.clock.now() + self.timeout
-        tries, doubt = 1, False
-        while True:
-            try:
-                return self.ask(method, url, body, query)
-            except HostError as error:
-                doubt = error.ambiguous = error.ambiguous or doubt
-                again = error.transient and not (once and doubt) and tries < _TRIES
-                if not again or self.clock.now() + error.wait > deadline:
-                    raise
-                pause = error.wait
-            tries += 1
-            self.clock.sleep(pause)
-
-    def ask(self, method: str, url: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
-        """One request, to `url` below the root or in full. Raises HostError."""
-        raise NotImplementedError
-
-
-class Http(Api):
-    """By plain HTTP."""
+class JsonApi:
+    """The API of one host with one token, by plain HTTP."""
 
     def __init__(
         self,
-        root: str,
+        base_url: str,
         headers: Mapping[str, str],
         *,
-        timeout: float,
+        time_limit: float,
         clock: Clock,
         basic: tuple[str, str] | None = None,
         proxy: str = "",
     ) -> None:
-        """`proxy` is for plain HTTP. Nothing is sent here."""
-        super().__init__(root, timeout=timeout, clock=clock)
+        """`time_limit` is in seconds, for connecting and again for an answer.
+
+        `basic` are user and password instead of a header with a token. `proxy` is for plain HTTP. Nothing is sent here.
+        """
+        self.base_url = base_url.rstrip("/")
+        self._time_limit, self._clock = time_limit, clock
         headers = {"User-Agent": f"dbt-cloud-run-action/{__version__}", "Accept": "application/json", **headers}
         self._auth = _Authorization(headers, basic)
         self._proxies = {"http": proxy} if proxy else None
 
-    def ask(self, method: str, url: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
-        """One request. Raises HostError."""
-        address = url if url.startswith(f"{self.root}/") else f"{self.root}/{url.lstrip('/')}"
-        more = {"json": body, "params": query, "auth": self._auth, "proxies": self._proxies}
-        return answer(*fetch(method, address, timeout=self.timeout, clock=self.clock, **more))
+    def get(self, path: str, **query: str | int) -> Answer:
+        """Read. `path` is below the base URL, or in full. Raises HostError."""
+        return self._request_with_retries("GET", path, None, query)
 
+    def write(self, method: str, path: str, body: Body, **query: str | int) -> Answer:
+        """Write what does no harm when it is written twice. Raises HostError."""
+        return self._request_with_retries(method, path, body, query)
 
-def fetch(
-    method: str,
-    address: str,
-    *,
-    timeout: float,
-    clock: Clock,
-    **more: Any,  # noqa: ANN401 - those of requests
-) -> tuple[int, Mapping[str, str], bytes]:
-    """Status, headers (in letters of any case) and body of the answer, as it is. Raises HostError."""
-    try:
-        with (
-            http_limits.Session() as session,
-            session.request(
-                method, address, timeout=(timeout, timeout), allow_redirects=False, stream=True, **more
-            ) as response,
-        ):
-            body = http_limits.read(response, clock=clock, patience=timeout, most=_MAX_BYTES)
-            return response.status_code, response.headers, body
-    except http_limits.EndlessError:
-        raise HostError(0, "an endless answer", transient=True, wait=math.inf) from None
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-        # Waiting for it has taken all the time there is.
-        slow = isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError)
-        wait = math.inf if slow else timeouts.HOST_RETRY_PAUSE_SECONDS
-        raise HostError(0, type(error).__name__, transient=True, wait=wait) from None
-    except OSError as error:
-        # Of certificates that are not where REQUESTS_CA_BUNDLE says.
-        raise HostError(0, str(error), transient=False) from None
+    def create(self, path: str, body: Body, **query: str | int) -> Answer:
+        """Create what must not exist twice. Raises HostError, which may be ambiguous."""
+        return self._request_with_retries("POST", path, body, query, once=True)
+
+    def _request_with_retries(
+        self, method: str, path: str, body: Body | None, query: Mapping[str, str | int], *, once: bool = False
+    ) -> Answer:
+        return call_with_retries(
+            lambda: self._request(method, path, body, query),
+            clock=self._clock,
+            time_limit=self._time_limit,
+            once=once,
+        )
+
+    def _request(self, method: str, path: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
+        """Send one request. Raises HostError."""
+        url = path if path.startswith(f"{self.base_url}/") else f"{self.base_url}/{path.lstrip('/')}"
+        try:
+            with (
+                http_limits.NoRedirectSession() as session,
+                session.request(
+                    method,
+                    url,
+                    params=query,
+                    json=body,
+                    auth=self._auth,
+                    proxies=self._proxies,
+                    timeout=(self._time_limit, self._time_limit),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
+                content = http_limits.read_body(
+                    response, clock=self._clock, time_limit=self._time_limit, max_bytes=_MAX_BYTES
+                )
+        except http_limits.BodyLimitError:
+            raise HostError(0, "an endless answer", transient=True, wait=math.inf) from None
+        except http_limits.HTTP_EXCEPTIONS as error:
+            raise connection_error(error) from None
+        return _answer(response.status_code, response.headers, content)
 
 
 class _Authorization(requests.auth.AuthBase):
-    """As an object, so that a ~/.netrc cannot replace the headers."""
+    """The headers with the token, as an object: requests would replace a plain header by what ~/.netrc says."""
 
     def __init__(self, headers: Mapping[str, str], basic: tuple[str, str] | None) -> None:
         self._headers = headers
@@ -174,38 +200,34 @@ class _Authorization(requests.auth.AuthBase):
         return self._basic(request) if self._basic else request
 
 
-def answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """What came, if it is an answer of the API. Raises HostError."""
+def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    """Return what arrived, if it is a good answer of the API. Raises HostError."""
     try:
-        read = json.loads(body) if body else None
+        parsed = json.loads(content) if content else None
     except (ValueError, RecursionError):
-        read = None
-        # A page, of a proxy for one.
+        parsed = None
+        # A web page, of a proxy for example.
         if status < _REDIRECT and status != _SIGN_IN:
             raise HostError(status, "a page instead of an answer", transient=True) from None
-    if status >= _FAILED:
-        told = headers.get("Retry-After", "")
-        # A date is later than soon.
-        wait = (
-            max(timeouts.HOST_RETRY_PAUSE_SECONDS, float(told))
-            if told.isdecimal()
-            else math.inf
-            if told
-            else timeouts.HOST_RETRY_PAUSE_SECONDS
-        )
-        raise HostError(status, _words(read), transient=status in _PASSING or status >= _BROKEN, wait=wait)
+    if status >= _REFUSED:
+        raise refusal(status, _reason(parsed), headers)
     if status >= _REDIRECT:
         raise HostError(status, "a redirect instead of an answer", transient=False)
     if status == _SIGN_IN:
-        # So Azure answers a bad token, if not by a redirect to that page.
+        # The answer of Azure DevOps to a bad token, if it does not redirect to that page.
         raise HostError(status, "a page to sign in instead of an answer", transient=False)
-    return Answer(read, headers)
+    return Answer(parsed, headers)
 
 
-def _words(body: object) -> str:
-    """The words of a refusal: GitLab and Azure say `message`, Bitbucket `error.message`."""
+def _reason(body: object) -> str:
+    """Return the reason for a refusal: `message` on GitLab and Azure DevOps, `error.message` on Bitbucket."""
     if not isinstance(body, Mapping):
         return ""
     error = body.get("error")
-    words = error.get("message") if isinstance(error, Mapping) else body.get("message") or error
-    return text.cut(text.one_line(str(words or "")), 200)
+    reason = error.get("message") if isinstance(error, Mapping) else body.get("message") or error
+    return short_reason(reason)
+
+
+def short_reason(reason: object) -> str:
+    """Return `reason` as a short text on one line, "" for nothing."""
+    return text.cut(text.one_line(str(reason or "")), _MAX_REASON)

@@ -92,7 +92,7 @@ class HostPosts:
             url=facts.run.url if facts.run else "",
             passed=facts.outcome is Outcome.SUCCEEDED,
             counts={status.value: counts[status] for status in COUNTED if counts[status]},
-            notes=[
+            annotations=[
                 replace(shown, title=safe(shown.title), message=safe(shown.message), file=safe(shown.file))
                 for shown in selected.shown
             ],

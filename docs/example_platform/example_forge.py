@@ -6,18 +6,40 @@ https://forge.example/docs/api
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import Host, HostSettings, HostType, MissingAddressError, token_input
+from dbt_action.hosts.base import HostSettings, HostType, MissingAddressError, token_input
 from dbt_action.hosts.rest import Comment, RestHost
-from dbt_action.hosts.transport import Api, Http
+from dbt_action.hosts.transport import JsonApi
 from dbt_action.report.outcome import CommitState
 
 MAX_TEXT = 255
-# A word for each, whatever the host can tell apart.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """The address of the API, the repository, and the number of the pull request (0: none)."""
+
+    api_url: str
+    repository: str
+    pull_request: int = 0
+
+
+def read_address(environ: Mapping[str, str], context: CiContext) -> Address:
+    """Read where statuses and comments go: the only place that reads variables. Raises MissingAddressError."""
+    api_url = environ.get("EXAMPLE_API_URL", "")
+    if not api_url:
+        # Each user of this host has a server of their own, so there is no default.
+        message = "`EXAMPLE_API_URL` is not set, so it is not known where Example Forge is."
+        raise MissingAddressError(message)
+    return Address(api_url=api_url, repository=context.repository, pull_request=context.number)
+
+
+# Example Forge's word for each state.
 _STATES = {
     CommitState.PENDING: "running",
     CommitState.SUCCESS: "passed",
@@ -28,10 +50,10 @@ _STATES = {
 
 
 class ExampleForge(RestHost):
-    """The status of one commit. `RestHost` warns, gives up and finds our comment among the others."""
+    """The status of one commit. `RestHost` logs failures, gives up, and finds our comment among the others."""
 
     title = "Example Forge"
-    longest = 10_000
+    max_comment_length = 10_000
     # What a refusal usually means, and what to do.
     hints: ClassVar[Mapping[int, str]] = {
         401: "`EXAMPLE_TOKEN` is wrong or expired. Create one in Settings → Tokens.",
@@ -39,60 +61,48 @@ class ExampleForge(RestHost):
         404: "`EXAMPLE_TOKEN` may not see the repository, or the commit is not in it.",
     }
 
-    def __init__(self, api: Api, settings: HostSettings, *, repository: str, pull_request: int) -> None:
+    def __init__(self, address: Address, settings: HostSettings, token: str) -> None:
         """Nothing is sent here."""
-        super().__init__(api, settings)
-        self._repository = f"repositories/{quote(repository)}"
-        self._comments = f"{self._repository}/pulls/{pull_request}/comments"
+        super().__init__(settings)
+        headers = {"Authorization": f"Bearer {token}"}
+        self._api = JsonApi(address.api_url, headers, time_limit=settings.timeout, clock=settings.clock)
+        self._repository = f"repositories/{quote(address.repository)}"
+        self._comments = f"{self._repository}/pulls/{address.pull_request}/comments"
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
-        """The same name on the same commit overwrites."""
+        """Post a status; one of the same name on the same commit is replaced."""
         body = {
             "state": _STATES[state],
             "name": text.cut(self.settings.name, MAX_TEXT),
             "description": text.cut(description, MAX_TEXT),
             "url": url,
         }
-        self.api.send("POST", f"{self._repository}/commits/{self.settings.sha}/status", body)
+        self._api.write("POST", f"{self._repository}/commits/{self.settings.sha}/status", body)
 
     def comments(self) -> Iterator[Sequence[Comment]]:
-        """Page by page."""
+        """Yield the comments, page by page."""
         page = 1
         while page:
-            answer = self.api.get(self._comments, page=page)
+            answer = self._api.get(self._comments, page=page)
             yield [
                 Comment(str(comment.get("body")), f"{self._comments}/{comment.get('id')}")
-                for comment in answer.listed("comments")
+                for comment in answer.objects("comments")
             ]
             page = int(answer.json.get("next_page") or 0)
 
-    def create(self, body: str) -> None:
-        """Not twice, hence `add`."""
-        self.api.add(self._comments, {"body": body})
+    def create_comment(self, body: str) -> None:
+        """Create a comment; `JsonApi.create` does not repeat what must not be there twice."""
+        self._api.create(self._comments, {"body": body})
 
-    def edit(self, comment: Comment, body: str) -> None:
-        """The comment, changed in place."""
-        self.api.send("PUT", comment.url, {"body": body})
-
-
-def _open(environ: Mapping[str, str], context: CiContext, settings: HostSettings, token: str) -> Host:
-    root = environ.get("EXAMPLE_API_URL", "")
-    if not root:
-        # Everybody has a server of their own.
-        message = "`EXAMPLE_API_URL` is not set, so it is not known where Example Forge is."
-        raise MissingAddressError(message)
-    headers = {"Authorization": f"Bearer {token}"}
-    return ExampleForge(
-        Http(root, headers, timeout=settings.timeout, clock=settings.clock),
-        settings,
-        repository=context.repository,
-        pull_request=context.number,
-    )
+    def edit_comment(self, comment: Comment, body: str) -> None:
+        """Change the comment."""
+        self._api.write("PUT", comment.key, {"body": body})
 
 
 HOST_TYPE = HostType(
     key="example",
     token=token_input("example", "EXAMPLE_TOKEN", "For statuses and comments on Example Forge, with scope `status`."),
-    how="a token with scope `status`",
-    open=_open,
+    credential_hint="a token with scope `status`",
+    read_address=read_address,
+    connect=ExampleForge,
 )

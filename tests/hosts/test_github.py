@@ -14,7 +14,7 @@ from dbt_action.config.context import CiContext, PullRequest
 from dbt_action.dbt_cloud import run_request
 from dbt_action.errors import ExitCode
 from dbt_action.hosts import HostSettings
-from dbt_action.hosts.github import read_api_url
+from dbt_action.hosts.github import read_address
 from dbt_action.report.outcome import CommitState
 from emulator.hosts.base import FakeHost
 from emulator.hosts.github import GitHub
@@ -78,12 +78,12 @@ def comment(host: GitHub, body: str, *, ci_id: str = "github", only_change: bool
         sha="a" * 40,
         pull_request=PullRequest(number=9),
     )
-    place = HostSettings(
+    settings = HostSettings(
         sha="a" * 40, name="dbt Cloud / job", warn=warnings.append, info=warnings.append, timeout=2, clock=FakeClock()
     )
     tokens = {"github-token": "ghp-token"}
-    here = hosts.connect({"GITHUB_API_URL": host.url}, context, place, tokens=tokens)
-    here.comment(body, "marker", only_change=only_change)
+    choice = hosts.choose({"GITHUB_API_URL": host.url}, context, tokens=tokens)
+    choice.connect(settings).comment(body, "marker", only_change=only_change)
     return warnings
 
 
@@ -137,10 +137,10 @@ def test_github__hints_are_for_a_token_of_ones_own(build: MakeBuild, serve: Serv
 def test_github__its_api_follows_from_where_the_repository_is(uri: str, root: str) -> None:
     environ = {**env.AZURE_FOR_GITHUB, "BUILD_REPOSITORY_URI": uri}
 
-    assert read_api_url(environ, context(environ)) == root
-    assert read_api_url({**environ, "GITHUB_API_URL": "https://proxy.example"}, CiContext(ci_id="x", ci_name="x")) == (
-        "https://proxy.example"
-    )
+    assert read_address(environ, context(environ)).api_url == root
+    assert read_address(
+        {**environ, "GITHUB_API_URL": "https://proxy.example"}, CiContext(ci_id="x", ci_name="x")
+    ).api_url == ("https://proxy.example")
 
 
 ENTERPRISE = {
@@ -164,7 +164,7 @@ def test_github__the_token_of_an_enterprise_server_goes_nowhere_else(more: dict[
     environ = {**ENTERPRISE, **more}
     settings = loader.read({**environ, "DBT_TOKEN": "t0ken", "DBT_JOB_ID": "3", "DBT_ACCOUNT_ID": "1"}, app.ROWS)
 
-    assert read_api_url(environ, run_request.with_user_choices(settings, context(environ))) == OWN
+    assert OWN == read_address(environ, run_request.with_user_choices(settings, context(environ))).api_url
 
 
 def test_github__an_enterprise_server_that_is_not_known_is_no_host() -> None:

@@ -28,7 +28,7 @@ class Author:
         self.warnings: list[str] = []
         self.infos: list[str] = []
         self.clock = FakeClock()
-        place = HostSettings(
+        settings = HostSettings(
             sha=sha,
             name="dbt Cloud / x",
             warn=self.warnings.append,
@@ -36,12 +36,10 @@ class Author:
             timeout=timeout,
             clock=self.clock,
         )
-        self.host = hosts.connect(
-            {"GITHUB_API_URL": api_url},
-            a_context(sha=sha, host="github"),
-            place,
-            tokens={"github-token": token},
+        choice = hosts.choose(
+            {"GITHUB_API_URL": api_url}, a_context(sha=sha, host="github"), tokens={"github-token": token}
         )
+        self.host = choice.connect(settings)
 
     def post(self, state: CommitState = CommitState.SUCCESS, description: str = "done", url: str = URL) -> bool:
         return self.host.set_status(state, description, url)

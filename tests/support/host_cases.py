@@ -61,8 +61,8 @@ MakeCase = Callable[..., Case]
 def connected(environ: Mapping[str, str], warnings: list[str], **more: Any) -> hosts.Host:  # noqa: ANN401
     """The host of the build that `environ` describes."""
     context = ci.detect(environ, io.StringIO()).context()
-    place = hosts.HostSettings(
+    settings = hosts.HostSettings(
         sha=context.sha, name=NAME, warn=warnings.append, info=warnings.append, clock=FakeClock(), **more
     )
     tokens = {kind.token.name: environ.get(kind.token.variable, "") for kind in hosts.KNOWN.values()}
-    return hosts.connect(environ, context, place, tokens=tokens)
+    return hosts.choose(environ, context, tokens=tokens).connect(settings)

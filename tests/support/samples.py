@@ -128,8 +128,8 @@ def of_ci(platform: type[ci.CiPlatform]) -> CiSample:
 
 
 def of_host(key: str) -> HostSample:
-    """The sample of a code host."""
-    found: HostSample = _sample("hosts", hosts.KNOWN[key].open.__module__)
+    """The sample of a host."""
+    found: HostSample = _sample("hosts", hosts.KNOWN[key].connect.__module__)
     return found
 
 

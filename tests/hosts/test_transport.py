@@ -8,7 +8,7 @@ import pytest
 
 from dbt_action.hosts import rest
 from dbt_action.hosts.base import HostSettings
-from dbt_action.hosts.transport import Api, HostError, Http
+from dbt_action.hosts.transport import HostError, JsonApi
 from emulator.hosts import GitLab
 from tests.support.clock import FakeClock
 
@@ -28,7 +28,7 @@ def host() -> Iterator[GitLab]:
 
 
 def read(host: GitLab, clock: FakeClock) -> object:
-    api = Http(host.url, {"PRIVATE-TOKEN": "glpat-token"}, timeout=3.0, clock=clock)
+    api = JsonApi(host.url, {"PRIVATE-TOKEN": "glpat-token"}, time_limit=3.0, clock=clock)
     return api.get("projects/1217/merge_requests/7/notes").json
 
 
@@ -67,8 +67,8 @@ class Endless(rest.RestHost):
     def __init__(self, clock: FakeClock) -> None:
         self.warnings: list[str] = []
         self.looks = 0
-        place = HostSettings(sha="a", name="x", warn=self.warnings.append, info=print, clock=clock, timeout=1.0)
-        super().__init__(Api("https://endless.example", timeout=1.0, clock=clock), place)
+        settings = HostSettings(sha="a", name="x", warn=self.warnings.append, info=print, clock=clock, timeout=1.0)
+        super().__init__(settings)
 
     def comments(self) -> Iterator[Sequence[rest.Comment]]:
         while True:
@@ -82,4 +82,4 @@ def test_comments__pages_without_end_are_given_up_on(clock: FakeClock) -> None:
     host.comment("red", "marker")
 
     assert len(host.warnings) == 1
-    assert host.looks <= (rest.MOST_PAGES if clock.passed == 0 else 7)
+    assert host.looks <= (rest.MAX_PAGES if clock.passed == 0 else 7)
