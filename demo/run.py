@@ -13,7 +13,7 @@ from typing import Any
 from dbt_action.report.outputs import OUTPUTS
 from demo import runner
 from emulator import Emulator, GitHub
-from emulator.dbt import DbtRunner
+from emulator.dbt_runner import DbtRunner
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = "acme/shop"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.cloud import Emulator
-from emulator.dbt import DbtRunner
-from emulator.github import GitHub
+from emulator.dbt_runner import DbtRunner
+from emulator.hosts.github import GitHub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,12 +6,12 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from emulator.wire import HUMANIZED, duration, moment, run_href
+from emulator.api_json import HUMANIZED, duration, moment, run_href
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from emulator.records import Job, Run, Step
+    from emulator.runs import Job, Run, Step
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 STYLE = """

@@ -20,7 +20,7 @@ from dbt_action.clock import Clock, SystemClock
 from dbt_action.interrupts import Interrupts
 from demo.run import REPOSITORY, make_repository, push_event, push_variables
 from emulator import Emulator, GitHub, Script, ScriptedStep
-from emulator.dbt import DbtRunner
+from emulator.dbt_runner import DbtRunner
 
 LARGE = 5_000
 NOWHERE = "c0ffee00" * 5

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from emulator import Emulator
-from emulator.faults import Kind, UnknownFaultError
+from emulator.faults import FaultKind, UnknownFaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def test_fault__every_kind_is_committed_somewhere() -> None:
         for mark in test.pytestmark
     ]
 
-    assert {kind.value for kind in Kind} == {row[0]["kind"] for table in tables for row in table}
+    assert {kind.value for kind in FaultKind} == {row[0]["kind"] for table in tables for row in table}
 
 
 @pytest.mark.parametrize("fault", [{"kind": "no"}, {"kind": "reset", "code": 1}, {"kind": "reset", "path": "("}])

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from emulator import Emulator
-from emulator.records import Step
+from emulator.runs import Step
 
 SCENARIOS = {"green": ["dbt build", "dbt docs generate"], "failing-test": None, "failing-model": None}
 
@@ -29,7 +29,7 @@ class RealRun:
 
 def _play(scenario: str, folder: Path) -> RealRun:
     from demo.run import make_repository  # noqa: PLC0415 - only where dbt is installed
-    from emulator.dbt import DbtRunner  # noqa: PLC0415 - the same
+    from emulator.dbt_runner import DbtRunner  # noqa: PLC0415 - the same
 
     sha = make_repository(folder, scenario)
     with Emulator(DbtRunner(folder)) as cloud:

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from emulator import Job, Run, Step
-from emulator.asks import TRIGGER_FIELDS
-from emulator.plan import commands_of, commands_of_retry, schema_of
-from emulator.records import Order
-from emulator.script import invocation
+from emulator.dbt_commands import commands_of, commands_of_retry, schema_of
+from emulator.request_parsing import TRIGGER_FIELDS
+from emulator.runs import Order
+from emulator.scripted_runs import invocation
 
 Json: TypeAlias = Any
 """Whatever JSON or a keyword may hold."""

@@ -70,7 +70,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 @pytest.fixture(scope="module")
 def cloud(shop: Shop) -> Iterator[Emulator]:
-    from emulator.dbt import DbtRunner  # noqa: PLC0415 - only where dbt is installed
+    from emulator.dbt_runner import DbtRunner  # noqa: PLC0415 - only where dbt is installed
 
     environ = {**os.environ, "GITHUB_TOKEN": "x", "DBT_SECRET_THING": "x", "CI": "true", "DBT_TARGET": "nowhere"}
     with Emulator(DbtRunner(shop.path, environ=environ)) as cloud:
