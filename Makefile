@@ -45,7 +45,7 @@ demo: $(READY)
 	@$(RUN) -m demo $(if $(KEEP),--keep) $(SCENARIO)
 
 test: $(READY)
-	@$(RUN) -m pytest -n auto --dist loadfile
+	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(RUN) -m ruff check .

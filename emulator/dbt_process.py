@@ -24,9 +24,13 @@ _MULTIPROCESSING = threading.Lock()
 """multiprocessing is not safe to use from several threads: a start may read the exit code meant for another's wait."""
 
 
-def is_installed() -> bool:
-    """Whether dbt-core and dbt-duckdb can be imported by this Python."""
-    return importlib.util.find_spec("dbt") is not None and importlib.util.find_spec("dbt.adapters.duckdb") is not None
+def is_available() -> bool:
+    """Whether this Python can import dbt-core and dbt-duckdb, and this system can fork (Windows cannot)."""
+    return (
+        "forkserver" in multiprocessing.get_all_start_methods()
+        and importlib.util.find_spec("dbt") is not None
+        and importlib.util.find_spec("dbt.adapters.duckdb") is not None
+    )
 
 
 def preload() -> None:

@@ -51,9 +51,10 @@ class DbtRunner:
         self, repository: str | Path, *, subdirectory: str = "", environ: Mapping[str, str] | None = None
     ) -> None:
         """Make the temporary directory. Raises `FileNotFoundError` when dbt is not installed."""
-        if not dbt_process.is_installed():
-            raise FileNotFoundError("dbt is not installed: install dbt-core and dbt-duckdb for this Python")
-        dbt_process.preload()
+        if not dbt_process.is_available():
+            raise FileNotFoundError(
+                "dbt cannot be used: install dbt-core and dbt-duckdb for this Python (not on Windows)"
+            )
         self.repository = str(repository)
         self.subdirectory = subdirectory
         self.environ = dict(os.environ if environ is None else environ)
@@ -64,6 +65,8 @@ class DbtRunner:
 
     def prepare(self, order: Order) -> DbtExecution:
         """Make the execution of a run; its thread begins with `start`."""
+        # dbt is imported while git clones the repository.
+        dbt_process.preload()
         execution = DbtExecution(self, order)
         self._executions.append(execution)
         return execution
