@@ -64,7 +64,7 @@ class DbtRunner:
         self._commands: dict[int, tuple[Command, ...]] = {}
 
     def prepare(self, order: Order) -> DbtExecution:
-        """Make the execution of a run; its thread begins with `start`."""
+        """Make the execution of a run; its thread starts with `start`."""
         # dbt is imported while git clones the repository.
         dbt_process.preload()
         execution = DbtExecution(self, order)
@@ -88,7 +88,7 @@ class DbtRunner:
         return self.folder(run_id) / "checkout" / self.subdirectory
 
     def commands(self, order: Order) -> tuple[Command, ...]:
-        """Return the commands of a run. They are remembered: a retry begins with those that are left."""
+        """Return the commands of a run. They are remembered: a retry continues with those that are left."""
         commands = commands_of(order)
         if order.retrying is not None:
             state = self.project(order.retrying.id) / "target"

@@ -80,15 +80,15 @@ class Script:
 def progress_at(script: Script, trigger: Mapping[str, Any], started_at: float, now: float) -> Progress:
     """Return how far a run of this script is at `now` when it started at `started_at`."""
     steps: list[Step] = []
-    begin, failed = started_at, False
+    start, failed = started_at, False
     for index, scripted in enumerate(script.all_steps, start=1):
         step = Step(
             index=index,
             name=scripted.name or invocation(scripted.command),
             status=Status.RUNNING,
-            started_at=begin,
+            started_at=start,
         )
-        end = begin + scripted.seconds
+        end = start + scripted.seconds
         if end > now:
             steps.append(step)
             return _checked_out(Progress(status=script.running_status, steps=tuple(steps)), trigger)
@@ -106,7 +106,7 @@ def progress_at(script: Script, trigger: Mapping[str, Any], started_at: float, n
                 fails_run=fails_run,
             )
         )
-        begin = end
+        start = end
         if scripted.status == Status.ERROR and fails_run:
             failed = True
             break  # the steps after a failed one are not executed
@@ -117,7 +117,7 @@ def progress_at(script: Script, trigger: Mapping[str, Any], started_at: float, n
         Progress(
             status=status,
             steps=tuple(steps),
-            finished_at=begin,
+            finished_at=start,
             complete=complete,
             status_message=script.status_message,
         ),
