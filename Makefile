@@ -46,7 +46,7 @@ demo: $(READY)
 	@$(RUN) -m demo $(if $(KEEP),--keep) $(SCENARIO)
 
 test: $(READY)
-	@$(RUN) -m pytest -n auto --dist loadfile
+	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 coverage: $(READY)
 	@$(RUN) -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered

@@ -1,1 +1,1 @@
-"""The demo: a sample dbt project and a runner that shows the action at work on it; nothing here is packaged."""
+"""The demo: a sample dbt project, and the action that runs it in an emulated dbt Cloud. Not part of the package."""

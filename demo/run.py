@@ -1,4 +1,4 @@
-"""One run of the action from push to commit status, on this machine alone; the runner's part is `demo.runner`."""
+"""One scenario of the demo: a push, a run of real dbt, and what the action reports. `runner` runs the step."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from dbt_action.report.outputs import OUTPUTS
 from demo import runner
-from emulator import Emulator, GitHub
-from emulator.dbt import DbtRunner
+from emulator import Emulator, GitHub, Run
+from emulator.dbt_runner import DbtRunner
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = "acme/shop"
@@ -23,7 +23,7 @@ WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How a run should end."""
+    """The exit code of the step, the last state of the commit, and the output `status`."""
 
     exit_code: int
     state: str
@@ -37,33 +37,51 @@ SCENARIOS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a scenario left behind: the commit, the runs in dbt Cloud, and how the step ended."""
+
+    sha: str
+    runs: tuple[Run, ...]
+    result: Scenario
+
+
 def show(name: str, *, keep: bool = False) -> int:
-    """Play a scenario and show what it leaves behind; 0 when it ended as it should."""
+    """Play a scenario and print what happens; 0 when it ended as it should, 2 when it cannot be played."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
     if shutil.which("git") is None:
-        print("The demo makes a git repository, and git was not found. Install git and try again.")
+        print("The demo makes a git repository, but git was not found. Install git and try again.")
         return 2
     with tempfile.TemporaryDirectory(prefix="dbt-cloud-run-demo-", ignore_cleanup_errors=True) as folder:
-        return _show(name, Path(folder), keep=keep)
+        try:
+            found = play(name, Path(folder), keep=keep).result
+        except FileNotFoundError:
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            print(f"The demo runs real dbt, which is not installed: dbt-core does not run on Python {version} yet.")
+            print("Name another Python: make clean && make demo PYTHON=python3.13")
+            return 2
+    if found != SCENARIOS[name]:
+        print(f"This is not how {name} should end. Expected: {SCENARIOS[name]}. Found: {found}.")
+        return 1
+    print(f"This is how {name} should end.")
+    print("To open the run's page in a browser: make demo KEEP=1. Other scenarios: make demo SCENARIO=…")
+    print(f"SCENARIO may be {', '.join(SCENARIOS)}.")
+    return 0
 
 
-def _show(name: str, folder: Path, *, keep: bool) -> int:
-    expected = SCENARIOS[name]
+def play(name: str, folder: Path, *, keep: bool = False) -> Played:
+    """Push the scenario's commit, run the action for it and print what happens.
+
+    `keep` waits for Enter before the servers are stopped. Raises `FileNotFoundError` when dbt is not installed.
+    """
     repository = folder / "repository"
     sha = make_repository(repository, name)
-    try:
-        dbt = DbtRunner(repository)
-    except FileNotFoundError:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        print(f"The demo runs real dbt, which is not installed: dbt-core does not run on Python {version} yet.")
-        print("Name another Python: make clean && make demo PYTHON=python3.13")
-        return 2
-    with Emulator(dbt) as cloud, GitHub(repository=REPOSITORY, commits={sha}) as hub:
-        _title(f"Scenario {name}: somebody pushes {sha[:7]} to {BRANCH} of {REPOSITORY}")
+    with Emulator(DbtRunner(repository)) as cloud, GitHub(repository=REPOSITORY, commits={sha}) as github:
+        _title(f"Scenario {name}: {sha[:7]} is pushed to {BRANCH} of {REPOSITORY}")
         print(f"dbt Cloud   {cloud.url}   (an emulator on this machine; the runs are real dbt on DuckDB)")
-        print(f"GitHub      {hub.url}   (a stand-in that records commit statuses)")
+        print(f"GitHub      {github.url}   (an emulator that records commit statuses)")
         _title("The log of the workflow step")
         ended = runner.run_step(
             folder / "runner",
@@ -73,14 +91,14 @@ def _show(name: str, folder: Path, *, keep: bool) -> int:
                 "account-id": str(cloud.account_id),
                 "job-id": str(cloud.job_id),
                 "artifacts": "run_results.json, manifest.json",
-                "github-token": hub.token,
+                "github-token": github.token,
             },
             event=push_event(sha),
-            variables=push_variables(sha, hub.url),
-            say=print,
+            variables=push_variables(sha, github.url),
+            on_line=print,
         )
         _title(f"The commit statuses of {sha[:7]}, in the order in which they were posted")
-        for status in hub.statuses:
+        for status in github.statuses:
             print(f"{status.state:8}  {status.context}  ·  {status.description or ''}")
             print(f"{'':8}  {status.target_url or ''}")
         _title("The outputs of the step")
@@ -90,21 +108,15 @@ def _show(name: str, folder: Path, *, keep: bool) -> int:
         _title("The summary of the job")
         print(ended.summary.rstrip())
         _title(f"The exit code of the step: {ended.exit_code}")
-        last = hub.statuses[-1].state if hub.statuses else "none"
-        found = Scenario(ended.exit_code, last, ended.outputs.get("status", ""))
+        state = github.statuses[-1].state if github.statuses else "none"
+        result = Scenario(ended.exit_code, state, ended.outputs.get("status", ""))
         if keep:
             input(f"The run's page: {ended.outputs.get('run-url', cloud.url)}\nPress Enter to end the demo. ")
-    if found != expected:
-        print(f"This is not how {name} should end. Expected: {expected}. Found: {found}.")
-        return 1
-    print(f"This is how {name} should end.")
-    print("To open the run's page in a browser: make demo KEEP=1. Other scenarios: make demo SCENARIO=…")
-    print(f"SCENARIO may be {', '.join(SCENARIOS)}.")
-    return 0
+        return Played(sha, cloud.runs, result)
 
 
 def make_repository(folder: Path, scenario: str) -> str:
-    """Make a git repository of the sample project, changed for the scenario; its commit."""
+    """Make a git repository of the sample project with the changes of a scenario, and return its commit."""
     shutil.copytree(HERE / "project", folder)
     changes = HERE / "scenarios" / scenario
     if changes.exists():
@@ -117,6 +129,7 @@ def make_repository(folder: Path, scenario: str) -> str:
 
 
 def push_event(sha: str) -> dict[str, Any]:
+    """Return the event of a push, as GitHub writes it to a file."""
     owner, _, name = REPOSITORY.partition("/")
     return {
         "ref": f"refs/heads/{BRANCH}",
@@ -139,6 +152,7 @@ def push_event(sha: str) -> dict[str, Any]:
 
 
 def push_variables(sha: str, api_url: str) -> dict[str, str]:
+    """Return the variables that GitHub sets for a push."""
     return {
         "GITHUB_ACTOR": "octocat",
         "GITHUB_API_URL": api_url,
@@ -160,7 +174,7 @@ def push_variables(sha: str, api_url: str) -> dict[str, str]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # Whoever runs the demo may have hooks, signing keys or templates; none of them is meant here.
+    # The user's own hooks and signing keys must not be used here.
     settings = (
         "user.name=Octo Cat",
         "user.email=octocat@example.com",

@@ -1,4 +1,4 @@
-"""A workflow runner in small: environment, files and log of one step as GitHub's has them; no dbt here."""
+"""A small workflow runner: runs the action as one step, with the environment, files and log of GitHub's runner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ENTRYPOINT = Path(__file__).resolve().parent.parent / "entrypoint.py"
-# What a process needs on any system; nothing else of this machine reaches the step.
+# What a process needs on any system. The step gets no other variable of this machine.
 INHERITED = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "LANG")
 FILES = {
     "GITHUB_OUTPUT": "set_output",
@@ -29,7 +29,7 @@ LEVELS = {"error": "Error", "warning": "Warning", "notice": "Notice"}
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a step leaves behind."""
+    """Exit code, outputs and summary of a step."""
 
     exit_code: int
     outputs: Mapping[str, str]
@@ -38,24 +38,25 @@ class Ended:
 
 @dataclass(slots=True)
 class Log:
-    """Lines of a step as the log view shows them: commands are followed, masked values are starred."""
+    """The log as GitHub shows it: workflow commands are carried out, masked values are replaced by `***`."""
 
     masked: set[str] = field(default_factory=set)
 
     def show(self, line: str) -> str | None:
+        """Return what is shown for a line of output; None for a command that shows nothing."""
         command = COMMAND.fullmatch(line)
         if command is None:
-            return self._starred(line)
+            return self._masked(line)
         data = command["data"].replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
         if command["name"] == "add-mask":
             self.masked.add(data)
         if command["name"] == "group":
-            return self._starred(f"▾ {data}")
+            return self._masked(f"▾ {data}")
         if command["name"] in LEVELS:
-            return self._starred(f"{LEVELS[command['name']]}: {data}")
+            return self._masked(f"{LEVELS[command['name']]}: {data}")
         return None
 
-    def _starred(self, text: str) -> str:
+    def _masked(self, text: str) -> str:
         for secret in self.masked:
             text = text.replace(secret, "***")
         return text
@@ -67,9 +68,9 @@ def run_step(
     inputs: Mapping[str, str],
     event: Mapping[str, Any],
     variables: Mapping[str, str],
-    say: Callable[[str], None],
+    on_line: Callable[[str], None],
 ) -> Ended:
-    """Run the action as a step of a workflow; `say` gets each line of its log as it comes."""
+    """Run the action as a step of a workflow; `on_line` is called with each line of its log at once."""
     workspace, temp = folder / "workspace", folder / "temp"
     workspace.mkdir(parents=True)
     temp.mkdir()
@@ -97,7 +98,7 @@ def run_step(
         for line in process.stdout or ():
             shown = log.show(line.rstrip("\n"))
             for part in () if shown is None else shown.split("\n"):
-                say(part)
+                on_line(part)
     written = (temp / FILES["GITHUB_OUTPUT"]).read_text(encoding="utf-8")
     return Ended(
         exit_code=process.returncode,

@@ -1,21 +1,21 @@
-"""`python -m docs.summary_preview [FOLDER] [STORY ...]`: job summaries of runs in the emulator, as pictures."""
+"""`python -m docs.summary_preview [FOLDER] [SCENARIO ...]`: job summaries of runs in the emulator, as pictures."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from docs.preview import pictures, stories
+from docs.preview import pictures, scenarios
 
 IMAGES = Path(__file__).resolve().parent / "img"
 
 
 def main(arguments: list[str]) -> int:
-    """Take the pictures; 2 when this machine lacks something."""
+    """Write the pictures; 2 when a program that they need is not installed."""
     folder = Path(arguments[0]) if arguments else IMAGES
-    unknown = [name for name in arguments[1:] if name not in stories.STORIES]
+    unknown = [name for name in arguments[1:] if name not in scenarios.SCENARIOS]
     if unknown:
-        print(f"No such story: {', '.join(unknown)}. There are {', '.join(stories.STORIES)}.", file=sys.stderr)
+        print(f"No such scenario: {', '.join(unknown)}. There are {', '.join(scenarios.SCENARIOS)}.", file=sys.stderr)
         return 2
     try:
         camera = pictures.find_camera()
@@ -24,9 +24,9 @@ def main(arguments: list[str]) -> int:
         print(f"No pictures: {missing}", file=sys.stderr)
         return 2
     folder.mkdir(parents=True, exist_ok=True)
-    for name in arguments[1:] or stories.STORIES:
+    for name in arguments[1:] or scenarios.SCENARIOS:
         picture = folder / f"summary-{name}.png"
-        camera.take(stories.STORIES[name](), picture)
+        camera.take(scenarios.SCENARIOS[name](), picture)
         print(f"{picture}  {picture.stat().st_size / 1000:.0f} kB")
     return 0
 

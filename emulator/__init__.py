@@ -1,12 +1,12 @@
-"""A dbt Cloud on this machine: the Admin API v2 in front of scripts or real dbt; not part of the product."""
+"""A dbt Cloud on this machine for tests and the demo: the Admin API v2, with runs by script or by real dbt."""
 
 from __future__ import annotations
 
 from emulator.cloud import Emulator
 from emulator.faults import Faults
-from emulator.github import GitHub
-from emulator.records import Job, Run, Status, Step
-from emulator.script import Script, ScriptedStep
+from emulator.hosts.github import GitHub
+from emulator.runs import Job, Run, Status, Step
+from emulator.scripted_runs import Script, ScriptedStep
 from emulator.server import RecordedRequest
 
 __all__ = [

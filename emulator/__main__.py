@@ -1,4 +1,4 @@
-"""The command `python -m emulator`: serves a git repository's dbt project until it is told to stop."""
+"""The command `python -m emulator`: serves the dbt project of a git repository until a signal stops it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.cloud import Emulator
-from emulator.dbt import DbtRunner
-from emulator.github import GitHub
+from emulator.dbt_runner import DbtRunner
+from emulator.hosts.github import GitHub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOT_A_REPOSITORY = """{0} is not the top of a git repository, and every run clones one. Make it one:
+NOT_A_REPOSITORY = """{0} is not the top folder of a git repository, which every run clones. Make it one:
     git -C {0} init -b main && git -C {0} add . && git -C {0} commit -m "The project"
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; 0 when stopped, 2 when it cannot begin."""
+    """Serve until SIGINT or SIGTERM; 0 when stopped, 2 when it cannot start."""
     options = _parser().parse_args(arguments)
     project: Path = options.project.resolve()
     if not _is_top_of_repository(project):
@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         github = None
         if options.github_port is not None:
             github = stack.enter_context(GitHub(host=options.host, port=options.github_port))
-        _tell(cloud, github)
+        _print_settings(cloud, github)
         if options.ready_file is not None:
-            _write(options.ready_file, cloud, github)
+            _write_ready_file(options.ready_file, cloud, github)
         stopped.wait()
     sys.stdout.write("Stopped.\n")
     return 0
@@ -64,14 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m emulator", description="A dbt Cloud on this machine.")
     add = parser.add_argument
-    add("--project", type=Path, required=True, metavar="DIR", help="git repository with the dbt project")
-    add("--subdirectory", default="", metavar="DIR", help="where in the repository the project is")
+    add("--project", type=Path, required=True, metavar="DIR", help="git repository of the dbt project")
+    add("--subdirectory", default="", metavar="DIR", help="folder of the project in the repository")
     add("--port", type=int, default=0, help="port to serve on; 0 picks a free one (default)")
-    add("--host", default="127.0.0.1", help="address to bind; the default is reachable from here only")
+    add("--host", default="127.0.0.1", help="address to listen on; by default only this machine can connect")
     add("--token", default="emulator-token", help="the token that is accepted")
-    add("--queue-seconds", type=float, default=0.0, metavar="S", help="how long each run stays queued")
-    add("--github-port", type=int, metavar="N", help="serve a GitHub for commit statuses, too; 0 as above")
-    add("--ready-file", type=Path, metavar="PATH", help="write address, token and ids here as JSON")
+    add("--queue-seconds", type=float, default=0.0, metavar="S", help="seconds that each run stays queued")
+    add("--github-port", type=int, metavar="N", help="serve a GitHub for commit statuses too; 0 picks a free port")
+    add("--ready-file", type=Path, metavar="PATH", help="write URL, token and ids to this file as JSON")
     return parser
 
 
@@ -88,7 +88,7 @@ def _is_top_of_repository(project: Path) -> bool:
     return answer.returncode == 0 and Path(answer.stdout.strip()).resolve() == project
 
 
-def _tell(cloud: Emulator, github: GitHub | None) -> None:
+def _print_settings(cloud: Emulator, github: GitHub | None) -> None:
     lines = [
         f"dbt Cloud emulator: {cloud.url}",
         f"token:              {cloud.token}",
@@ -103,11 +103,11 @@ def _tell(cloud: Emulator, github: GitHub | None) -> None:
         *([f"export GITHUB_API_URL={github.url}"] if github else []),
     ]
     sys.stdout.write("\n".join([*lines, ""]))
-    # A parent process reads these lines through a pipe.
+    # A parent process may read these lines from a pipe, where they would stay in the buffer.
     sys.stdout.flush()
 
 
-def _write(path: Path, cloud: Emulator, github: GitHub | None) -> None:
+def _write_ready_file(path: Path, cloud: Emulator, github: GitHub | None) -> None:
     content = {
         "url": cloud.url,
         "token": cloud.token,
@@ -117,7 +117,7 @@ def _write(path: Path, cloud: Emulator, github: GitHub | None) -> None:
         "github_url": github.url if github else None,
         "github_token": github.token if github else None,
     }
-    # Whoever waits for the file must never see half of it.
+    # A process that waits for the file must not read half of it.
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(content, indent=2), encoding="utf-8")
     part.replace(path)

@@ -1,18 +1,18 @@
-"""The routes: Admin API v2 as far as jobs and runs go, and the pages; nothing of what happens behind."""
+"""The routes of the emulated dbt Cloud: jobs and runs of the Admin API v2, and the HTML pages."""
 
 from __future__ import annotations
 
 import mimetypes
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
-from emulator import pages, wire
-from emulator.asks import (
+from emulator import api_json, pages
+from emulator.request_parsing import (
     INVALID,
     InvalidError,
     page_of_jobs,
@@ -21,22 +21,24 @@ from emulator.asks import (
     trigger_fields,
 )
 from emulator.retries import failed_step
+from emulator.routing import add_routes
 from emulator.scheduler import NotRetryableError, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from emulator.records import Job, Run
-    from emulator.visibility import Visibility
+    from emulator.read_after_write import ReadAfterWriteLag
+    from emulator.routing import Route
+    from emulator.runs import Job, Run
 
 ROOT = "/api/v2/accounts/<int:account>"
 ACCOUNT_PATH = re.compile(r"^/api/v2/accounts/(\d+)/")
 INVALID_TOKEN = "Invalid token."  # noqa: S105 - a message, not a token
 WRONG_ACCOUNT = "Access denied: Token is not scoped to account."
 NOT_FOUND = "The requested resource was not found."
-"""Assumption: the text of a 404 is unverified, the envelope around it is not."""
+"""Assumption: the text of a 404 is unverified; the envelope around it is recorded."""
 READ_ONLY = "Access denied: Token may only read."
-"""Assumption: what a read-only token gets on a trigger is unverified."""
+"""Assumption: the answer to a trigger with a read-only token is unverified."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +50,16 @@ class Account:
     read_only_token: str
     redirect_code: int
     scheduler: Scheduler
-    visibility: Visibility
+    lag: ReadAfterWriteLag
     now: Callable[[], float]
     url: Callable[[], str]
 
 
 class RefusedError(Exception):
-    """An answer that is an error envelope."""
+    """The request is answered by an error envelope."""
 
     def __init__(self, code: int, message: str) -> None:
-        """Keep both."""
+        """`code` is the HTTP status, `message` the `user_message`."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -66,46 +68,54 @@ class RefusedError(Exception):
 def create_app(account: Account) -> Flask:
     """Build the application of one account."""
     app = Flask("emulator", static_folder=None)
-    # Recorded: a double slash is a wrong address, not something to be tidied up.
-    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined] # the default provider has it
-    routes = _Routes(account)
-    app.before_request(routes.admit)
-    app.after_request(routes.finish)
-    app.register_error_handler(RefusedError, lambda error: (wire.failure(error.code, error.message), error.code))
+    views = _Views(account)
+    app.url_value_preprocessor(_drop_account)
+    app.before_request(views.check_credentials)
+    app.after_request(views.set_redirect_code)
+    app.register_error_handler(
+        RefusedError, lambda error: (api_json.error_envelope(error.code, error.message), error.code)
+    )
     app.register_error_handler(InvalidError, _invalid)
     app.register_error_handler(HTTPException, _http_error)
     run = f"{ROOT}/runs/<int:number>"
-    for method, rule, view in (
-        ("GET", f"{ROOT}/jobs/", routes.list_jobs),
-        ("GET", f"{ROOT}/jobs/<int:number>/", routes.get_job),
-        ("POST", f"{ROOT}/jobs/<int:number>/run/", routes.trigger),
-        ("GET", f"{ROOT}/runs/", routes.list_runs),
-        ("GET", f"{run}/", routes.get_run),
-        ("POST", f"{run}/cancel/", routes.cancel),
-        ("POST", f"{run}/retry/", routes.retry),
-        ("GET", f"{run}/retry/", routes.get_failure),
-        ("GET", f"{run}/artifacts/", routes.list_artifacts),
-        ("GET", f"{run}/artifacts/<path:path>", routes.get_artifact),
-        ("GET", f"{ROOT}/steps/<int:number>/", routes.get_step),
-        ("GET", "/deploy/<int:account>/projects/<int:project>/runs/<int:number>/", routes.run_page),
-        ("GET", "/deploy/<int:account>/projects/<int:project>/jobs/<int:number>", routes.job_page),
-    ):
-        app.add_url_rule(rule, f"{method} {rule}", view, methods=[method], provide_automatic_options=False)
+    routes: list[Route] = [
+        ("GET", f"{ROOT}/jobs/", views.list_jobs),
+        ("GET", f"{ROOT}/jobs/<int:number>/", views.get_job),
+        ("POST", f"{ROOT}/jobs/<int:number>/run/", views.trigger),
+        ("GET", f"{ROOT}/runs/", views.list_runs),
+        ("GET", f"{run}/", views.get_run),
+        ("POST", f"{run}/cancel/", views.cancel),
+        ("POST", f"{run}/retry/", views.retry),
+        ("GET", f"{run}/retry/", views.get_failure),
+        ("GET", f"{run}/artifacts/", views.list_artifacts),
+        ("GET", f"{run}/artifacts/<path:path>", views.get_artifact),
+        ("GET", f"{ROOT}/steps/<int:number>/", views.get_step),
+        ("GET", "/deploy/<int:account>/projects/<int:project>/runs/<int:number>/", views.run_page),
+        ("GET", "/deploy/<int:account>/projects/<int:project>/jobs/<int:number>", views.job_page),
+    ]
+    # Recorded: dbt Cloud answers a double slash in a path by 404, so `add_routes` must not replace it.
+    add_routes(app, routes)
     return app
 
 
-class _Routes:
+def _drop_account(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Leave the account out of what the views of the API get: `check_credentials` compares it."""
+    if values and ACCOUNT_PATH.match(request.path):
+        values.pop("account", None)
+
+
+class _Views:
     """One method for each route."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self._scheduler = account.scheduler
 
-    # --- before and after ------------------------------------------------------------------------------
+    # --- before and after every request ----------------------------------------------------------------
 
-    def admit(self) -> None:
-        """Check token, then account, as recorded; wrong addresses and pages need neither."""
+    def check_credentials(self) -> None:
+        """Check the token, then the account (recorded); unknown paths and pages need neither."""
         if isinstance(request.routing_exception, RequestRedirect | NotFound):
             return
         path = ACCOUNT_PATH.match(request.path)
@@ -120,51 +130,51 @@ class _Routes:
         if request.method != "GET" and token == self._account.read_only_token:
             raise RefusedError(403, READ_ONLY)
 
-    def finish(self, response: Response) -> Response:
-        """Redirect with the code that was asked for: 301 and 308 have both been seen."""
-        if response.status_code == 308:  # noqa: PLR2004 - the router's own redirect
+    def set_redirect_code(self, response: Response) -> Response:
+        """Redirect with the configured code: both 301 and 308 were recorded."""
+        if response.status_code == 308:  # noqa: PLR2004 - the code that werkzeug redirects with
             response.status_code = self._account.redirect_code
         return response
 
     # --- jobs ------------------------------------------------------------------------------------------
 
-    def list_jobs(self, account: int) -> Response:
-        page = page_of_jobs(self._scheduler.jobs, request.args, account)
-        return jsonify(wire.envelope([wire.job_json(job) for job in page.items], extra=page.extra))
+    def list_jobs(self) -> Response:
+        page = page_of_jobs(self._scheduler.jobs, request.args, self._account.id)
+        return jsonify(api_json.envelope([api_json.job_json(job) for job in page.items], extra=page.extra))
 
-    def get_job(self, account: int, number: int) -> Response:  # noqa: ARG002 - the account is checked above
-        return jsonify(wire.envelope(wire.job_json(self._job(number))))
+    def get_job(self, number: int) -> Response:
+        return jsonify(api_json.envelope(api_json.job_json(self._job(number))))
 
-    def trigger(self, account: int, number: int) -> Response:  # noqa: ARG002
+    def trigger(self, number: int) -> Response:
         job = self._job(number)
         fields = trigger_fields(request.content_type or "", request.get_data())
         run = self._scheduler.trigger(job, fields)
-        # Both relations are filled here and null in a plain GET (recorded).
+        # The answer to a trigger has both relations, a plain GET has null there (recorded).
         return self._run_answer(run, {"trigger", "job"})
 
     # --- runs ------------------------------------------------------------------------------------------
 
-    def list_runs(self, account: int) -> Response:
-        page = page_of_runs(self._visible(self._scheduler.runs), request.args, account)
+    def list_runs(self) -> Response:
+        page = page_of_runs(self._visible(self._scheduler.runs), request.args, self._account.id)
         include = related(request.args.get("include_related")) & {"trigger", "job", "debug_logs"}
         view = self._view(page.items, include)
-        return jsonify(wire.envelope([wire.run_json(run, view) for run in page.items], extra=page.extra))
+        return jsonify(api_json.envelope([api_json.run_json(run, view) for run in page.items], extra=page.extra))
 
-    def get_run(self, account: int, number: int) -> Response:  # noqa: ARG002
+    def get_run(self, number: int) -> Response:
         return self._run_answer(self._run(number), related(request.args.get("include_related")))
 
-    def cancel(self, account: int, number: int) -> Response:  # noqa: ARG002
+    def cancel(self, number: int) -> Response:
         return self._run_answer(self._scheduler.cancel(self._run(number)), ())
 
-    def retry(self, account: int, number: int) -> Response:  # noqa: ARG002
+    def retry(self, number: int) -> Response:
         try:
             run = self._scheduler.retry(self._run(number))
         except NotRetryableError as error:
-            # Assumption: code and body of the refusal are unverified.
+            # Assumption: status code and body are unverified.
             raise InvalidError({"_model": f"This run cannot be retried: {error}"}) from error
         return self._run_answer(run, {"trigger", "job"})
 
-    def get_failure(self, account: int, number: int) -> Response:  # noqa: ARG002
+    def get_failure(self, number: int) -> Response:
         run = self._run(number)
         failed = failed_step(run)
         commands = [str(step.command) for step in run.steps if step.command]
@@ -173,27 +183,27 @@ class _Routes:
             "failed_step": failed.command or failed.name if failed else None,
             "skipped_steps": [command for command in planned if command not in commands],
         }
-        return jsonify(wire.envelope(data))
+        return jsonify(api_json.envelope(data))
 
-    def get_step(self, account: int, number: int) -> Response:  # noqa: ARG002
+    def get_step(self, number: int) -> Response:
         include = related(request.args.get("include_related"))
         for run in self._visible(self._scheduler.runs):
             for step in run.steps:
-                if wire.step_id(run, step) == number:
-                    return jsonify(wire.envelope(wire.step_json(run, step, self._view([run], include))))
+                if api_json.step_id(run, step) == number:
+                    return jsonify(api_json.envelope(api_json.step_json(run, step, self._view([run], include))))
         raise RefusedError(404, NOT_FOUND)
 
     # --- artifacts -------------------------------------------------------------------------------------
 
-    def list_artifacts(self, account: int, number: int) -> Response:  # noqa: ARG002
+    def list_artifacts(self, number: int) -> Response:
         run = self._run(number)
         paths = {path for step in run.steps for path in step.artifacts} if self._uploaded(run) else set()
-        # Recorded: null when there are none. `step` is not honoured (documented by its absence).
-        return jsonify(wire.envelope(sorted(paths) or None))
+        # Recorded: null when there are none. The specification has no parameter `step` here.
+        return jsonify(api_json.envelope(sorted(paths) or None))
 
-    def get_artifact(self, account: int, number: int, path: str) -> Response:  # noqa: ARG002
+    def get_artifact(self, number: int, path: str) -> Response:
         run = self._run(number)
-        # Assumption: without `step` the last step counts that has left anything at all.
+        # Assumption: without `step`, the artifacts are those of the last step that has any.
         last = next((step.index for step in reversed(run.steps) if step.artifacts), 0)
         try:
             index = int(request.args.get("step", last))
@@ -229,34 +239,33 @@ class _Routes:
         return job
 
     def _run(self, number: int) -> Run:
-        asked = [run for run in self._scheduler.runs if run.id == number]
-        visible = self._visible(asked)
+        visible = self._visible(run for run in self._scheduler.runs if run.id == number)
         if not visible:
             raise RefusedError(404, NOT_FOUND)
         return visible[0]
 
     def _visible(self, runs: Iterable[Run]) -> list[Run]:
-        return self._account.visibility.seen(runs, self._account.now())
+        return self._account.lag.visible(runs, self._account.now())
 
     def _uploaded(self, run: Run) -> bool:
         return run.finished_at is None or self._account.now() >= run.finished_at + run.artifacts_from
 
-    def _view(self, runs: Iterable[Run], include: Iterable[str]) -> wire.View:
+    def _view(self, runs: Iterable[Run], include: Iterable[str]) -> api_json.View:
         reasons = {run.id: self._scheduler.retry_reason(run) for run in runs}
-        return wire.View(self._account.url(), self._account.now(), reasons, frozenset(include))
+        return api_json.View(self._account.url(), self._account.now(), reasons, frozenset(include))
 
     def _run_answer(self, run: Run, include: Iterable[str]) -> Response:
-        return jsonify(wire.envelope(wire.run_json(run, self._view([run], include))))
+        return jsonify(api_json.envelope(api_json.run_json(run, self._view([run], include))))
 
 
-def _invalid(error: InvalidError) -> tuple[wire.Json, int]:
-    """Answer 400 as recorded, with its two additional keys."""
-    body = wire.failure(400, INVALID, data=dict(error.fields), developer_message="")
+def _invalid(error: InvalidError) -> tuple[api_json.Json, int]:
+    """Answer 400 with the two additional keys of this answer (recorded)."""
+    body = api_json.error_envelope(400, INVALID, data=dict(error.fields), developer_message="")
     return {**body, "extra": {}, "error_code": None}, 400
 
 
-def _http_error(error: HTTPException) -> HTTPException | tuple[wire.Json, int]:
-    """Answer 405 without an envelope (recorded); other addresses get a page, also without one."""
+def _http_error(error: HTTPException) -> HTTPException | tuple[api_json.Json, int]:
+    """Answer 405 by JSON without an envelope (recorded), and other errors by an HTML page."""
     if isinstance(error, MethodNotAllowed):
         return {"detail": f'Method "{request.method}" not allowed.'}, 405
     return error

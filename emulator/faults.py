@@ -1,4 +1,4 @@
-"""The faults a server can be told to commit: kinds, matching, counting; committing them is `mishaps.py`."""
+"""The faults that a test injects into a server: their kinds, which requests they hit, and how often they did."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Kind(enum.Enum):
-    """What goes wrong with a matching request."""
+class FaultKind(enum.Enum):
+    """What goes wrong with a matching request. "Handled" means that the request has its effect."""
 
     STATUS = "status"
-    """Nothing is done; answer `code` with `body` (any JSON value or text) and `headers`."""
+    """Not handled; the answer is `code` with `body` (any JSON value or text) and `headers`."""
     RESET = "reset"
-    """Nothing is done; the connection is reset."""
+    """Not handled; the connection is reset."""
     HANG = "hang"
-    """Nothing is done; no answer for `seconds`, then a reset."""
+    """Not handled; no answer for `seconds`, then the connection is reset."""
     LOSE = "lose"
-    """The work is done, the connection is reset instead of an answer."""
+    """Handled, but the connection is reset instead of an answer."""
     SLOW = "slow"
-    """The work is done, the answer comes after `seconds`."""
+    """Handled, and the answer comes after `seconds`."""
     LATE = "late"
-    """The work is done only after `seconds`, and its answer is lost."""
+    """Handled only after `seconds`, and the connection is reset instead of an answer."""
     HTML = "html"
-    """An HTML page with `code` instead of the answer; the work is done first when `do` is true."""
+    """The answer is an HTML page with `code`; handled when `do` is true."""
     TRUNCATE = "truncate"
-    """The work is done, half of the body is sent under the full Content-Length."""
+    """Handled; the answer has the full Content-Length but only half of the body."""
     EMPTY = "empty"
-    """The work is done when `do` is true; the answer is 200 without a body."""
+    """The answer is 200 without a body; handled when `do` is true."""
 
 
-DEFAULTS: Mapping[Kind, Mapping[str, Any]] = {
-    Kind.STATUS: {"code": 500, "body": None, "headers": {}},
-    Kind.RESET: {},
-    Kind.HANG: {"seconds": 3600.0},
-    Kind.LOSE: {},
-    Kind.SLOW: {"seconds": 1.0},
-    Kind.LATE: {"seconds": 1.0},
-    Kind.HTML: {"code": 502, "do": False},
-    Kind.TRUNCATE: {},
-    Kind.EMPTY: {"do": True},
+DEFAULTS: Mapping[FaultKind, Mapping[str, Any]] = {
+    FaultKind.STATUS: {"code": 500, "body": None, "headers": {}},
+    FaultKind.RESET: {},
+    FaultKind.HANG: {"seconds": 3600.0},
+    FaultKind.LOSE: {},
+    FaultKind.SLOW: {"seconds": 1.0},
+    FaultKind.LATE: {"seconds": 1.0},
+    FaultKind.HTML: {"code": 502, "do": False},
+    FaultKind.TRUNCATE: {},
+    FaultKind.EMPTY: {"do": True},
 }
 
 
 class UnknownFaultError(ValueError):
-    """A fault that cannot be added: unknown kind or parameter, or a path that is no regular expression."""
+    """The fault cannot be added: unknown kind or parameter, or a path that is not a regular expression."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One rule: the requests it matches and what happens to them.
+    """Which requests are hit and what happens to them.
 
-    `method` None matches every method; `path` is a regular expression searched in the path without query;
-    the first `after` matching requests pass, the next `times` ones (None: all) are hit.
+    `method` None matches every method. `path` is a regular expression that is searched in the path without query.
+    The first `after` matching requests are not hit, the next `times` ones (None: all) are.
     """
 
     id: int
-    kind: Kind
+    kind: FaultKind
     method: str | None = None
     path: str = ""
     times: int | None = 1
@@ -71,7 +71,7 @@ class Fault:
     hits: int = 0
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is of the kind this rule is about."""
+        """Whether method and path of a request match."""
         return self.method in (None, method) and re.search(self.path, path) is not None
 
     @property
@@ -80,7 +80,7 @@ class Fault:
         return self.seen >= self.after and (self.times is None or self.hits < self.times)
 
     def as_json(self) -> dict[str, Any]:
-        """Show the rule with its hit count."""
+        """Return the fault and its counts as JSON."""
         return {
             "id": self.id,
             "kind": self.kind.value,
@@ -95,10 +95,10 @@ class Fault:
 
 
 class Faults:
-    """The rules of one server, in order of addition; the first one that is due hits a request."""
+    """The faults of one server in the order in which they were added; the first one that is due hits a request."""
 
     def __init__(self) -> None:
-        """Begin without rules."""
+        """There are no faults at first."""
         self._lock = threading.Lock()
         self._rules: list[Fault] = []
         self._count = 0
@@ -106,19 +106,19 @@ class Faults:
     def add(
         self,
         *,
-        kind: str | Kind,
+        kind: str | FaultKind,
         method: str | None = None,
         path: str = "",
         times: int | None = 1,
         after: int = 0,
         **params: Any,  # noqa: ANN401 - the parameters differ by kind, see DEFAULTS
     ) -> int:
-        """Add a rule and return its id.
+        """Add a fault and return its id.
 
         Raises `UnknownFaultError` for an unknown kind or parameter and for a broken pattern.
         """
         try:
-            known = Kind(kind)
+            known = FaultKind(kind)
             re.compile(path)
         except (ValueError, re.error) as error:
             raise UnknownFaultError(str(error)) from error
@@ -141,7 +141,7 @@ class Faults:
             return rule.id
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Return the rule that hits this request, counting it; every matching rule sees the request."""
+        """Return the fault that hits this request, if any. Every matching fault counts the request."""
         taken: Fault | None = None
         with self._lock:
             for position, rule in enumerate(self._rules):
@@ -154,12 +154,12 @@ class Faults:
         return taken
 
     def clear(self) -> None:
-        """Forget all rules."""
+        """Remove all faults."""
         with self._lock:
             self._rules.clear()
 
     @property
     def rules(self) -> tuple[Fault, ...]:
-        """The rules as they stand now, with their counts."""
+        """The faults with their counts so far."""
         with self._lock:
             return tuple(self._rules)

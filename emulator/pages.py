@@ -1,4 +1,4 @@
-"""The pages behind `href`: a run with steps and logs, a job with its runs; plain HTML, all escaped."""
+"""The HTML pages that `href` links to: a run with steps and logs, a job with its runs. All values are escaped."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from emulator.wire import HUMANIZED, duration, moment, run_href
+from emulator.api_json import HUMANIZED, duration, moment, run_href
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from emulator.records import Job, Run, Step
+    from emulator.runs import Job, Run, Step
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 STYLE = """
@@ -25,7 +25,7 @@ pre { background: #f6f8fa; padding: 1rem; overflow: auto; font-size: 13px }
 
 
 def run_page(url: str, run: Run, now: float) -> str:
-    """Show one run."""
+    """Return the page of a run."""
     facts = {
         "Status": _status(run.status),
         "Message": escape(run.status_message or ""),
@@ -39,12 +39,12 @@ def run_page(url: str, run: Run, now: float) -> str:
         "Retries run": str(run.retrying_run_id or ""),
     }
     rows = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in facts.items() if value)
-    steps = "".join(_step(step, now) for step in run.steps) or "<p>No step has begun.</p>"
+    steps = "".join(_step(step, now) for step in run.steps) or "<p>No step has started.</p>"
     return _page(f"Run {run.id}", f"<table>{rows}</table><h2>Steps</h2>{steps}")
 
 
 def job_page(url: str, job: Job, runs: Iterable[Run]) -> str:
-    """Show one job with its runs, newest first."""
+    """Return the page of a job with its runs, newest first."""
     rows = "".join(
         f'<tr><td><a href="{escape(run_href(url, run))}">{run.id}</a></td>'
         f"<td>{_status(run.status)}</td><td>{escape(run.cause)}</td></tr>"
@@ -56,7 +56,7 @@ def job_page(url: str, job: Job, runs: Iterable[Run]) -> str:
 
 
 def job_href(url: str, job: Job) -> str:
-    """Return the page of a job."""
+    """Return the URL of the page of a job."""
     return f"{url}/deploy/{job.account_id}/projects/{job.project_id}/jobs/{job.id}"
 
 

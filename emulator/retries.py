@@ -1,10 +1,10 @@
-"""Which runs can be retried, and why not; starting a retry is `scheduler.py`."""
+"""Which runs can be retried, and the reasons why others cannot; `scheduler` starts a retry."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator.records import Run, Status, Step
+from emulator.runs import Run, Status, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ RETRYABLE = (
     "snapshot",
     "test",
 )
-"""Commands that `dbt retry` takes up again [dbt Core]."""
+"""The commands that `dbt retry` supports [dbt Core]."""
 
 
 def failed_step(run: Run) -> Step | None:
@@ -30,10 +30,10 @@ def failed_step(run: Run) -> Step | None:
 
 
 def retry_reason(run: Run, runs: Iterable[Run]) -> str | None:
-    """Say why a run cannot be retried, in dbt Cloud's words; None when it can.
+    """Return why a run cannot be retried, as dbt Cloud names it; None when it can be.
 
-    Set on every run (recorded). A failure before dbt ran (clone, profile) counts as one without run results
-    (assumption).
+    Every run has such a reason (recorded). A run that failed before dbt started, in clone or profile, counts as one
+    without run results (assumption).
     """
     if run.status != Status.ERROR or not run.over:
         return "RETRY_NOT_FAILED_RUN"

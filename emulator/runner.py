@@ -1,36 +1,36 @@
-"""The seam between the scheduler and whatever executes runs (a script, real dbt); only the two protocols."""
+"""The interface between the scheduler and what executes runs: a script or real dbt."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from emulator.records import Order, Progress
+    from emulator.runs import Order, Progress
 
 
 class Execution(Protocol):
-    """One run in the hands of a runner; all durations in seconds."""
+    """One run that a runner executes. Attributes are durations in seconds."""
 
     queue_seconds: float
     starting_seconds: float
     artifact_seconds: float
 
     def start(self, at: float) -> None:
-        """Begin; called once."""
+        """Start at this time, in seconds since the epoch; called once."""
 
-    def look(self, now: float) -> Progress:
-        """Tell how far it is; cheap, called often."""
+    def progress(self, now: float) -> Progress:
+        """Return how far the run is. It is called often, so it must be fast."""
 
     def stop(self) -> None:
-        """End it at once: it was cancelled, timed out or finished by hand."""
+        """End the run at once: it was cancelled, timed out, or ended by a test."""
 
 
 @runtime_checkable
 class Runner(Protocol):
-    """What executes runs."""
+    """Executes runs."""
 
     def prepare(self, order: Order) -> Execution:
-        """Take an order; nothing begins yet."""
+        """Make the execution of a run; it must not start yet."""
 
     def close(self) -> None:
-        """Clean up after the last run."""
+        """Stop and remove whatever is left."""

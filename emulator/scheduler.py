@@ -1,4 +1,4 @@
-"""The only place where jobs and runs change: trigger, queue, start, watch, cancel, retry; no HTTP."""
+"""Jobs and runs as time passes: trigger, queue, start, cancel, time limit, retry. Nothing else changes a run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from emulator.records import PULL_REQUEST_FIELDS, Job, Order, Run, Status, Step
+from emulator.api_json import humanized, moment
 from emulator.retries import retry_reason
-from emulator.wire import humanized, moment
+from emulator.runs import PULL_REQUEST_FIELDS, Job, Order, Run, Status, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,12 +22,12 @@ TIMED_OUT = "This run timed out after running for {}, which exceeded the configu
 
 
 class NotRetryableError(Exception):
-    """The run cannot be retried; the text is the reason's name as in `retry_not_supported_reason`."""
+    """The run cannot be retried. The text is a value of `retry_not_supported_reason`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Habits:
-    """How this dbt Cloud behaves where real ones differ or where nobody has looked."""
+class Delays:
+    """Seconds that a run stays queued, and that a running one goes on after it was cancelled."""
 
     queue_seconds: float = 0.0
     cancel_seconds: float = 0.0
@@ -36,12 +36,12 @@ class Habits:
 class Scheduler:
     """All jobs and runs of one account. Every method may be called from any thread."""
 
-    def __init__(self, runner: Runner, now: Callable[[], float], habits: Habits, first_run_id: int) -> None:
-        """Begin with no job and no run; `now` gives seconds since the epoch."""
+    def __init__(self, runner: Runner, now: Callable[[], float], delays: Delays, first_run_id: int) -> None:
+        """`now` returns seconds since the epoch."""
         self.hold = False
         self._runner = runner
         self._now = now
-        self._habits = habits
+        self._delays = delays
         self._next_run_id = first_run_id
         self._lock = threading.RLock()
         self._jobs: dict[int, Job] = {}
@@ -50,7 +50,7 @@ class Scheduler:
         self._released: dict[int, float] = {}
         self._held: set[int] = set()
 
-    # --- what there is ---------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------------
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -60,7 +60,7 @@ class Scheduler:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs in order of creation, as they are now."""
+        """All runs in order of creation, up to date."""
         with self._lock:
             self.tick()
             return tuple(self._runs.values())
@@ -71,19 +71,19 @@ class Scheduler:
             self._jobs[job.id] = job
 
     def retry_reason(self, run: Run) -> str | None:
-        """Say why a run cannot be retried; None when it can."""
+        """Return why a run cannot be retried; None when it can."""
         return retry_reason(run, self.runs)
 
-    # --- what clients ask for --------------------------------------------------------------------------
+    # --- requests of clients ---------------------------------------------------------------------------
 
     def trigger(self, job: Job, fields: Mapping[str, Any]) -> Run:
-        """Queue a run and return it as it is before anything has happened to it."""
+        """Add a run to the queue and return it while it is still queued."""
         with self._lock:
             self.tick()
             return self._enqueue(job, fields, None)
 
     def retry(self, run: Run) -> Run:
-        """Queue a run that takes up a failed one. Raises `NotRetryableError`."""
+        """Add a retry of a failed run to the queue. Raises `NotRetryableError`."""
         with self._lock:
             reason = retry_reason(run, self.runs)
             if reason is not None:
@@ -91,19 +91,21 @@ class Scheduler:
             return self._enqueue(run.job, {**run.trigger, "cause_category": "rerun"}, run)
 
     def cancel(self, run: Run) -> Run:
-        """Cancel a run; one that is over stays as it is (assumption: nobody has recorded that case)."""
+        """Cancel a run; one that has ended stays as it is (assumption: no recording exists)."""
         with self._lock:
             self.tick()
             run = self._runs[run.id]
             if not run.over and run.cancel_at is None:
-                self._runs[run.id] = replace(run, cancelled_by_api=True, cancel_at=self._now() + self._lag(run))
+                self._runs[run.id] = replace(
+                    run, cancelled_by_api=True, cancel_at=self._now() + self._cancel_delay(run)
+                )
             self.tick()
             return self._runs[run.id]
 
-    # --- what tests ask for ----------------------------------------------------------------------------
+    # --- requests of tests -----------------------------------------------------------------------------
 
     def release(self, run_id: int | None) -> None:
-        """Let a held run, or all of them, leave the queue from now on."""
+        """Let a held run, or all of them, leave the queue."""
         with self._lock:
             for held in [run_id] if run_id is not None else list(self._held):
                 self._held.discard(held)
@@ -111,7 +113,7 @@ class Scheduler:
             self.tick()
 
     def finish(self, run_id: int, status: int, message: str | None) -> Run:
-        """End a run now with this status, wherever it is; its open step gets the same status."""
+        """End a run now with this status; its running step gets the same status."""
         with self._lock:
             self.tick()
             self._held.discard(run_id)
@@ -120,7 +122,7 @@ class Scheduler:
             return self._runs[run_id]
 
     def close(self) -> None:
-        """Stop everything that runs."""
+        """Stop every run that has not ended."""
         with self._lock:
             for run in self._runs.values():
                 if not run.over:
@@ -130,7 +132,7 @@ class Scheduler:
     # --- the passing of time ---------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Bring every run up to date. Older runs come first, since younger ones may wait for them."""
+        """Bring every run up to date, the oldest first: a run may wait for an older one."""
         with self._lock:
             now = self._now()
             for run_id in list(self._runs):
@@ -138,11 +140,11 @@ class Scheduler:
                 if self._runs[run_id].status == Status.QUEUED:
                     self._start_if_ready(run_id, now)
                 if not self._runs[run_id].over and self._runs[run_id].started_at is not None:
-                    self._watch(run_id, now)
+                    self._update(run_id, now)
 
-    def _lag(self, run: Run) -> float:
-        # A queued run is cancelled in the answer itself (recorded), a running one may take longer (inferred).
-        return 0.0 if run.status == Status.QUEUED else self._habits.cancel_seconds
+    def _cancel_delay(self, run: Run) -> float:
+        # A queued run is already cancelled in the answer (recorded), a running one may take longer (inferred).
+        return 0.0 if run.status == Status.QUEUED else self._delays.cancel_seconds
 
     def _cancel_if_due(self, run_id: int, now: float) -> None:
         run = self._runs[run_id]
@@ -152,7 +154,7 @@ class Scheduler:
 
     def _start_if_ready(self, run_id: int, now: float) -> None:
         run, execution = self._runs[run_id], self._executions[run_id]
-        earlier = self._waits_for(run)
+        earlier = self._runs_before(run)
         open_runs = [other.id for other in earlier if not other.over]
         if tuple(open_runs[-1:]) != run.blocked_by:
             run = self._runs[run_id] = replace(run, blocked_by=tuple(open_runs[-1:]), updated_at=now)
@@ -160,7 +162,7 @@ class Scheduler:
             return
         free_at = max((other.finished_at or 0.0 for other in earlier), default=0.0)
         ready_at = max(run.created_at, free_at, self._released.get(run_id, 0.0))
-        dequeued_at = ready_at + self._habits.queue_seconds + execution.queue_seconds
+        dequeued_at = ready_at + self._delays.queue_seconds + execution.queue_seconds
         if now < dequeued_at:
             return
         started_at = dequeued_at + execution.starting_seconds
@@ -173,18 +175,18 @@ class Scheduler:
         )
         execution.start(started_at)
 
-    def _waits_for(self, run: Run) -> list[Run]:
-        """Deployment runs of a job go one after another; CI runs wait for nothing (documented)."""
+    def _runs_before(self, run: Run) -> list[Run]:
+        """List the runs before this one: those of a job run one after another, CI runs in parallel (documented)."""
         if run.job.job_type == "ci":
             return []
         return [other for other in self._runs.values() if other.job_id == run.job_id and other.id < run.id]
 
-    def _watch(self, run_id: int, now: float) -> None:
+    def _update(self, run_id: int, now: float) -> None:
         run, execution = self._runs[run_id], self._executions[run_id]
         limit = run.trigger["timeout_seconds_override"]
         limit = run.job.timeout_seconds if limit is None else limit
         deadline = (run.started_at or 0.0) + limit if limit else math.inf
-        progress = execution.look(min(now, deadline))
+        progress = execution.progress(min(now, deadline))
         seen = replace(
             run,
             status=progress.status,
@@ -202,7 +204,7 @@ class Scheduler:
             )
         self._runs[run_id] = seen
         if not seen.over and now >= deadline:
-            # Recorded: a limit of dbt Cloud looks like a cancel, only the message tells.
+            # Recorded: a run that reaches dbt Cloud's time limit looks cancelled, only its message differs.
             self._close(seen, deadline, Status.CANCELLED, TIMED_OUT.format(humanized_limit(limit), limit))
 
     def _close(self, run: Run, at: float, status: int, message: str | None) -> None:
@@ -250,19 +252,19 @@ class Scheduler:
         return run
 
     def _supersede(self, job: Job, trigger: Mapping[str, Any], now: float) -> None:
-        """Smart cancellation: a new commit of a pull request ends the CI job's older run (documented)."""
+        """Smart cancellation: a new commit of a pull request cancels the older run of the CI job (documented)."""
         numbers = {name: trigger[name] for name in PULL_REQUEST_FIELDS if trigger[name] is not None}
         if job.job_type != "ci" or not numbers:
             return
         for other in list(self._runs.values()):
             same = other.job_id == job.id and all(other.trigger[name] == numbers[name] for name in numbers)
             if same and not other.over and other.trigger["git_sha"] != trigger["git_sha"]:
-                # Which status_message comes with it is unverified; none is assumed.
+                # Unverified: the status_message of such a run. None is assumed.
                 self._close(other, now, Status.CANCELLED, None)
 
 
 def humanized_limit(seconds: int) -> str:
-    """Spell a limit; below a minute in seconds (assumption), else as recorded: `1 day`."""
+    """Format a time limit: `1 day` (recorded), or in seconds below a minute (assumption)."""
     minute = 60
     return humanized(seconds) if seconds >= minute else f"{seconds} second{'' if seconds == 1 else 's'}"
 

@@ -1,7 +1,8 @@
-"""An HTTP server in a thread that records requests and commits faults; what it serves is given to it."""
+"""An HTTP server in a thread that records all requests and injects faults, for any WSGI application."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -19,11 +20,11 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
+from emulator.fault_responses import RESPONSES, HitRequest, ResetConnection
 from emulator.faults import Faults, UnknownFaultError
-from emulator.mishaps import MISHAPS, DropConnection, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,7 +36,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request as it came in. `query` holds the last value of each key; `json` is None for other bodies."""
+    """A request as it was received. `query` holds the last value of each key; `json` is None for other bodies."""
 
     method: str
     path: str
@@ -46,26 +47,26 @@ class RecordedRequest:
 
     @classmethod
     def of(cls, request: Request, body: bytes) -> RecordedRequest:
-        """Keep what matters of a request."""
+        """Copy what tests read from a request."""
         try:
             value = json.loads(body) if body else None
         except ValueError:
             value = None
         query = {key: values[-1] for key, values in request.args.lists()}
-        # Title-Case names as the environment gives them, so that tests need one spelling only.
+        # The names are in Title-Case here, however the client wrote them.
         headers = MappingProxyType(dict(request.headers.items()))
         return cls(request.method, request.path, MappingProxyType(query), headers, body, value)
 
 
 class _Handler(WSGIRequestHandler):
-    """One connection, quietly; werkzeug closes it after each answer, so there is no keep-alive."""
+    """One connection, without output. werkzeug closes it after each answer, so there is no keep-alive."""
 
     def make_environ(self) -> WSGIEnvironment:
         environ = super().make_environ()
-        asked = self.requestline.split(" ")[1]
-        if asked.startswith("//"):
-            # Both http.server and werkzeug tidy up a double slash, which has to stay a wrong address.
-            environ["PATH_INFO"] = unquote(asked.partition("?")[0])
+        target = self.requestline.split(" ")[1]
+        if target.startswith("//"):
+            # http.server and werkzeug replace a double slash, but dbt Cloud answers it by 404 (reported).
+            environ["PATH_INFO"] = unquote(target.partition("?")[0])
         return environ
 
     def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:  # noqa: ARG002
@@ -76,13 +77,13 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadedWSGIServer):
-    """The listening socket; a backlog large enough for a crowd that knocks at the same moment."""
+    """The listening socket. Its backlog is large enough for some hundred clients at the same moment."""
 
     request_queue_size = 512
     daemon_threads = True
 
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as in socketserver
-        # A FIN before the RST would make a reset look like an orderly end.
+        # An RST must be sent without a FIN before it, or the client sees an orderly end instead of a reset.
         linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET_ON_CLOSE))
         if linger == RESET_ON_CLOSE:
             self.close_request(request)
@@ -93,19 +94,14 @@ class _Server(ThreadedWSGIServer):
         logging.getLogger(__name__).debug("connection from %s broke: %s", client_address, sys.exc_info()[1])
 
 
-_BUILDING = threading.Lock()
-
-
 class HttpServer:
-    """Serves one WSGI application on a port of its own, with a record of the requests and with faults."""
+    """Serves one WSGI application on a port, records its requests and injects faults."""
 
-    def __init__(self, make_app: Callable[[], WSGIApplication], *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Prepare; nothing is bound before `start`. Port 0 picks a free one."""
+    def __init__(self, app: WSGIApplication, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """The port is opened by `start`; 0 means a free one."""
         self.faults = Faults()
         self.stopping = threading.Event()
-        # One at a time: CPython 3.11 loses count when two threads build syntax trees, which routes are made of.
-        with _BUILDING:
-            self._app = make_app()
+        self._app = app
         self._address = (host, port)
         self._lock = threading.Lock()
         self._requests: list[RecordedRequest] = []
@@ -122,59 +118,63 @@ class HttpServer:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """Every request in order of arrival, those for the faults excepted."""
+        """Every request in order of arrival, but for those to `/_emulator/faults`."""
         with self._lock:
             return tuple(self._requests)
 
     def start(self) -> None:
-        """Bind and serve in a thread."""
+        """Open the port and serve in a thread."""
         self.stopping.clear()
         self._server = _Server(*self._address, self._serve, _Handler)
         self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.02},
-            name="emulator-http",
-            daemon=True,
+            target=self._serve_until_stopped, args=(self._server,), name="emulator-http", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening and end every request that hangs. May be called twice."""
+        """Close the port and end every request that a fault delays. May be called twice."""
         self.stopping.set()
         if self._server is None or self._thread is None:
             return
-        self._server.shutdown()
+        # The thread waits for a connection; this one ends its waiting, and is not served.
+        with contextlib.suppress(OSError):
+            socket.create_connection((self._address[0], self._server.server_port), timeout=1).close()
         self._thread.join()
         self._server.server_close()
         self._thread = None
+
+    def _serve_until_stopped(self, server: _Server) -> None:
+        # `serve_forever` would look only every so many milliseconds whether it is to stop.
+        while not self.stopping.is_set():
+            server.handle_request()
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         body = request.get_data()
         environ["wsgi.input"] = io.BytesIO(body)
         if request.path.rstrip("/") == CONTROL_PATH:
-            return _control(self.faults, request.method, body)(environ, start_response)
+            return _handle_control(self.faults, request.method, body)(environ, start_response)
         with self._lock:
             self._requests.append(RecordedRequest.of(request, body))
         if environ["PATH_INFO"].startswith("//"):
-            # Reported: `https://host//api` answers 404. The router would tidy it up like the others.
+            # Reported: `https://host//api` is answered by 404. The router would replace the double slash.
             return NotFound()(environ, start_response)
         fault = self.faults.take(request.method, request.path)
         if fault is None:
-            return self._work(environ)(environ, start_response)
-        scene = Scene(lambda: self._work(environ), self._wait, fault.params)
+            return self._handle(environ)(environ, start_response)
+        hit = HitRequest(lambda: self._handle(environ), self._wait, fault.params)
         try:
-            answer = MISHAPS[fault.kind](scene)
-        except DropConnection:
+            answer = RESPONSES[fault.kind](hit)
+        except ResetConnection:
             environ["werkzeug.socket"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-            # werkzeug takes this one for a client that went away and closes without an answer.
+            # werkzeug takes this for a client that has closed the connection, and sends no answer.
             raise ConnectionAbortedError from None
-        # A plain answer object would correct the Content-Length that `truncate` has falsified.
+        # Returning the Response itself would correct the Content-Length that `truncate` has made wrong.
         start_response(answer.status, list(answer.headers.items()))
         return [answer.get_data()]
 
-    def _work(self, environ: WSGIEnvironment) -> Response:
-        """Let the application answer, and keep the whole answer."""
+    def _handle(self, environ: WSGIEnvironment) -> Response:
+        """Let the application handle the request and return its whole answer."""
         body, status, headers = run_wsgi_app(self._app, environ, buffered=True)
         return Response(b"".join(body), status, headers)
 
@@ -182,8 +182,8 @@ class HttpServer:
         return not self.stopping.wait(seconds)
 
 
-def _control(faults: Faults, method: str, body: bytes) -> Response:
-    """Answer POST (add a rule), GET (list the rules with their counts) and DELETE (forget them)."""
+def _handle_control(faults: Faults, method: str, body: bytes) -> Response:
+    """Add a fault (POST), list the faults with their counts (GET), or remove them all (DELETE)."""
     status = 200
     if method == "POST":
         try:
@@ -197,18 +197,18 @@ def _control(faults: Faults, method: str, body: bytes) -> Response:
     return Response(json.dumps({"faults": rules}), status, content_type="application/json")
 
 
-class Served:
-    """What a service of the emulator is to a test: a context manager with an address, faults and a record."""
+class Service:
+    """A server of the emulator as tests use it: a context manager with a URL, faults and recorded requests."""
 
     _server: HttpServer
 
     def start(self) -> Self:
-        """Serve, in threads."""
+        """Serve in threads."""
         self._server.start()
         return self
 
     def stop(self) -> None:
-        """Stop serving; requests that hang end promptly."""
+        """Stop serving. Requests that a fault delays end at once."""
         self._server.stop()
 
     def __enter__(self) -> Self:
@@ -228,7 +228,7 @@ class Served:
 
     @property
     def faults(self) -> Faults:
-        """The faults that the server commits; also under `/_emulator/faults`."""
+        """The faults that the server injects; they can also be changed by HTTP at `/_emulator/faults`."""
         return self._server.faults
 
     @property

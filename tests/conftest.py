@@ -20,6 +20,15 @@ settings.register_profile("house", _HOUSE, derandomize=True)
 settings.register_profile("explore", _HOUSE, max_examples=2000)
 settings.load_profile("house")
 
+# Modules that take seconds, the slowest first. They start first, so that no worker is left alone with one at the end.
+# This needs `--no-loadscope-reorder`: pytest-xdist would start the modules with the most tests first.
+SLOWEST = (
+    "tests/reliability/test_table.py",
+    "tests/emulator/test_dbt_runner.py",
+    "tests/packaging/test_demo.py",
+    "tests/main_flow/test_real_runs.py",
+)
+
 CI_PREFIXES = (
     "ACTIONS_",
     "AGENT_",
@@ -57,6 +66,15 @@ CI_NAMES = frozenset(
 )
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_position)
+
+
+def _position(item: pytest.Item) -> int:
+    name = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""
+    return SLOWEST.index(name) if name in SLOWEST else len(SLOWEST)
 
 
 def speaks_of_ci(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from dbt_action.report.outcome import CommitState
-from emulator.hosts.base import FakeHost, RefusedError, asked
+from emulator.hosts.base import FakeHost, RefusedError, request_fields
 from tests.ci.test_example_ci import HEAD, PULL_REQUEST
 from tests.support.host_cases import NAME
 from tests.support.samples import HostSample
@@ -41,16 +41,16 @@ class Forge(FakeHost):
             ("PUT", f"{repository}/pulls/3/comments/<int:number>", self._write_comment),
         ]
 
-    def admit(self) -> Response | None:
+    def check_credentials(self) -> Response | None:
         if request.headers.get("Authorization") != "Bearer example-token":
             raise RefusedError(401, {"message": "Who are you?"})
         return None
 
-    def unknown(self) -> object:
+    def not_found(self) -> object:
         return {"message": "Not found"}
 
     def _post_status(self, sha: str) -> Response:
-        fields = asked()
+        fields = request_fields()
         if fields["state"] not in {"running", "passed", "failed", "cancelled"}:
             raise RefusedError(422, {"message": "An unknown state"})
         self.history.append(fields["state"])
@@ -66,7 +66,7 @@ class Forge(FakeHost):
 
     def _write_comment(self, number: int = 0) -> Response:
         number = number or len(self.comments) + 1
-        self.comments[number] = asked()["body"]
+        self.comments[number] = request_fields()["body"]
         return jsonify({"id": number})
 
 

@@ -1,4 +1,4 @@
-"""Markdown as a picture, much as GitHub shows it: headless Chromium, and Mermaid from npm; both have to be there."""
+"""Makes a picture of Markdown, similar to GitHub: with headless Chromium, and Mermaid from npm."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 MERMAID = "mermaid@11.17.2"
-# Made by npm, next to what pip has installed, and nowhere in the repository.
+# npm installs it into the virtual environment, so that it is not in the repository.
 MODULES = HERE.parent.parent / ".venv" / "mermaid"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH = 1012
-_PATIENCE = 120
+_CHROMIUM_TIMEOUT_SECONDS = 120
 _COLOURS = 160
 _HEIGHT = re.compile(r"<title>(\d+) (.*?)</title>", re.DOTALL)
-# Draws the charts, then writes the page's height into its title, and behind it what went wrong.
+# Draws the charts, then sets the title to the height of the page and, after it, an error if there was one.
 _DRAW = r"""
 (async () => {
   let wrong = "";
@@ -35,18 +35,18 @@ _DRAW = r"""
 
 
 class Missing(Exception):
-    """A program that is needed here is not on this machine."""
+    """A program that the pictures need is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Chromium and Mermaid."""
+    """Chromium and Mermaid, by path."""
 
     chromium: str
     mermaid: Path
 
     def take(self, markdown: str, picture: Path) -> None:
-        """Write a PNG of the page with all its folds open. Raises RuntimeError when a chart cannot be drawn."""
+        """Write a PNG of the page with all details open. Raises `RuntimeError` when a chart cannot be drawn."""
         with tempfile.TemporaryDirectory(prefix="summary-preview-") as folder:
             page = Path(folder) / "page.html"
             page.write_text(self._html(markdown), encoding="utf-8")
@@ -69,7 +69,7 @@ class Camera:
         command = [
             self.chromium,
             "--headless",
-            # There is no sandbox for root, as whom containers run; the page is our own.
+            # Chromium has no sandbox for root, the user of most containers; the page is our own.
             "--no-sandbox",
             "--disable-gpu",
             "--hide-scrollbars",
@@ -79,14 +79,14 @@ class Camera:
             *options,
             page.as_uri(),
         ]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_PATIENCE)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=_CHROMIUM_TIMEOUT_SECONDS)
         return done.stdout
 
 
 def shrink(picture: Path) -> None:
-    """Text and bars need few colours; a third of the bytes is left. Raises Missing."""
+    """Reduce the number of colours, which leaves a third of the bytes. Raises `Missing`."""
     try:
-        from PIL import Image  # noqa: PLC0415 - so that a missing one is told like everything else
+        from PIL import Image  # noqa: PLC0415 - so that a missing package is reported like a missing program
     except ImportError:
         message = "Pillow is not installed; it belongs to the dependency group `docs`."
         raise Missing(message) from None
@@ -96,7 +96,7 @@ def shrink(picture: Path) -> None:
 
 
 def find_camera() -> Camera:
-    """What is on this machine; Mermaid is fetched once. Raises Missing."""
+    """Find Chromium, and install Mermaid once. Raises `Missing`."""
     chromium = next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
     if chromium is None:
         message = "Chromium was not found. On Debian: apt-get install chromium fonts-noto-color-emoji"
@@ -110,15 +110,15 @@ def find_camera() -> Camera:
         MODULES.mkdir(parents=True, exist_ok=True)
         install = [npm, "install", "--prefix", str(MODULES), "--no-save", "--ignore-scripts", "--silent", MERMAID]
         if subprocess.run(install, check=False).returncode or not mermaid.exists():
-            message = f"npm could not install {MERMAID}; is its registry within reach?"
+            message = f"npm could not install {MERMAID}. Can the registry be reached?"
             raise Missing(message)
     return Camera(chromium, mermaid)
 
 
 def render(markdown: str) -> str:
-    """The page's HTML; a block of Mermaid becomes an element that Mermaid draws. Raises Missing."""
+    """Return the HTML of Markdown; a Mermaid block becomes an element that Mermaid draws. Raises `Missing`."""
     try:
-        from markdown_it import MarkdownIt  # noqa: PLC0415 - so that a missing one is told like everything else
+        from markdown_it import MarkdownIt  # noqa: PLC0415 - so that a missing package is reported like a missing program
     except ImportError:
         message = "markdown-it-py is not installed; it belongs to the dependency group `test`."
         raise Missing(message) from None

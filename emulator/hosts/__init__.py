@@ -1,9 +1,10 @@
-"""Hosts of code on this machine, to be posted to by the product: statuses and comments; nothing else of them."""
+"""Code hosts on this machine: what the product posts to them, statuses and comments, and nothing else of them."""
 
 from __future__ import annotations
 
 from emulator.hosts.azure_devops import AzureDevOps
 from emulator.hosts.bitbucket import Bitbucket
+from emulator.hosts.github import GitHub
 from emulator.hosts.gitlab import GitLab
 
-__all__ = ["AzureDevOps", "Bitbucket", "GitLab"]
+__all__ = ["AzureDevOps", "Bitbucket", "GitHub", "GitLab"]

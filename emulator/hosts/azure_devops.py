@@ -1,4 +1,4 @@
-"""An Azure DevOps that knows statuses and threads of Azure Repos; nothing else of it.
+"""An Azure DevOps with statuses and comment threads of Azure Repos, and nothing else of it.
 
 [documented: Git statuses, pull request statuses, iterations and threads of the REST API 7.1]
 """
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
 
-from emulator.hosts.base import FakeHost, RefusedError, asked
+from emulator.hosts.base import FakeHost, RefusedError, request_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from emulator.routing import Route
 
 STATES = ("notSet", "pending", "succeeded", "failed", "error", "notApplicable")
 SIGN_IN = "<!doctype html>\n<title>Azure DevOps Services | Sign In</title>\n"
@@ -24,7 +24,7 @@ AREA = "/_apis/git/repositories"
 
 @dataclass(frozen=True)
 class Status:
-    """A status as it was posted; `iteration` is None on commits and on whole pull requests."""
+    """A status as it was posted. `iteration` is None on commits and on pull requests as a whole."""
 
     state: str
     genre: str
@@ -38,7 +38,7 @@ class Status:
 
 @dataclass
 class Thread:
-    """A thread of a pull request and its first comment."""
+    """A comment thread of a pull request, with its first comment."""
 
     id: int
     content: str
@@ -48,7 +48,7 @@ class Thread:
 
 @dataclass
 class PullRequest:
-    """A pull request: the head of each iteration, and its threads."""
+    """A pull request: the head commit of each iteration, and the threads."""
 
     heads: list[str]
     threads: list[Thread] = field(default_factory=list)
@@ -57,14 +57,14 @@ class PullRequest:
 class AzureDevOps(FakeHost):
     """One project of an organization with one repository.
 
-    `read_only`: the build's identity may not contribute to pull requests. `signed_out`: a bad token is answered
-    by a page to sign in with status 203, as the service does, or by 401.
+    `read_only` means that the identity of the build may not contribute to pull requests. A wrong token is answered by
+    a page to sign in with status 203, as the service does.
     """
 
     def __init__(
         self,
         *,
-        token: str = "azure-token",  # noqa: S107 - of no use anywhere else
+        token: str = "azure-token",  # noqa: S107 - a token of the emulator only
         organization: str = "acme",
         project: str = "Data Platform",
         repository: str = "278d5cd2-584d-4b63-824a-2ba458937249",
@@ -73,7 +73,7 @@ class AzureDevOps(FakeHost):
         read_only: bool = False,
         **address: Any,  # noqa: ANN401 - host and port
     ) -> None:
-        """Nothing is bound before `start`."""
+        """The port is opened by `start`."""
         self.token, self.read_only = token, read_only
         self.organization, self.project, self.repository, self.name = organization, project, repository, name
         self.pull_requests = pull_requests or {}
@@ -86,14 +86,14 @@ class AzureDevOps(FakeHost):
         return f"{self.root}/{self.organization}/"
 
     def newest(self, *, commit: str = "", pull_request: int = 0) -> dict[tuple[str, str], Status]:
-        """What people see: the newest one of each genre and name."""
+        """Return the statuses that users see: the newest of each genre and name."""
         return {
             (status.genre, status.name): status
             for status in self.statuses
             if (status.commit, status.pull_request) == (commit, pull_request)
         }
 
-    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
+    def routes(self) -> list[Route]:
         """Statuses of commits and pull requests, iterations and threads."""
         repository = f"/<organization>/<project>{AREA}/<repository>"
         pull = f"{repository}/pullRequests/<int:number>"
@@ -106,16 +106,16 @@ class AzureDevOps(FakeHost):
             ("GET", f"{pull}/threads", self._list_threads),
             ("POST", f"{pull}/threads", self._post_thread),
             ("PATCH", f"{pull}/threads/<int:thread>/comments/<int:comment>", self._patch_comment),
-            # Where the official client finds the addresses of everything.
+            # The official client reads the paths of all resources here.
             ("OPTIONS", "/<organization>/_apis", self._locations),
         ]
 
-    def unknown(self) -> object:
-        """The service's words."""
+    def not_found(self) -> object:
+        """Return the error of Azure DevOps."""
         return _problem("TF401019", "The Git repository does not exist or you do not have permissions.")
 
-    def admit(self) -> Response | None:
-        """Basic with any user, or Bearer; everything else is sent to sign in."""
+    def check_credentials(self) -> Response | None:
+        """Accept the token by Basic with any user, or by Bearer; answer others by the page to sign in."""
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
         secret = value
         if scheme.lower() == "basic":
@@ -125,42 +125,42 @@ class AzureDevOps(FakeHost):
                 secret = ""
         if secret != self.token:
             return Response(SIGN_IN, 203, content_type="text/html; charset=utf-8")
-        places = request.view_args or {}
+        names = request.view_args or {}
         known = {
             "organization": {self.organization},
             "project": {self.project},
             "repository": {self.repository, self.name},
         }
-        if any(name in places and places[name] not in values for name, values in known.items()):
-            raise RefusedError(404, self.unknown())
+        if any(name in names and names[name] not in values for name, values in known.items()):
+            raise RefusedError(404, self.not_found())
         if request.method != "OPTIONS" and not request.args.get("api-version", request.headers.get("Accept", "")):
             raise RefusedError(400, _problem("VssVersionNotSpecifiedException", "No api-version was supplied."))
         return None
 
-    def _post_commit_status(self, commit: str, **_place: str) -> tuple[Response, int]:
+    def _post_commit_status(self, commit: str, **_scope: str) -> tuple[Response, int]:
         status = self._status(commit=commit)
         return jsonify(_json(status, len(self.statuses))), 201
 
-    def _list_commit_statuses(self, commit: str, **_place: str) -> Response:
+    def _list_commit_statuses(self, commit: str, **_scope: str) -> Response:
         found = self.newest(commit=commit).values() if request.args.get("latestOnly") == "true" else self._of(commit)
         return jsonify(_listed([_json(status, number) for number, status in enumerate(found)]))
 
     def _of(self, commit: str) -> list[Status]:
         return [status for status in self.statuses if status.commit == commit]
 
-    def _post_pull_status(self, number: int, **_place: str) -> Response:
+    def _post_pull_status(self, number: int, **_scope: str) -> Response:
         self._pull(number)
         if self.read_only:
             words = "TF401027: You need the Git 'PullRequestContribute' permission to perform this action."
             raise RefusedError(403, _problem("GitNeedsPermissionException", words))
         return jsonify(_json(self._status(pull_request=number), len(self.statuses)))
 
-    def _list_pull_statuses(self, number: int, **_place: str) -> Response:
+    def _list_pull_statuses(self, number: int, **_scope: str) -> Response:
         found = [status for status in self.statuses if status.pull_request == number]
         return jsonify(_listed([_json(status, position) for position, status in enumerate(found)]))
 
     def _status(self, *, commit: str = "", pull_request: int = 0) -> Status:
-        fields = asked()
+        fields = request_fields()
         context = fields.get("context") or {}
         if not context.get("name"):
             raise RefusedError(400, _problem("ArgumentException", "The context name cannot be empty."))
@@ -187,28 +187,28 @@ class AzureDevOps(FakeHost):
             raise RefusedError(404, _problem("TF401180", "The requested pull request was not found."))
         return self.pull_requests[number]
 
-    def _list_iterations(self, number: int, **_place: str) -> Response:
+    def _list_iterations(self, number: int, **_scope: str) -> Response:
         heads = self._pull(number).heads
         listed = [{"id": index, "sourceRefCommit": {"commitId": head}} for index, head in enumerate(heads, 1)]
         return jsonify(_listed(listed))
 
-    def _list_threads(self, number: int, **_place: str) -> Response:
+    def _list_threads(self, number: int, **_scope: str) -> Response:
         return jsonify(_listed([_thread(thread) for thread in self._pull(number).threads]))
 
-    def _post_thread(self, number: int, **_place: str) -> Response:
-        pull, fields = self._pull(number), asked()
+    def _post_thread(self, number: int, **_scope: str) -> Response:
+        pull, fields = self._pull(number), request_fields()
         thread = Thread(len(pull.threads) + 1, fields["comments"][0]["content"], fields.get("status", "active"))
         pull.threads.append(thread)
         return jsonify(_thread(thread))
 
-    def _patch_comment(self, number: int, thread: int, comment: int, **_place: str) -> Response:
+    def _patch_comment(self, number: int, thread: int, comment: int, **_scope: str) -> Response:
         for known in self._pull(number).threads:
             if (known.id, 1) == (thread, comment):
-                known.content = asked()["content"]
+                known.content = request_fields()["content"]
                 return jsonify(_thread(known)["comments"][0])
         raise RefusedError(404, _problem("GitPullRequestCommentThreadNotFound", "The thread does not exist."))
 
-    def _locations(self, **_place: str) -> Response:
+    def _locations(self, **_scope: str) -> Response:
         routes = {
             "428dd4fb-fda5-4722-af02-9313b80305da": ("statuses", "commits/{commitId}/statuses"),
             "b5f6bb4f-8d1e-4d79-8d11-4c9172c99c35": (

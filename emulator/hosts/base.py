@@ -1,4 +1,4 @@
-"""What the hosts have in common: a server in a thread, a record of requests, faults, refusals; no host's rules."""
+"""The base class of the emulated code hosts: a server in a thread with recorded requests, faults and refusals."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 
-from emulator.server import HttpServer, Served
+from emulator.routing import add_routes
+from emulator.server import HttpServer, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from emulator.routing import Route
 
 
 class RefusedError(Exception):
-    """An answer that is an error: its code and its JSON."""
+    """The request is answered by an error: an HTTP status and a JSON body."""
 
     def __init__(self, code: int, body: object) -> None:
-        """Keep both."""
+        """`code` is the HTTP status."""
         super().__init__(str(body))
         self.code, self.body = code, body
 
 
-class FakeHost(Served):
-    """A host of code, a context manager."""
+class FakeHost(Service):
+    """A code host, a context manager."""
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Wire the routes; nothing is bound before `start`."""
-        self._server = HttpServer(self._app, host=host, port=port)
+        """The port is opened by `start`; 0 means a free one."""
+        self._server = HttpServer(self._app(), host=host, port=port)
 
     def _app(self) -> Flask:
         app = Flask(type(self).__name__, static_folder=None)
-        app.before_request(self.admit)
+        app.before_request(self.check_credentials)
         app.register_error_handler(RefusedError, lambda error: (jsonify(error.body), error.code))
-        app.register_error_handler(404, lambda _error: (jsonify(self.unknown()), 404))
-        for method, rule, view in self.routes():
-            app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
+        app.register_error_handler(404, lambda _error: (jsonify(self.not_found()), 404))
+        add_routes(app, self.routes())
         return app
 
-    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
-        """Method, rule and view of everything that is served."""
+    def routes(self) -> list[Route]:
+        """Return HTTP method, URL rule and view of everything that is served."""
         raise NotImplementedError
 
-    def admit(self) -> Response | None:
-        """Look at the credentials. Raises RefusedError."""
+    def check_credentials(self) -> Response | None:
+        """Check the credentials of the request. Raises `RefusedError`, or returns another answer."""
         raise NotImplementedError
 
-    def unknown(self) -> object:
-        """The JSON of a 404."""
+    def not_found(self) -> object:
+        """Return the JSON of a 404."""
         raise NotImplementedError
 
     @property
@@ -55,7 +55,7 @@ class FakeHost(Served):
         return self._server.url
 
 
-def asked() -> dict[str, Any]:
-    """What was sent: JSON, or the fields of a form, which official clients use too."""
+def request_fields() -> dict[str, Any]:
+    """Return what the client sent: JSON, or the fields of a form, which some official clients use."""
     body = request.get_json(silent=True)
     return body if isinstance(body, dict) else {**request.form, **request.args}

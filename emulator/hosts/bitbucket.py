@@ -1,4 +1,4 @@
-"""A Bitbucket Cloud that knows build statuses and comments; nothing else of it.
+"""A Bitbucket Cloud with build statuses, Code Insights reports and comments, and nothing else of it.
 
 [documented: commit statuses and pull requests of the REST API 2.0; the refusal of a long key is recorded]
 """
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
 
-from emulator.hosts.base import FakeHost, RefusedError, asked
+from emulator.hosts.base import FakeHost, RefusedError, request_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from emulator.routing import Route
 
 STATES = ("SUCCESSFUL", "FAILED", "INPROGRESS", "STOPPED")
 MAX_KEY = 40
 MAX_TEXT = 255
-_SHORTEST = 7
-# Of Code Insights [documented: reports API; recorded: the length of a summary].
+MIN_HASH = 7
+# Limits of Code Insights [documented: reports API; recorded: the length of a summary].
 REPORT_TYPES = ("SECURITY", "COVERAGE", "TEST", "BUG")
 RESULTS = ("PASSED", "FAILED", "PENDING")
 ANNOTATION_TYPES = ("VULNERABILITY", "CODE_SMELL", "BUG")
@@ -29,7 +29,7 @@ MAX_DATA, MAX_ANNOTATIONS, MAX_SUMMARY = 10, 100, 450
 
 @dataclass(frozen=True)
 class Status:
-    """A build status; the same key on the same commit is the same status."""
+    """A build status. Another one with the same key on the same commit replaces it."""
 
     commit: str
     key: str
@@ -52,14 +52,17 @@ class Comment:
 
 @dataclass
 class Report:
-    """A report of Code Insights, and its annotations by their ids."""
+    """A report of Code Insights, with its annotations by id."""
 
     fields: dict[str, Any]
     annotations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Bitbucket(FakeHost):
-    """One repository. `tokens` are access tokens with their owners, or `user:secret` for basic authentication."""
+    """A Bitbucket with one repository.
+
+    `tokens` maps access tokens, or `user:secret` for basic authentication, to the user.
+    """
 
     def __init__(
         self,
@@ -71,14 +74,14 @@ class Bitbucket(FakeHost):
         page: int = 100,
         **address: Any,  # noqa: ANN401 - host and port
     ) -> None:
-        """`commits` are full hashes; with none every full hash is known. `page` is the most that a page holds."""
+        """`commits` are full hashes; without any, every full hash exists. `page` is the maximal size of a page."""
         self.tokens = tokens or {"bitbucket-token": "bot"}
         self.repository, self.commits, self.admins, self.page = repository, commits, admins, page
         self.statuses: dict[tuple[str, str], Status] = {}
-        # Every state that each status went through.
+        # Every status as it was posted, in order.
         self.history: list[Status] = []
         self.comments: dict[int, list[Comment]] = {}
-        # By commit and name.
+        # The key is commit and name.
         self.reports: dict[tuple[str, str], Report] = {}
         super().__init__(**address)
 
@@ -87,8 +90,8 @@ class Bitbucket(FakeHost):
         """The root of the API, as in `BITBUCKET_API_URL`."""
         return f"{self.root}/2.0"
 
-    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
-        """Statuses and comments."""
+    def routes(self) -> list[Route]:
+        """Statuses, comments and reports."""
         repository = "/2.0/repositories/<workspace>/<slug>"
         build = f"{repository}/commit/<commit>/statuses/build"
         comments = f"{repository}/pullrequests/<int:number>/comments"
@@ -106,18 +109,18 @@ class Bitbucket(FakeHost):
             ("POST", f"{report}/annotations", self._post_annotations),
         ]
 
-    def unknown(self) -> object:
-        """Bitbucket's words."""
+    def not_found(self) -> object:
+        """Return the error of Bitbucket."""
         return _problem("Resource not found")
 
-    def admit(self) -> Response | None:
-        """Bearer for access tokens, Basic for people; reports also through the proxy of a pipeline, without any."""
+    def check_credentials(self) -> Response | None:
+        """Accept access tokens by Bearer and users by Basic. The proxy of a pipeline needs neither for reports."""
         proxied = request.environ["REQUEST_URI"].startswith("http://") and "/reports/" in request.path
         if self._user() is None and not (proxied and "Authorization" not in request.headers):
             raise RefusedError(401, _problem("Token is invalid, expired, or not supported for this endpoint."))
-        places = request.view_args or {}
-        if "slug" in places and f"{places['workspace']}/{places['slug']}" != self.repository:
-            raise RefusedError(404, _problem(f"Repository {places['workspace']}/{places['slug']} not found"))
+        names = request.view_args or {}
+        if "slug" in names and f"{names['workspace']}/{names['slug']}" != self.repository:
+            raise RefusedError(404, _problem(f"Repository {names['workspace']}/{names['slug']} not found"))
         return None
 
     def _user(self) -> str | None:
@@ -128,16 +131,16 @@ class Bitbucket(FakeHost):
         return self.tokens.get(value) if scheme == "Bearer" and ":" not in value else None
 
     def _commit(self, commit: str) -> str:
-        """The full hash; an abbreviated one is accepted in the path."""
+        """Return the full hash of a commit; an abbreviated one is accepted in paths."""
         if not self.commits and len(commit) == len("0" * 40):
             return commit
-        found = [full for full in self.commits if full.startswith(commit)] if len(commit) >= _SHORTEST else []
+        found = [full for full in self.commits if full.startswith(commit)] if len(commit) >= MIN_HASH else []
         if len(found) != 1:
             raise RefusedError(404, _problem(f"Commit not found: {commit}"))
         return found[0]
 
-    def _post_status(self, commit: str, **_place: str) -> tuple[Response, int]:
-        fields, user = asked(), self._user() or ""
+    def _post_status(self, commit: str, **_scope: str) -> tuple[Response, int]:
+        fields, user = request_fields(), self._user() or ""
         commit = self._commit(commit)
         problems = _problems(fields)
         if problems:
@@ -159,23 +162,23 @@ class Bitbucket(FakeHost):
         self.history.append(status)
         return jsonify(_json(status)), 200 if old else 201
 
-    def _get_status(self, commit: str, key: str, **_place: str) -> Response:
+    def _get_status(self, commit: str, key: str, **_scope: str) -> Response:
         status = self.statuses.get((self._commit(commit), key))
         if status is None:
             raise RefusedError(404, _problem(f"There is no build with key {key}"))
         return jsonify(_json(status))
 
-    def _get_commit(self, commit: str, **_place: str) -> Response:
+    def _get_commit(self, commit: str, **_scope: str) -> Response:
         full = self._commit(commit)
         links = {"self": {"href": request.base_url}, "statuses": {"href": f"{request.base_url}/statuses"}}
         return jsonify({"type": "commit", "hash": full, "links": links})
 
-    def _list_statuses(self, commit: str, **_place: str) -> Response:
+    def _list_statuses(self, commit: str, **_scope: str) -> Response:
         full = self._commit(commit)
-        found = [_json(status) for (where, _), status in self.statuses.items() if where == full]
+        found = [_json(status) for (of, _), status in self.statuses.items() if of == full]
         return jsonify({"pagelen": 100, "values": found, "page": 1, "size": len(found)})
 
-    def _list_comments(self, number: int, **_place: str) -> Response:
+    def _list_comments(self, number: int, **_scope: str) -> Response:
         comments = self.comments.get(number, [])
         size = min(int(request.args.get("pagelen", 10)), self.page)
         page = int(request.args.get("page", 1))
@@ -188,36 +191,36 @@ class Bitbucket(FakeHost):
             body["next"] = f"{request.base_url}?pagelen={size}&page={page + 1}"
         return jsonify(body)
 
-    def _post_comment(self, number: int, **_place: str) -> tuple[Response, int]:
+    def _post_comment(self, number: int, **_scope: str) -> tuple[Response, int]:
         comments = self.comments.setdefault(number, [])
-        comment = Comment(number * 1000 + len(comments) + 1, asked()["content"]["raw"])
+        comment = Comment(number * 1000 + len(comments) + 1, request_fields()["content"]["raw"])
         comments.append(comment)
         return jsonify(_comment(comment)), 201
 
-    def _put_comment(self, number: int, comment: int, **_place: str) -> Response:
+    def _put_comment(self, number: int, comment: int, **_scope: str) -> Response:
         for known in self.comments.get(number, []):
             if known.id == comment and not known.deleted:
-                known.raw = asked()["content"]["raw"]
+                known.raw = request_fields()["content"]["raw"]
                 return jsonify(_comment(known))
         raise RefusedError(404, _problem("Comment not found"))
 
-    def _put_report(self, commit: str, name: str, **_place: str) -> Response:
-        fields = asked()
+    def _put_report(self, commit: str, name: str, **_scope: str) -> Response:
+        fields = request_fields()
         if fields.get("report_type") not in REPORT_TYPES or fields.get("result") not in RESULTS:
             raise RefusedError(400, _bad_request("Invalid report"))
         if len(fields.get("data") or []) > MAX_DATA:
             raise RefusedError(400, _bad_request("Too many data fields"))
-        place = (self._commit(commit), name)
-        old = self.reports.get(place)
-        self.reports[place] = Report(fields, old.annotations if old else {})
+        key = (self._commit(commit), name)
+        old = self.reports.get(key)
+        self.reports[key] = Report(fields, old.annotations if old else {})
         return jsonify({**fields, "type": "report", "external_id": name})
 
-    def _delete_report(self, commit: str, name: str, **_place: str) -> tuple[str, int]:
+    def _delete_report(self, commit: str, name: str, **_scope: str) -> tuple[str, int]:
         if self.reports.pop((self._commit(commit), name), None) is None:
             raise RefusedError(404, _bad_request("Report not found"))
         return "", 204
 
-    def _post_annotations(self, commit: str, name: str, **_place: str) -> Response:
+    def _post_annotations(self, commit: str, name: str, **_scope: str) -> Response:
         report = self.reports.get((self._commit(commit), name))
         if report is None:
             raise RefusedError(404, _bad_request("Report not found"))
@@ -236,7 +239,7 @@ class Bitbucket(FakeHost):
         return jsonify(found)
 
     def post(self, status: Status) -> None:
-        """A status that somebody else has posted before."""
+        """Add a status of another user."""
         self.statuses[status.commit, status.key] = replace(status)
 
 
@@ -252,7 +255,7 @@ def _problems(fields: dict[str, Any]) -> list[str]:
 
 
 def _bad_request(message: str) -> dict[str, Any]:
-    """The words of the report service (recorded)."""
+    """Return the error of the report service (recorded)."""
     return {"key": "report-service.general.bad-request", "message": message, "arguments": {}}
 
 

@@ -1,4 +1,4 @@
-"""A GitLab that knows commit statuses and notes, by the rules of its services; nothing else of GitLab.
+"""A GitLab with commit statuses and notes of merge requests, by the rules of its code, and nothing else of it.
 
 [source: create_commit_status_service.rb, commit_status.rb; documented: commits and notes API]
 """
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
 
-from emulator.hosts.base import FakeHost, RefusedError, asked
+from emulator.hosts.base import FakeHost, RefusedError, request_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from emulator.routing import Route
 
 MAX_TEXT = 255
 _LIMITED = ("ref", "target_url", "description")
-_BEGIN = ("pending", "running")
+_UNFINISHED = ("pending", "running")
 _FINAL = ("success", "failed", "canceled", "skipped")
-# Event and states from which it may come; the message of a refusal names both.
+# The event of each state, and the states from which it is allowed; the error message names both.
 _EVENTS = {
     "pending": ("enqueue", ("created", "skipped", "manual", "scheduled")),
     "running": ("run", ("created", "pending", "waiting_for_resource", "preparing")),
@@ -33,7 +33,7 @@ _EVENTS = {
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline of a commit; `source` is `external` for those that a status has opened."""
+    """A pipeline of a commit. `source` is `external` when GitLab made it for a status."""
 
     id: int
     sha: str
@@ -43,7 +43,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Status:
-    """An external job of a pipeline; a new one for every try after a final state."""
+    """A commit status, which GitLab shows as an external job. A status after a final one is a new job."""
 
     id: int
     pipeline: int
@@ -66,10 +66,10 @@ class Note:
 
 
 class GitLab(FakeHost):
-    """One project of a GitLab, with the pipelines that are running.
+    """A GitLab with one project and its pipelines.
 
-    `tokens` are personal or project access tokens with their users; a job token reaches none of these endpoints.
-    `protected` refs are not for tokens in `weak`.
+    `tokens` maps personal or project access tokens to their users; a job token may use none of these endpoints.
+    Users in `weak` may not post statuses, as on a protected branch.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class GitLab(FakeHost):
         page: int = 100,
         **address: Any,  # noqa: ANN401 - host and port
     ) -> None:
-        """`commits` None knows every commit; `page` is the most that a page of notes holds."""
+        """With `commits` None every commit exists. `page` is the maximal size of a page of notes."""
         self.tokens = tokens or {"glpat-token": "bot"}
         self.project, self.path = project, path
-        # Other projects that a token may reach; they have the same notes.
+        # Paths of other projects that the tokens may read; they have the same notes.
         self.also: tuple[str, ...] = ()
         self.pipelines = list(pipelines)
         self.commits, self.weak, self.page = commits, weak, page
@@ -101,10 +101,10 @@ class GitLab(FakeHost):
         return f"{self.root}/api/v4"
 
     def newest(self, sha: str, name: str) -> Status:
-        """The job that people see."""
+        """Return the status that users see."""
         return [status for status in self.statuses if (status.sha, status.name) == (sha, name)][-1]
 
-    def routes(self) -> list[tuple[str, str, Callable[..., Any]]]:
+    def routes(self) -> list[Route]:
         """Statuses and notes."""
         project = "/api/v4/projects/<path:project>"
         notes = f"{project}/merge_requests/<int:number>/notes"
@@ -116,12 +116,12 @@ class GitLab(FakeHost):
             ("PUT", f"{notes}/<int:note>", self._put_note),
         ]
 
-    def unknown(self) -> object:
-        """GitLab's words."""
+    def not_found(self) -> object:
+        """Return the error of GitLab."""
         return {"message": "404 Not Found"}
 
-    def admit(self) -> Response | None:
-        """Only the header that GitLab knows; another project is not there."""
+    def check_credentials(self) -> Response | None:
+        """Accept the headers `PRIVATE-TOKEN` and `Authorization: Bearer`; another project is answered by 404."""
         if self._user() is None:
             raise RefusedError(401, {"message": "401 Unauthorized"})
         project = (request.view_args or {}).get("project", self.project)
@@ -135,7 +135,7 @@ class GitLab(FakeHost):
 
     def _post_status(self, project: str, sha: str) -> tuple[Response, int]:
         del project
-        fields = asked()
+        fields = request_fields()
         user = self._user() or ""
         if user in self.weak:
             raise RefusedError(403, {"message": "403 Forbidden"})
@@ -149,7 +149,7 @@ class GitLab(FakeHost):
             raise RefusedError(400, {"message": long})
         pipeline = self._pipeline(sha, fields)
         name = str(fields.get("name") or fields.get("context") or "default")
-        old = self._active(pipeline, name, user)
+        old = self._unfinished_status(pipeline, name, user)
         if old is not None:
             event, sources = _EVENTS[state]
             if old.status not in sources:
@@ -173,34 +173,34 @@ class GitLab(FakeHost):
         return jsonify(_json(status)), 201
 
     def _pipeline(self, sha: str, fields: dict[str, Any]) -> Pipeline:
-        """The newest one with this commit (and ref, and id if given), else a new one."""
+        """Return the newest pipeline of the commit, and of the ref and the id if they are given; else a new one."""
         wanted = fields.get("pipeline_id")
         ref = fields.get("ref")
-        fitting = [
+        found = [
             pipeline
             for pipeline in self.pipelines
             if pipeline.sha == sha
             and (ref is None or pipeline.ref == ref)
             and (wanted is None or str(pipeline.id) == str(wanted))
         ]
-        if fitting:
-            return fitting[-1]
+        if found:
+            return found[-1]
         if wanted is not None:
             raise RefusedError(404, {"message": "404 Pipeline for pipeline_id, sha and ref Not Found"})
         new = Pipeline(max((old.id for old in self.pipelines), default=0) + 1, sha, str(ref or "main"), "external")
         self.pipelines.append(new)
         return new
 
-    def _active(self, pipeline: Pipeline, name: str, user: str) -> Status | None:
+    def _unfinished_status(self, pipeline: Pipeline, name: str, user: str) -> Status | None:
         found = [
             status
             for status in self.statuses
-            if (status.pipeline, status.name, status.user) == (pipeline.id, name, user) and status.status in _BEGIN
+            if (status.pipeline, status.name, status.user) == (pipeline.id, name, user) and status.status in _UNFINISHED
         ]
         return found[-1] if found else None
 
     def _list_statuses(self, project: str, sha: str) -> Response:
-        """The newest of each name, unless all are asked for."""
+        """Return the newest status of each name, or every status when `all` is sent."""
         del project
         found = [status for status in self.statuses if status.sha == sha]
         if request.args.get("all") not in ("true", "True", "1"):
@@ -222,7 +222,7 @@ class GitLab(FakeHost):
     def _post_note(self, project: str, number: int) -> tuple[Response, int]:
         del project
         notes = self.notes.setdefault(number, [])
-        note = Note(number * 1000 + len(notes) + 1, str(asked().get("body") or ""), self._user() or "")
+        note = Note(number * 1000 + len(notes) + 1, str(request_fields().get("body") or ""), self._user() or "")
         if not note.body:
             raise RefusedError(400, {"error": "body is missing"})
         notes.append(note)
@@ -234,12 +234,12 @@ class GitLab(FakeHost):
             if known.id == note:
                 if known.user != self._user():
                     raise RefusedError(403, {"message": "403 Forbidden"})
-                known.body = str(asked()["body"])
+                known.body = str(request_fields()["body"])
                 return jsonify(_note(known))
         raise RefusedError(404, {"message": "404 Note Not Found"})
 
     def post(self, status: Status) -> None:
-        """A status that somebody else has posted before."""
+        """Add a status of another user."""
         self.statuses.append(replace(status, id=len(self.statuses) + 1))
 
 

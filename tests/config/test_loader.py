@@ -486,7 +486,9 @@ def test_run_on__does_not_matter_when_a_branch_or_commit_is_given() -> None:
 
 
 def test_read__names_the_variables_where_inputs_are_variables() -> None:
-    found = problems({"DBT_JOB_ID": "three", "DBT_ACCOUNT_ID": "1"}, inputs_are_variables=True)
+    missing = errors.missing_token(secrets_hint="Set it as a masked variable.")
+
+    found = problems({"DBT_JOB_ID": "three", "DBT_ACCOUNT_ID": "1"}, missing_token=missing, inputs_are_variables=True)
 
     assert found[0].startswith("`job-id` (`DBT_JOB_ID`) is 'three', which must be")
     assert found[1].startswith("`dbt-token` (`DBT_TOKEN`) is missing.")

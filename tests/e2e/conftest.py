@@ -1,4 +1,4 @@
-"""Engine, image, scratch repository and servers for the end-to-end tests; running workflows is `runner`."""
+"""What the end-to-end tests share: Docker engine, image, a repository with the action, and servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.processes import SHA
 from tests.e2e.runner import REPOSITORY, Checkout
 
 ROOT = Path(__file__).resolve().parents[2]
-# Where a machine has no engine and no registry, this may lie beside the checkout and provide both.
+# A machine without a Docker engine and a registry may have this program beside the checkout, which provides both.
 PROVIDER = ROOT.parent / "shared" / "tools" / "container-engine"
 IMAGE = "dbt-cloud-run-action:e2e"
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}")
@@ -25,7 +25,7 @@ DIGEST = re.compile(r"@sha256:[0-9a-f]{64}")
 
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> None:
-    """Without an engine there is nothing to be tested here, and that must not look like success."""
+    """A Docker engine. Without one the tests end with an error: no test must not look like success."""
     if _succeeds("docker", "version"):
         return
     if not PROVIDER.exists():
@@ -39,7 +39,7 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def base(engine: None) -> str:  # noqa: ARG001 - the engine has to run
-    """The base image of the Dockerfile by its tag: without a registry, an image has no digest."""
+    """The tag of the Dockerfile's base image. Images that do not come from a registry have no digest."""
     named = re.search(r"^ARG BASE=(\S+)@", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     tag = named[1]
@@ -52,7 +52,7 @@ def base(engine: None) -> str:  # noqa: ARG001 - the engine has to run
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A repository with this one's files; without its workflows and without the digest in the Dockerfile."""
+    """A repository with the files of this one, without its workflows and the digest in the Dockerfile."""
     folder = tmp_path_factory.mktemp("checkout")
     listing = _output("git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listing.split("\0")):
@@ -69,16 +69,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture(scope="session")
 def image(base: str, checkout: Checkout) -> str:  # noqa: ARG001 - the base has to be there
-    """The image of the real Dockerfile, but for the digest."""
+    """The image that the Dockerfile describes, apart from the digest."""
     build = ["docker", "build", "--quiet", "--network", "host", "--tag", IMAGE, str(checkout.folder)]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     return IMAGE
 
 
 @pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub(repository=REPOSITORY, token="github-e2e-token") as github:
-        yield github
+def github() -> Iterator[GitHub]:
+    with GitHub(repository=REPOSITORY, token="github-e2e-token") as server:
+        yield server
 
 
 @pytest.fixture
@@ -89,13 +89,13 @@ def endless() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def variables(tmp_path: Path, endless: Emulator, hub: GitHub) -> dict[str, str]:
-    """A step of a push, in the names that both kinds of action map their inputs to."""
+def variables(tmp_path: Path, endless: Emulator, github: GitHub) -> dict[str, str]:
+    """The variables of a step after a push, under the names that both actions map their inputs to."""
     for name in ("output", "summary", "state"):
         (tmp_path / name).touch()
     return {
         "GITHUB_ACTIONS": "true",
-        "GITHUB_API_URL": hub.url,
+        "GITHUB_API_URL": github.url,
         "GITHUB_EVENT_NAME": "push",
         "GITHUB_REF": "refs/heads/main",
         "GITHUB_REF_NAME": "main",
@@ -105,7 +105,7 @@ def variables(tmp_path: Path, endless: Emulator, hub: GitHub) -> dict[str, str]:
         "GITHUB_OUTPUT": str(tmp_path / "output"),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
         "GITHUB_STATE": str(tmp_path / "state"),
-        "GITHUB_TOKEN": hub.token,
+        "GITHUB_TOKEN": github.token,
         "DBT_URL": endless.url,
         "DBT_TOKEN": endless.token,
         "DBT_ACCOUNT_ID": str(endless.account_id),

@@ -1,4 +1,4 @@
-"""The action as a process of the runner's: the container, and the steps of the composite action."""
+"""The action as a process that a runner starts: the container, and the steps of the composite action."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHA = "c0ffee0000000000000000000000000000000002"
 
 @contextmanager
 def started(command: list[str], environ: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with closed stdin, as the runner starts it."""
+    """A process without stdin, as the runner starts it."""
     with (
         log.open("wb") as out,
         subprocess.Popen(
@@ -33,7 +33,7 @@ def started(command: list[str], environ: dict[str, str], log: Path) -> Iterator[
 
 
 def wait_until_watched(cloud: Emulator, process: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
-    """Until the action has triggered a run and looked at it."""
+    """Wait until the action has triggered a run and requested its status."""
     limit = time.monotonic() + seconds
     while not any(request.method == "GET" and "/runs/" in request.path for request in cloud.requests):
         assert process.poll() is None, log.read_text()

@@ -1,4 +1,4 @@
-"""Runs a workflow with act in a scratch repository and reads what it printed; what should come out is for the tests."""
+"""Runs a workflow with act in a temporary repository and reads what it printed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ jobs:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A workflow run that is over."""
+    """A workflow run that has ended."""
 
     succeeded: bool
     log: str
@@ -97,7 +97,7 @@ class Checkout:
         secrets: dict[str, str],
         environ: dict[str, str],
     ) -> Finished:
-        """Run the workflow `name` for an event, the way GitHub would."""
+        """Run the workflow `name` for an event, as GitHub does."""
         payload_file = self.folder.with_suffix(".json")
         payload_file.write_text(json.dumps(payload), encoding="utf-8")
         command = [str(ACT), event, "--workflows", f".github/workflows/{name}.yml", "--eventpath", str(payload_file)]

@@ -1,4 +1,4 @@
-"""A scripted dbt Cloud for the smoke test of the composite action in CI, as a process of its own; no tests in here."""
+"""A program that serves a scripted dbt Cloud, for the smoke test of the composite action in CI."""
 
 from __future__ import annotations
 

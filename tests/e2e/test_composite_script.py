@@ -1,4 +1,4 @@
-"""The composite action's script before it becomes Python: finding one, installing, telling what is missing."""
+"""The shell script of the composite action: it finds a Python, installs the packages, and reports what is missing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BASH = shutil.which("bash") or "bash"
 
 
 def run_script(folder: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    """The step, with inputs that end it as soon as Python has started: there is no token."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+    """Run the step with inputs that end it as soon as Python has started: the token is missing."""
+    installation = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
     environ = {
-        **kept,
+        **installation,
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "RUNNER_TEMP": str(folder / "temp dir"),
@@ -56,15 +56,15 @@ def link_tools(folder: Path, *names: str) -> None:
 
 def test_second_use__finds_everything_installed_whatever_the_workflow_sets(tmp_path: Path) -> None:
     (tmp_path / "requests.py").write_text("raise SystemExit('a file of the workspace was imported')")
-    poison = {
+    variables = {
         "PYTHONPATH": str(tmp_path),
         "PYTHONHOME": "/nowhere",
         "PIP_USER": "1",
         "PIP_TARGET": str(tmp_path / "elsewhere"),
     }
 
-    first = run_script(tmp_path, **poison)
-    second = run_script(tmp_path, **poison)
+    first = run_script(tmp_path, **variables)
+    second = run_script(tmp_path, **variables)
 
     assert "Installing" in first.stdout
     assert "Installing" not in second.stdout
@@ -74,7 +74,7 @@ def test_second_use__finds_everything_installed_whatever_the_workflow_sets(tmp_p
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_python__old_ones_and_the_placeholder_of_the_windows_store_are_passed_over(tmp_path: Path) -> None:
+def test_python__old_ones_and_the_placeholder_of_the_windows_store_are_not_used(tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     make_command(tools, "python3", "echo 'Python was not found; run without arguments to install' >&2; exit 49")
     make_command(tools, "python", "exit 1")

@@ -1,4 +1,4 @@
-"""`docker run` in another CI, by the line of docs/platforms.md: variables, files and status come through."""
+"""The `docker run` line of docs/platforms.md in another CI: variables, files and the status arrive."""
 
 from __future__ import annotations
 

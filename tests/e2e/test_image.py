@@ -1,4 +1,4 @@
-"""What is in the image and how it starts, with the Docker client alone; workflows are in `test_workflows`."""
+"""What the image contains and how it starts. Workflows with it are in `test_workflows`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_in(image: str, *command: str, options: tuple[str, ...] = ()) -> subproce
     return subprocess.run(docker, capture_output=True, text=True, check=False)
 
 
-def test_image__has_the_product_and_nothing_of_its_surroundings(image: str) -> None:
+def test_image__has_the_package_and_no_other_files_of_the_repository(image: str) -> None:
     found = run_in(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").stdout.split()
 
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dbt_action").rglob("*.py")}
@@ -71,7 +71,7 @@ def test_entrypoint__is_that_of_the_action_file(image: str) -> None:
 
 @pytest.mark.parametrize("command", ["/app/entrypoint.py", "dbt-cloud-run"])
 def test_start__needs_no_home_no_working_directory_and_nothing_of_the_workflow(image: str, command: str) -> None:
-    # As the runner: another HOME and working directory; and a workflow whose variables would break a Python.
+    # HOME and working directory are those of GitHub's runner; the variables would break a Python that reads them.
     options: tuple[str, ...] = (
         "--workdir",
         "/github/workspace",

@@ -1,4 +1,4 @@
-"""Real workflows with the real action files, run by act against the emulator; signals are in `test_signals`."""
+"""Workflows with the action files of this repository, run by act against the emulator."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def payloads(checkout: Checkout) -> dict[str, dict[str, Any]]:
 
 
 class Pipeline:
-    """One workflow run with everything around it."""
+    """Runs a workflow with the base image, GitHub and the payload of the event."""
 
-    def __init__(self, checkout: Checkout, base: str, hub: GitHub, payloads: dict[str, dict[str, Any]]) -> None:
-        self.checkout, self.base, self.hub, self.payloads = checkout, base, hub, payloads
+    def __init__(self, checkout: Checkout, base: str, github: GitHub, payloads: dict[str, dict[str, Any]]) -> None:
+        self.checkout, self.base, self.github, self.payloads = checkout, base, github, payloads
 
     def run(self, action: str, event: str, cloud: Emulator, *, outcome: str, status: str) -> Finished:
         return self.checkout.run_workflow(
@@ -69,19 +69,19 @@ class Pipeline:
                 "OUTCOME": outcome,
                 "STATUS": status,
             },
-            secrets={"DBT_TOKEN": cloud.token, "GITHUB_TOKEN": self.hub.token},
-            environ={"GITHUB_API_URL": self.hub.url},
+            secrets={"DBT_TOKEN": cloud.token, "GITHUB_TOKEN": self.github.token},
+            environ={"GITHUB_API_URL": self.github.url},
         )
 
 
 @pytest.fixture
-def pipeline(checkout: Checkout, base: str, hub: GitHub, payloads: dict[str, dict[str, Any]]) -> Pipeline:
-    return Pipeline(checkout, base, hub, payloads)
+def pipeline(checkout: Checkout, base: str, github: GitHub, payloads: dict[str, dict[str, Any]]) -> Pipeline:
+    return Pipeline(checkout, base, github, payloads)
 
 
 @ACTIONS
 @pytest.mark.parametrize("event", ["push", "pull_request", "workflow_dispatch"])
-def test_green_run__puts_its_link_on_the_commit_of_the_event(pipeline: Pipeline, action: str, event: str) -> None:
+def test_green_run__links_the_run_on_the_commit_of_the_event(pipeline: Pipeline, action: str, event: str) -> None:
     commit = HEAD if event == "pull_request" else pipeline.checkout.sha
 
     with Emulator(GREEN) as cloud:
@@ -92,7 +92,7 @@ def test_green_run__puts_its_link_on_the_commit_of_the_event(pipeline: Pipeline,
     [run] = cloud.runs
     assert run.trigger["git_sha"] == commit
     assert run.trigger["github_pull_request_id"] == (7 if event == "pull_request" else None)
-    statuses = pipeline.hub.statuses
+    statuses = pipeline.github.statuses
     assert {status.sha for status in statuses} == {commit}
     assert [statuses[0].state, statuses[-1].state] == ["pending", "success"]
     assert {status.context for status in statuses} == {"dbt Cloud / Production build"}
@@ -111,18 +111,18 @@ def test_red_run__fails_the_step_and_the_commit(pipeline: Pipeline, action: str)
 
     assert not finished.succeeded
     assert "The outputs are right" in finished.log
-    assert pipeline.hub.statuses[-1].state == "failure"
-    assert pipeline.hub.statuses[-1].sha == pipeline.checkout.sha
-    assert pipeline.hub.statuses[-1].target_url == finished.outputs["run-url"]
+    assert pipeline.github.statuses[-1].state == "failure"
+    assert pipeline.github.statuses[-1].sha == pipeline.checkout.sha
+    assert pipeline.github.statuses[-1].target_url == finished.outputs["run-url"]
 
 
 @ACTIONS
-def test_cancelled_run__fails_the_step_and_says_so_on_the_commit(pipeline: Pipeline, action: str) -> None:
+def test_cancelled_run__fails_the_step_and_the_commit(pipeline: Pipeline, action: str) -> None:
     with Emulator(CANCELLED) as cloud:
         finished = pipeline.run(action, "push", cloud, outcome="failure", status="cancelled")
 
     assert not finished.succeeded
     assert "The outputs are right" in finished.log
-    assert pipeline.hub.statuses[-1].state == "error"
-    assert pipeline.hub.statuses[-1].sha == pipeline.checkout.sha
-    assert pipeline.hub.statuses[-1].target_url == finished.outputs["run-url"]
+    assert pipeline.github.statuses[-1].state == "error"
+    assert pipeline.github.statuses[-1].sha == pipeline.checkout.sha
+    assert pipeline.github.statuses[-1].target_url == finished.outputs["run-url"]

@@ -1,4 +1,4 @@
-"""Real local runners for pipelines of other platforms, and what they need: our wheel, a Python, npm."""
+"""Local runners for the pipelines of other CIs, and what they need: our wheel, a Python, npm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GITLAB_CI_LOCAL = "gitlab-ci-local@4.73.0"
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What pip installs in the pipelines, in place of the archive of a tag."""
+    """Our wheel, which the pipelines install in place of the archive of a tag."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def python_path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PATH whose `pip` and `python` belong to nobody else."""
+    """A PATH with `pip` and `python` of a new virtual environment."""
     folder = tmp_path_factory.mktemp("python")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
     return f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -35,7 +35,7 @@ def python_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def gitlab_ci_local(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The runner; a machine without npm, bash and rsync cannot have it."""
+    """The path of gitlab-ci-local, which needs npm, bash and rsync."""
     missing = [tool for tool in ("npm", "bash", "rsync", "git") if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"gitlab-ci-local needs {', '.join(missing)}")

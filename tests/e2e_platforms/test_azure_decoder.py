@@ -1,4 +1,4 @@
-"""Our lines for Azure's agent, read by Microsoft's own library for tasks."""
+"""The logging commands for Azure Pipelines, read by Microsoft's own task library."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def decode(library: Path, log: str) -> list[Any]:
     return found
 
 
-def test_commands__are_read_as_they_are_meant(library: Path, tmp_path: Path) -> None:
+def test_commands__are_read_with_the_values_that_were_written(library: Path, tmp_path: Path) -> None:
     out = io.StringIO()
-    here = ci.detect({**env.AZURE_PUSH, "AGENT_TEMPDIRECTORY": str(tmp_path)}, out)
-    here.mask(("s3cret;%]",))
-    here.error(DIFFICULT, title="title", file="models/[a];b%.yml")
-    here.set_outputs({"job-name": "100%; [a]"})
-    here.write_summary("# Page")
+    pipeline = ci.detect({**env.AZURE_PUSH, "AGENT_TEMPDIRECTORY": str(tmp_path)}, out)
+    pipeline.mask(("s3cret;%]",))
+    pipeline.error(DIFFICULT, title="title", file="models/[a];b%.yml")
+    pipeline.set_outputs({"job-name": "100%; [a]"})
+    pipeline.write_summary("# Page")
 
     mask, issue, variable, summary = decode(library, out.getvalue())
     assert mask == ["task.setsecret", {}, "s3cret;%]"]

@@ -1,6 +1,6 @@
-"""The Bitbucket files as users copy them, run by bitbucket-pipeline-runner in containers, against the emulator.
+"""The examples for Bitbucket, run by bitbucket-pipeline-runner in containers against the emulator.
 
-Heavy, and only where there is an engine with a bridge network, and images to build stand-ins from.
+They need a Docker engine with a bridge network, and the base image to build the other images from.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tests.support.scripts import GREEN, RED
 from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
-STAND_IN = Path(__file__).parent / "bitbucket"
+IMAGE_FILES = Path(__file__).parent / "bitbucket"
 PROVIDER = ROOT.parent / "shared" / "tools" / "container-engine"
 RUNNER = "bitbucket-pipeline-runner==0.6.3"
 PAUSE = "k8s-docker.packages.atlassian.com/pause:3.8"
-# The images that example and runner name.
+# The images that the examples and the runner use.
 NAMES = ("python:3.13", "alpine:latest", "alpine/git:latest")
 
 pytestmark = pytest.mark.e2e
@@ -43,14 +43,14 @@ def docker(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def ports() -> tuple[int, int]:
-    """Free ones for dbt Cloud and Bitbucket; the same inside and outside, since http is for the loopback only."""
+    """Free ports for dbt Cloud and Bitbucket, the same in the containers: HTTP is allowed for the loopback only."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         return one.getsockname()[1], other.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) -> Iterator[None]:
-    """Stand-ins under the names of the real images; those that were there stay as they are."""
+    """Images of ours under the names of the real ones; images that exist already are not replaced."""
     if shutil.which("docker") is None:
         pytest.skip("no Docker engine")
     if "DOCKER_HOST" not in os.environ and PROVIDER.exists():
@@ -64,9 +64,9 @@ def images(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) -> 
     named = re.search(r"^ARG BASE=([^@\s]+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     if not docker("images", "--quiet", named[1]):
-        pytest.skip(f"no image {named[1]} to build stand-ins from")
+        pytest.skip(f"no image {named[1]} to build the others from")
     folder = tmp_path_factory.mktemp("images")
-    shutil.copytree(STAND_IN, folder, dirs_exist_ok=True)
+    shutil.copytree(IMAGE_FILES, folder, dirs_exist_ok=True)
     shutil.copy2(ROOT / "requirements.txt", folder)
     ours = [name for name in (*NAMES, PAUSE) if not docker("images", "--quiet", name)]
     docker("build", "--quiet", "--network", "host", "--build-arg", f"BASE={named[1]}", "--tag", "bb-step", str(folder))
@@ -107,7 +107,7 @@ def pipeline(tmp_path: Path, images: None, ports: tuple[int, int], runner: str, 
     servers = ExitStack()
 
     def run(example: str, name: str, script: Script, **variables: str) -> Run:
-        # One name for all: the runner keeps the containers of a project apart by it.
+        # The same name in every test: the runner keeps the containers of a project apart by it.
         folder = tmp_path / "shop"
         folder.mkdir()
         cloud = servers.enter_context(Emulator(script, token=CLOUD_TOKEN, host="0.0.0.0", port=ports[0]))  # noqa: S104
@@ -141,9 +141,9 @@ def pipeline(tmp_path: Path, images: None, ports: tuple[int, int], runner: str, 
         )
         log = done.stdout + done.stderr
         # The runner itself always ends with 0.
-        told = re.search(r"Step 'dbt Cloud' executed in \S+ with exit code: (\d+)", log)
-        assert told, log
-        return Run(int(told[1]), log, host, sha)
+        ended = re.search(r"Step 'dbt Cloud' executed in \S+ with exit code: (\d+)", log)
+        assert ended, log
+        return Run(int(ended[1]), log, host, sha)
 
     with servers:
         yield run

@@ -1,4 +1,4 @@
-"""The GitLab files as users copy them, run by gitlab-ci-local in real shells, against the emulator and a GitLab."""
+"""The examples for GitLab, run by gitlab-ci-local in real shells against an emulated dbt Cloud and GitLab."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.e2e
 
 @dataclass
 class Run:
-    """What a run of the pipeline leaves behind."""
+    """A pipeline that has ended, with the servers that it used."""
 
     code: int
     log: str
@@ -68,7 +68,7 @@ def pipeline(tmp_path: Path, gitlab_ci_local: str, wheel: Path, python_path: str
             "CI_PIPELINE_ID": PIPELINE,
             "CI_PIPELINE_SOURCE": "push",
             "CI_PROJECT_ID": PROJECT,
-            # By itself this runner says `false`.
+            # This runner sets `false`.
             "GITLAB_CI": "true",
             "GITLAB_TOKEN": "glpat-token",
             "DBT_ACCOUNT_ID": str(cloud.account_id),
@@ -98,7 +98,7 @@ def pipeline(tmp_path: Path, gitlab_ci_local: str, wheel: Path, python_path: str
 
 
 def _commit(folder: Path) -> str:
-    """A repository with everything in `folder`; the hash of its one commit."""
+    """Make `folder` a repository with one commit, and return its hash."""
     git = partial(repository.git, folder)
 
     git("init", "--quiet", "--initial-branch", "main")
@@ -137,7 +137,7 @@ def test_on_merge__red(pipeline: MakeRun) -> None:
     assert run.code == 1, run.log
     assert (run.status.status, "1 failed" in (run.status.description or "")) == ("failed", True)
     assert "not_null_orders_id" in run.log
-    # The results are there after a failure too.
+    # The results are written after a failure too.
     assert "<failure" in (run.folder / "test-results" / "TEST-dbt.xml").read_text()
 
 

@@ -1,4 +1,4 @@
-"""The line that users of dbt's guide change, for real: pip, uv, uvx and pipx install the archive of this checkout."""
+"""The line that users of dbt's guide change: pip, uv, uvx and pipx install the archive of this checkout."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.support.scripts import GREEN
 from tests.support.workflow_step import CLOUD_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the line asks uvx for. Without one uvx downloads it, which no test should.
+# The Python that the line asks uvx for. uvx would download a missing one, which a test must not do.
 WANTED = "3.13"
 
 pytestmark = pytest.mark.e2e
 
 
 def interpreter(version: str) -> Path | None:
-    """A Python of this machine, on the path or below pyenv."""
+    """Find a Python of this version on the PATH or in pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     folders = [*map(Path, os.environ["PATH"].split(os.pathsep)), *pyenv.glob(f"{version}.*/bin")]
     for path in (folder / f"python{version}" for folder in folders):
@@ -42,7 +42,7 @@ def interpreter(version: str) -> Path | None:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What GitHub makes of a tag, behind an address."""
+    """The URL of an archive as GitHub makes it of a tag."""
     folder = tmp_path_factory.mktemp("archive")
     files = subprocess.run(["git", "stash", "create"], cwd=ROOT, check=True, capture_output=True, text=True)
     command = ["git", "archive", "--prefix=dbt-cloud-run-action-1/", "-o", str(folder / "v1.tar.gz")]
@@ -56,11 +56,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_args: object) -> None:
-        """Nobody wants to know."""
+        """Print nothing."""
 
 
 class RealPipe(guide.Pipe):
-    """Nothing is played here; `python` is that of a virtual environment as old as the block's image."""
+    """Runs the real commands; `python` has the version of the image that the guide uses."""
 
     commands: Mapping[str, str] = {}
 
@@ -73,7 +73,7 @@ class RealPipe(guide.Pipe):
         self._path = [folder / "python" / "bin", Path("/usr/bin"), Path("/bin"), wanted.parent]
 
     def pip(self, *packages: str) -> None:
-        """What the platform's machine already has."""
+        """Install what the machines of the CI have already."""
         command = [str(self._path[0] / "python"), "-m", "pip", "install", "--quiet", *packages]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
 
@@ -87,13 +87,13 @@ MakePipe = Callable[[str], RealPipe]
 
 @pytest.fixture
 def make_pipe(tmp_path: Path, archive: str) -> Iterator[MakePipe]:
-    """`make_pipe(version)`: in an image with this Python."""
+    """`make_pipe(version)`: a pipeline with this Python."""
     with ExitStack() as stack:
 
         def made(version: str) -> RealPipe:
             python = interpreter(version)
             if python is None or interpreter(WANTED) is None:
-                pytest.skip(f"no Python {version} or no Python {WANTED} here")
+                pytest.skip(f"no Python {version} or no Python {WANTED} on this machine")
             cloud = stack.enter_context(Emulator(GREEN, token=CLOUD_TOKEN))
             return RealPipe(cloud, tmp_path, archive, python)
 

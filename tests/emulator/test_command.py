@@ -1,4 +1,4 @@
-"""The command as a process: it says where it is, serves, and ends when told to."""
+"""`python -m emulator` as a process: it prints its URLs, serves, and ends by a signal."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def ready(repository: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[s
 def test_command__serves_until_a_signal(
     ready: tuple[subprocess.Popen[str], dict[str, Any]], number: signal.Signals
 ) -> None:
-    process, told = ready
-    url = f"{told['url']}/api/v2/accounts/{told['account_id']}/jobs/"
-    jobs = requests.get(url, headers={"Authorization": f"Token {told['token']}"}, timeout=5).json()["data"]
+    process, printed = ready
+    url = f"{printed['url']}/api/v2/accounts/{printed['account_id']}/jobs/"
+    jobs = requests.get(url, headers={"Authorization": f"Token {printed['token']}"}, timeout=5).json()["data"]
     repository = requests.get(
-        f"{told['github_url']}/repos/acme/shop",
-        headers={"Authorization": f"Bearer {told['github_token']}"},
+        f"{printed['github_url']}/repos/acme/shop",
+        headers={"Authorization": f"Bearer {printed['github_token']}"},
         timeout=5,
     )
 
@@ -70,10 +70,10 @@ def test_command__serves_until_a_signal(
     out, err = process.communicate(timeout=10)
 
     assert (process.returncode, err) == (0, "")
-    assert told["jobs"] == {job["name"]: job["id"] for job in jobs}
+    assert printed["jobs"] == {job["name"]: job["id"] for job in jobs}
     assert [(job["name"], job["job_type"]) for job in jobs] == [("Production build", "other"), ("CI build", "ci")]
     assert repository.json()["full_name"] == "acme/shop"
-    assert out.splitlines()[0].endswith(told["url"])
+    assert out.splitlines()[0].endswith(printed["url"])
     assert out.endswith("Stopped.\n")
 
 
@@ -82,5 +82,5 @@ def test_command__says_how_to_make_a_repository(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=20)
 
     assert (process.returncode, out) == (2, "")
-    assert "is not the top of a git repository" in err
+    assert "is not the top folder of a git repository" in err
     assert f"git -C {tmp_path} init" in err

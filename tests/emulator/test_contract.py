@@ -1,186 +1,146 @@
-"""Every answer against dbt Labs' OpenAPI description, modulo the deviations that are known to be real."""
+"""Every answer of the emulator, and what triggers a run, against the schema of the API."""
 
 from __future__ import annotations
 
-import copy
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
-import yaml
 
 from emulator import Emulator, Script, ScriptedStep
+from tests.emulator import api_schema as api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.emulator.conftest import Client
 
-SPECIFICATION = Path(__file__).resolve().parents[3] / "shared" / "data" / "dbt-cloud-openapi-v2.yaml"
 
-SCHEMAS = {
-    "RunResponse",
-    "RunStep",
-    "RunStepResponse",
-    "RunTrigger",
-    "InternalJobDefinition",
-    "HumanReadableJobDefinitionResponse",
-    "EnvironmentV2",
-    "ResponseStatus",
-    "ListOfStringsEnveloped",
-    "RunFailureDetailsResponse",
-}
-"""Deviation: no schema says `nullable`, yet most fields of these can be null."""
-
-ADDITIONAL = {
-    "RunTrigger": {"id", "created_at", "cause_humanized", "job"},
-    "InternalJobDefinition": {
-        "id",
-        "deactivated",
-        "run_failure_count",
-        "is_deferrable",
-        "raw_dbt_version",
-        "created_at",
-        "updated_at",
-        "job_completion_trigger_condition",
-    },
-    "HumanReadableJobDefinitionResponse": {
-        "deactivated",
-        "cron_humanized",
-        "next_run",
-        "next_run_humanized",
-        "most_recent_run",
-        "most_recent_completed_run",
-    },
-    "RunStep": {
-        "id",
-        "status_humanized",
-        "started_at",
-        "finished_at",
-        "duration",
-        "truncated_debug_logs",
-        "created_at",
-        "updated_at",
-        "status_color",
-        "duration_humanized",
-        "run_step_command",
-        "run_step_invocation",
-    },
-    "EnvironmentV2": {"id"},
-}
-"""Deviation: fields that answers have and the description has not."""
-
-
-@pytest.fixture(scope="module")
-def schemas() -> dict[str, Any]:
-    """The description's schemas: nothing additional but ADDITIONAL, null where SCHEMAS allows it."""
-    if not SPECIFICATION.exists():
-        pytest.skip(f"the OpenAPI description is not part of the repository and not at {SPECIFICATION}")
-    described = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["components"]["schemas"]
-    schemas: dict[str, Any] = copy.deepcopy(described)
-    for name in SCHEMAS:
-        properties = schemas[name]["properties"]
-        for field, schema in properties.items():
-            properties[field] = {"anyOf": [schema, {"type": "null"}]}
-        properties.update({field: {} for field in ADDITIONAL.get(name, ())})
-        schemas[name]["additionalProperties"] = False
-    return schemas
-
-
-@pytest.fixture(scope="module")
-def validate(schemas: dict[str, Any]) -> Callable[[str, object], None]:
-    """Return how a value is held against a schema of the description."""
-
-    def check(name: str, value: object) -> None:
-        schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
-        jsonschema.Draft202012Validator(schema).validate(value)
-
-    return check
+def validate(schema: api.Schema, value: object) -> None:
+    jsonschema.Draft202012Validator(schema).validate(value)
 
 
 @pytest.fixture
-def contract(client_of: Callable[[Emulator], Client]) -> Iterator[Client]:
-    """Return a client of an emulator in which runs fail, so that as many fields as possible are filled."""
+def failing(client_of: Callable[[Emulator], Client]) -> Iterator[Client]:
+    """A client of an emulator in which runs fail, so that as many fields as possible have a value."""
     artifacts = {"run_results.json": b"{}", "catalog.json": b"{}"}
     with Emulator(Script(steps=(ScriptedStep(status=20, logs="a\n", artifacts=artifacts),))) as cloud:
         yield client_of(cloud)
 
 
-def test_trigger__answers_as_described(contract: Client, validate: Callable[[str, object], None]) -> None:
-    fields = {"git_sha": "a1b2", "github_pull_request_id": 7, "steps_override": ["dbt build"], "threads_override": 2}
+def test_trigger__body_and_answer(failing: Client) -> None:
+    body = {
+        "cause": "x",
+        "git_sha": "a1b2",
+        "github_pull_request_id": 7,
+        "steps_override": ["dbt build"],
+        "threads_override": 2,
+    }
 
-    answer = contract.send("POST", f"jobs/{contract.cloud.job_id}/run/", json={"cause": "x", **fields})
+    answer = failing.send("POST", f"jobs/{failing.cloud.job_id}/run/", json=body)
 
-    validate("TriggerRunRequestRequest", {"cause": "x", **fields})
-    validate("RunResponseEnveloped", answer.json())
+    validate(api.TRIGGER_BODY, body)
+    validate(api.envelope(api.RUN), answer.json())
+    validate(api.TRIGGER, answer.json()["data"]["trigger"])
+    validate(api.JOB_OF_A_RUN, answer.json()["data"]["job"])
+
+
+ALL_RELATIONS = 'include_related=["trigger","job","environment","run_steps","debug_logs"]'
 
 
 @pytest.mark.parametrize(
-    "path, name",
+    "path, schema",
     [
-        ("runs/{run}/", "RunResponseEnveloped"),
-        (
-            'runs/{run}/?include_related=["trigger","job","environment","run_steps","debug_logs"]',
-            "RunResponseEnveloped",
-        ),
-        ('runs/?include_related=["trigger","job"]', "RunResponseListEnveloped"),
-        ("runs/{run}/retry/", "RunFailureDetailsEnveloped"),
-        ("runs/{run}/artifacts/", "ListOfStringsEnveloped"),
-        ("jobs/", "HumanReadableJobDefinitionListEnveloped"),
-        ("jobs/{job}/", "HumanReadableJobDefinitionEnveloped"),
-        ("steps/{run}04/", "RunStepEnveloped"),
+        ("runs/{run}/", api.envelope(api.RUN)),
+        (f"runs/{{run}}/?{ALL_RELATIONS}", api.envelope(api.RUN)),
+        ('runs/?include_related=["trigger","job"]', api.list_envelope(api.RUN)),
+        ("runs/{run}/retry/", api.envelope(api.RETRY_DETAILS)),
+        ("runs/{run}/artifacts/", api.envelope(api.ARTIFACTS)),
+        ("jobs/", api.list_envelope(api.JOB)),
+        ("jobs/{job}/", api.envelope(api.JOB)),
+        ("steps/{run}04/", api.envelope(api.STEP)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_get__answers_as_described(
-    contract: Client, validate: Callable[[str, object], None], path: str, name: str
-) -> None:
-    run = contract.trigger(git_branch="main")
+def test_get__answer(failing: Client, path: str, schema: api.Schema) -> None:
+    run = failing.trigger(git_branch="main")
 
-    answer = contract.send("GET", path.format(run=run["id"], job=contract.cloud.job_id))
+    answer = failing.send("GET", path.format(run=run["id"], job=failing.cloud.job_id))
 
-    assert answer.status_code == 200
-    validate(name, answer.json())
+    assert 200 == answer.status_code
+    validate(schema, answer.json())
+
+
+def test_run__relations_have_their_schemas(failing: Client) -> None:
+    """Each of them may also be null or empty, so that it is checked here that they are not."""
+    run = failing.send("GET", f"runs/{failing.trigger()['id']}/?{ALL_RELATIONS}").json()["data"]
+
+    validate(api.TRIGGER, run["trigger"])
+    validate(api.JOB_OF_A_RUN, run["job"])
+    validate(api.ENVIRONMENT, run["environment"])
+    assert 4 == len(run["run_steps"])
+    for step in run["run_steps"]:
+        validate(api.STEP, step)
 
 
 @pytest.mark.parametrize("verb", ["cancel", "retry"])
-def test_post__answers_as_described(contract: Client, validate: Callable[[str, object], None], verb: str) -> None:
-    run = contract.trigger()
-    contract.get(f"runs/{run['id']}/")
+def test_post__answer(failing: Client, verb: str) -> None:
+    run = failing.trigger()
+    failing.get(f"runs/{run['id']}/")
 
-    answer = contract.send("POST", f"runs/{run['id']}/{verb}/")
+    answer = failing.send("POST", f"runs/{run['id']}/{verb}/")
 
-    assert answer.status_code == 200
-    validate("RunResponseEnveloped", answer.json())
+    assert 200 == answer.status_code
+    validate(api.envelope(api.RUN), answer.json())
 
 
-def test_fields__are_all_there(contract: Client, schemas: dict[str, Any]) -> None:
-    """A client may rely on any described field being present, if only as null."""
-    run = contract.get(f"runs/{contract.trigger()['id']}/", include_related='["trigger","run_steps"]')
+def test_artifacts__none_is_null(client: Client) -> None:
+    answer = client.send("GET", f"runs/{client.trigger()['id']}/artifacts/").json()
 
-    for name, value in (
-        ("RunResponse", run),
-        ("RunTrigger", run["trigger"]),
-        ("RunStepResponse", run["run_steps"][0]),
+    validate(api.envelope(api.ARTIFACTS), answer)
+    assert answer["data"] is None
+
+
+@pytest.mark.parametrize(
+    "method, path, token, code, schema",
+    [
+        ("GET", "runs/", "wrong", 401, api.ERROR),
+        ("GET", "runs/1/", "", 404, api.ERROR),
+        ("POST", "jobs/{job}/run/", "", 400, api.INVALID_REQUEST),
+        ("GET", "jobs/{job}/run/", "", 405, api.METHOD_NOT_ALLOWED),
+    ],
+    ids=["401", "404", "400", "405"],
+)
+def test_error__answer(client: Client, method: str, path: str, token: str, code: int, schema: api.Schema) -> None:
+    answer = client.send(method, path.format(job=client.cloud.job_id), token=token, json={})
+
+    assert code == answer.status_code
+    validate(schema, answer.json())
+
+
+def test_error__403_of_a_token_that_may_only_read(client: Client) -> None:
+    path = f"jobs/{client.cloud.job_id}/run/"
+
+    answer = client.send("POST", path, token=client.cloud.read_only_token, json={"cause": "x"})
+
+    assert 403 == answer.status_code
+    validate(api.ERROR, answer.json())
+
+
+@pytest.mark.parametrize("body", [{}, {"cause": ""}, {"cause": "x", "threads_override": "2"}, {"cause": "x", "no": 1}])
+def test_schema__refuses_a_wrong_trigger(body: dict[str, object]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        validate(api.TRIGGER_BODY, body)
+
+
+def test_schema__refuses_a_run_with_one_field_less_more_or_null(failing: Client) -> None:
+    run = failing.trigger()
+
+    for wrong in (
+        {name: value for name, value in run.items() if name != "is_complete"},
+        {**run, "no_such_field": 1},
+        {**run, "status": None},
+        {**run, "created_at": "2024-07-03T13:59:00Z"},
     ):
-        assert set(schemas[name]["properties"]) - set(value) == set()
-
-
-def test_routes__are_all_described(contract: Client, schemas: dict[str, Any]) -> None:
-    assert schemas
-    described = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
-    served = {
-        "jobs/",
-        "jobs/{id}/",
-        "jobs/{job_id}/run/",
-        "runs/",
-        "runs/{id}/",
-        "runs/{run_id}/cancel/",
-        "runs/{run_id}/retry/",
-        "runs/{run_id}/artifacts/",
-        "runs/{run_id}/artifacts/{remainder}",
-        "steps/{id}/",
-    }
-
-    assert {f"/api/v2/accounts/{{account_id}}/{path}" for path in served} <= set(described)
-    assert contract.cloud.runs == ()
+        with pytest.raises(jsonschema.ValidationError):
+            validate(api.RUN, wrong)

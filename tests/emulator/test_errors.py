@@ -1,4 +1,4 @@
-"""How the API refuses: each body as recorded, assumptions named as such."""
+"""The errors of the API: each body as recorded; what is assumed has `assumption` in its name."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def refusal(code: int, message: str) -> dict[str, Any]:
     return {"status": status, "data": None}
 
 
-def test_token__unknown(client: Client) -> None:
+def test_token__unknown_one_is_refused(client: Client) -> None:
     answer = client.send("GET", "runs/", token="wrong")
 
     assert (401, refusal(401, "Invalid token.")) == (answer.status_code, answer.json())
 
 
 @pytest.mark.parametrize("scheme", ["Token", "Bearer"])
-def test_token__known_under_both_schemes(client: Client, scheme: str) -> None:
+def test_token__is_accepted_under_both_schemes(client: Client, scheme: str) -> None:
     url = f"{client.cloud.url}/api/v2/accounts/{client.cloud.account_id}/runs/"
 
     answer = requests.get(url, headers={"Authorization": f"{scheme} {client.cloud.token}"}, timeout=5)
@@ -59,15 +59,15 @@ def test_assumption__read_only_token_is_forbidden_to_trigger(client: Client) -> 
 @pytest.mark.parametrize(
     "path", ["runs/1/", "jobs/1/", "steps/1/", "runs/1/artifacts/", "runs/1/artifacts/manifest.json", "runs/1/retry/"]
 )
-def test_unknown__is_an_envelope_with_404(client: Client, path: str) -> None:
+def test_unknown_id__is_answered_by_an_envelope_with_404(client: Client, path: str) -> None:
     answer = client.send("GET", path)
 
     assert (answer.status_code, answer.json()["status"]["code"]) == (404, 404)
 
 
 @pytest.mark.parametrize("path", ["/api/v2/accounts/{}/nothing/", "//api/v2/accounts/{}/runs/", "/api/v3/"])
-def test_address__wrong_one_is_no_envelope(client: Client, path: str) -> None:
-    """Asked with http.client, since requests tidies up a double slash."""
+def test_path__unknown_one_is_answered_without_envelope(client: Client, path: str) -> None:
+    """Sent with http.client, because requests replaces a double slash."""
     connection = HTTPConnection(client.cloud.url.removeprefix("http://"), timeout=5)
     headers = {"Authorization": f"Token {client.cloud.token}"}
 
@@ -78,14 +78,14 @@ def test_address__wrong_one_is_no_envelope(client: Client, path: str) -> None:
     assert (answer.status, "html" in str(answer.getheader("Content-Type"))) == (404, True)
 
 
-def test_method__has_its_own_shape(client: Client) -> None:
+def test_method__not_allowed_is_answered_without_envelope(client: Client) -> None:
     answer = client.send("GET", f"jobs/{client.cloud.job_id}/run/")
 
     assert (answer.status_code, answer.json()) == (405, {"detail": 'Method "GET" not allowed.'})
 
 
 @pytest.mark.parametrize("code", [301, 308])
-def test_slash__missing_one_redirects_and_starts_nothing(client_of: Callable[[Emulator], Client], code: int) -> None:
+def test_slash__missing_one_redirects_and_triggers_nothing(client_of: Callable[[Emulator], Client], code: int) -> None:
     with Emulator(redirect_code=code) as cloud:
         answers = (
             client_of(cloud).send("POST", f"jobs/{cloud.job_id}/run", json={"cause": "x"}),
@@ -114,7 +114,7 @@ def test_slash__missing_one_redirects_and_starts_nothing(client_of: Callable[[Em
         (["cause"], "_model"),
     ],
 )
-def test_trigger__refused(client: Client, body: object, field: str) -> None:
+def test_trigger__invalid_body_is_refused(client: Client, body: object, field: str) -> None:
     """The shape is recorded; that a long cause and sha with branch have this code is assumed."""
     answer = client.send("POST", f"jobs/{client.cloud.job_id}/run/", json=body)
 
@@ -130,7 +130,7 @@ def test_trigger__refuses_form_data(client: Client) -> None:
     assert answer.status_code == 400
 
 
-def test_trigger__says_what_it_says_to_text_for_a_number(client: Client) -> None:
+def test_trigger__has_the_recorded_message_for_text_in_place_of_a_number(client: Client) -> None:
     answer = client.send(
         "POST", f"jobs/{client.cloud.job_id}/run/", json={"cause": "x", "azure_pull_request_id": "3209"}
     )
@@ -139,7 +139,7 @@ def test_trigger__says_what_it_says_to_text_for_a_number(client: Client) -> None
     assert message == "'3209' is not valid under any of the given schemas"
 
 
-def test_trigger__takes_null_for_unset_and_ignores_unknown_keys(client: Client) -> None:
+def test_trigger__reads_null_as_unset_and_ignores_unknown_keys(client: Client) -> None:
     run = client.trigger(git_branch=None, no_such_key=1)
 
     assert run["trigger"]["git_branch"] is None

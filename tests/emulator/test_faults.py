@@ -1,4 +1,4 @@
-"""Each fault as a client of real sockets sees it, and whether the work was done."""
+"""Each fault as a client sees it over a real connection, and whether the request was handled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from emulator import Emulator
-from emulator.faults import Kind, UnknownFaultError
+from emulator.faults import FaultKind, UnknownFaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ LATE = requests.exceptions.ReadTimeout
 
 
 @pytest.mark.parametrize(
-    "fault, error, done",
+    "fault, error, handled",
     [
         ({"kind": "reset"}, RESET, 0),
         ({"kind": "hang", "seconds": 30}, LATE, 0),
@@ -37,22 +37,22 @@ LATE = requests.exceptions.ReadTimeout
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
 def test_fault__breaks_the_connection(
-    client_of: Callable[[Emulator], Client], fault: dict[str, Any], error: type[Exception], done: int
+    client_of: Callable[[Emulator], Client], fault: dict[str, Any], error: type[Exception], handled: int
 ) -> None:
     with Emulator() as cloud:
         cloud.faults.add(method="POST", path=r"/run/$", **fault)
         client = client_of(cloud)
-        hasty = replace(client, timeout=0.3)
+        impatient = replace(client, timeout=0.3)
 
         with pytest.raises(error):
-            hasty.send("POST", f"jobs/{cloud.job_id}/run/", json={"cause": "x"})
+            impatient.send("POST", f"jobs/{cloud.job_id}/run/", json={"cause": "x"})
 
-        assert done == len(cloud.runs)
+        assert handled == len(cloud.runs)
         assert [rule.hits for rule in cloud.faults.rules] == [1]
         assert client.trigger()["status"] == 1
 
 
-def test_fault__late_work_is_done_after_the_client_has_gone(client: Client) -> None:
+def test_fault__late_request_is_handled_after_the_client_has_gone(client: Client) -> None:
     client.cloud.faults.add(kind="late", method="POST", seconds=0.4)
     with pytest.raises(LATE):
         replace(client, timeout=0.2).send("POST", f"jobs/{client.cloud.job_id}/run/", json={"cause": "x"})
@@ -66,7 +66,7 @@ def test_fault__late_work_is_done_after_the_client_has_gone(client: Client) -> N
 
 
 @pytest.mark.parametrize(
-    "fault, code, text, done",
+    "fault, code, text, handled",
     [
         ({"kind": "status"}, 500, "", 0),
         ({"kind": "status", "code": 503, "body": "busy"}, 503, "busy", 0),
@@ -79,14 +79,14 @@ def test_fault__late_work_is_done_after_the_client_has_gone(client: Client) -> N
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
-def test_fault__answers_something_else(client: Client, fault: dict[str, Any], code: int, text: str, done: int) -> None:
+def test_fault__changes_the_answer(client: Client, fault: dict[str, Any], code: int, text: str, handled: int) -> None:
     client.cloud.faults.add(**fault)
 
     answer = client.send("POST", f"jobs/{client.cloud.job_id}/run/", json={"cause": "x"})
 
     assert (code, text) == (answer.status_code, answer.text[: len(text)])
     assert (text == "") == (answer.text == "")
-    assert done == len(client.cloud.runs)
+    assert handled == len(client.cloud.runs)
 
 
 def test_fault__status_has_headers(client: Client) -> None:
@@ -95,7 +95,7 @@ def test_fault__status_has_headers(client: Client) -> None:
     assert client.send("GET", "runs/").headers["Retry-After"] == "7"
 
 
-def test_fault__hits_what_it_names_after_and_times(client: Client) -> None:
+def test_fault__hits_requests_by_method_and_path_after_some_and_so_many_times(client: Client) -> None:
     client.cloud.faults.add(kind="status", code=503, method="GET", path="/runs/", after=1, times=2)
 
     codes = [client.send("GET", path).status_code for path in ("runs/", "jobs/", "runs/", "runs/", "runs/")]
@@ -103,18 +103,18 @@ def test_fault__hits_what_it_names_after_and_times(client: Client) -> None:
     assert codes == [200, 200, 503, 503, 200]
 
 
-def test_fault__every_kind_is_committed_somewhere() -> None:
+def test_fault__every_kind_is_tested() -> None:
     tables = [
         mark.args[1]
-        for test in (test_fault__breaks_the_connection, test_fault__answers_something_else)
+        for test in (test_fault__breaks_the_connection, test_fault__changes_the_answer)
         for mark in test.pytestmark
     ]
 
-    assert {kind.value for kind in Kind} == {row[0]["kind"] for table in tables for row in table}
+    assert {kind.value for kind in FaultKind} == {row[0]["kind"] for table in tables for row in table}
 
 
 @pytest.mark.parametrize("fault", [{"kind": "no"}, {"kind": "reset", "code": 1}, {"kind": "reset", "path": "("}])
-def test_fault__unknown_one_is_refused(fault: dict[str, Any]) -> None:
+def test_fault__invalid_one_is_refused(fault: dict[str, Any]) -> None:
     with Emulator() as cloud:
         with pytest.raises(UnknownFaultError):
             cloud.faults.add(**fault)
@@ -123,19 +123,19 @@ def test_fault__unknown_one_is_refused(fault: dict[str, Any]) -> None:
     assert answer.status_code == 400
 
 
-def test_control__adds_lists_and_forgets_over_http(client: Client) -> None:
+def test_control__adds_lists_and_removes_faults_by_http(client: Client) -> None:
     url = f"{client.cloud.url}/_emulator/faults"
 
     added = requests.post(url, json={"kind": "status", "code": 503}, timeout=5)
     hit = client.send("GET", "runs/").status_code
     listed = requests.get(url, timeout=5).json()["faults"]
-    forgotten = requests.delete(url, timeout=5).json()["faults"]
+    removed = requests.delete(url, timeout=5).json()["faults"]
 
-    assert (added.status_code, hit, listed[0]["hits"], forgotten) == (201, 503, 1, [])
+    assert (added.status_code, hit, listed[0]["hits"], removed) == (201, 503, 1, [])
     assert [request.method for request in client.cloud.requests] == ["GET"]
 
 
-def test_record__keeps_what_was_sent(client: Client) -> None:
+def test_requests__are_recorded_as_they_were_sent(client: Client) -> None:
     client.send("POST", "jobs/1/run/", params={"a": "1"}, json={"cause": "é"})
 
     request = client.cloud.requests[0]
@@ -158,7 +158,7 @@ def test_stop__does_not_wait_for_hanging_requests(client_of: Callable[[Emulator]
     assert time.monotonic() - begin < 1
 
 
-def test_crowd__a_hundred_clients_at_once(client: Client) -> None:
+def test_server__serves_a_hundred_clients_at_once(client: Client) -> None:
     patient = replace(client, timeout=20)
     with ThreadPoolExecutor(100) as pool:
         runs = list(pool.map(lambda _: patient.trigger()["id"], range(100)))

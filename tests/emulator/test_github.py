@@ -1,4 +1,4 @@
-"""GitHub's rules for commit statuses, tried with plain requests and with the real PyGithub."""
+"""The emulated GitHub follows GitHub's rules for commit statuses, for plain requests and for PyGithub."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ OTHER = "b" * 40
 
 
 @pytest.fixture
-def hub() -> Iterator[GitHub]:
-    with GitHub(commits={SHA}) as github:
-        yield github
+def github() -> Iterator[GitHub]:
+    with GitHub(commits={SHA}) as server:
+        yield server
 
 
-def post(hub: GitHub, body: dict[str, Any], *, sha: str = SHA, token: str = "") -> requests.Response:
-    headers = {"Authorization": f"Bearer {token or hub.token}"}
-    return requests.post(f"{hub.url}/repos/{hub.repository}/statuses/{sha}", json=body, headers=headers, timeout=5)
+def post(github: GitHub, body: dict[str, Any], *, sha: str = SHA, token: str = "") -> requests.Response:
+    headers = {"Authorization": f"Bearer {token or github.token}"}
+    return requests.post(
+        f"{github.url}/repos/{github.repository}/statuses/{sha}", json=body, headers=headers, timeout=5
+    )
 
 
-def py_github(hub: GitHub, **more: Json) -> Github:
+def py_github(github: GitHub, **more: Json) -> Github:
     return Github(
-        base_url=hub.url,
-        auth=Auth.Token(hub.token),
+        base_url=github.url,
+        auth=Auth.Token(github.token),
         retry=None,
         timeout=5,
         seconds_between_requests=0,
@@ -43,21 +45,21 @@ def py_github(hub: GitHub, **more: Json) -> Github:
     )
 
 
-def test_status__is_kept(hub: GitHub) -> None:
+def test_status__is_recorded(github: GitHub) -> None:
     body = {"state": "success", "description": "27 nodes", "context": "dbt Cloud / CI", "target_url": "https://x.y/"}
 
-    answer = post(hub, body)
+    answer = post(github, body)
 
     assert (answer.status_code, answer.json()["state"]) == (201, "success")
-    status = hub.statuses[0]
-    assert (hub.repository, SHA) == (status.repository, status.sha)
+    status = github.statuses[0]
+    assert (github.repository, SHA) == (status.repository, status.sha)
     assert body == {name: getattr(status, name) for name in body}
 
 
-def test_status__context_has_a_default(hub: GitHub) -> None:
-    post(hub, {"state": "pending"})
+def test_status__context_has_a_default(github: GitHub) -> None:
+    post(github, {"state": "pending"})
 
-    assert hub.statuses[0].context == "default"
+    assert github.statuses[0].context == "default"
 
 
 @pytest.mark.parametrize(
@@ -69,41 +71,43 @@ def test_status__context_has_a_default(hub: GitHub) -> None:
         ({"state": "success", "target_url": "ftp://x.y"}, "target_url"),
     ],
 )
-def test_status__refused(hub: GitHub, body: dict[str, Any], field: str) -> None:
-    answer = post(hub, body)
+def test_status__refused(github: GitHub, body: dict[str, Any], field: str) -> None:
+    answer = post(github, body)
 
     assert (422, field) == (answer.status_code, answer.json()["errors"][0]["field"])
-    assert hub.statuses == ()
+    assert github.statuses == ()
 
 
-def test_status__description_may_have_140_characters(hub: GitHub) -> None:
-    assert post(hub, {"state": "success", "description": "é" * 140}).status_code == 201
+def test_status__description_may_have_140_characters(github: GitHub) -> None:
+    assert post(github, {"state": "success", "description": "é" * 140}).status_code == 201
 
 
-def test_commit__unknown_one_is_refused(hub: GitHub) -> None:
+def test_commit__unknown_one_is_refused(github: GitHub) -> None:
     """The wording is inferred."""
-    answer = post(hub, {"state": "success"}, sha=OTHER)
+    answer = post(github, {"state": "success"}, sha=OTHER)
 
     assert (422, f"No commit found for SHA: {OTHER}") == (answer.status_code, answer.json()["message"])
 
 
-def test_token__wrong_one(hub: GitHub) -> None:
-    answer = post(hub, {"state": "success"}, token="wrong")
+def test_token__wrong_one(github: GitHub) -> None:
+    answer = post(github, {"state": "success"}, token="wrong")
 
     assert (answer.status_code, answer.json()["message"]) == (401, "Bad credentials")
 
 
 def test_token__of_a_fork_may_only_read() -> None:
-    with GitHub(read_only=True) as hub:
-        answer = post(hub, {"state": "success"})
+    with GitHub(read_only=True) as github:
+        answer = post(github, {"state": "success"})
 
     assert (answer.status_code, answer.json()["message"]) == (403, "Resource not accessible by integration")
 
 
-def test_repository__unknown_one(hub: GitHub) -> None:
-    url = f"{hub.url}/repos/acme/other/statuses/{SHA}"
+def test_repository__unknown_one(github: GitHub) -> None:
+    url = f"{github.url}/repos/acme/other/statuses/{SHA}"
 
-    answer = requests.post(url, json={"state": "success"}, headers={"Authorization": f"Bearer {hub.token}"}, timeout=5)
+    answer = requests.post(
+        url, json={"state": "success"}, headers={"Authorization": f"Bearer {github.token}"}, timeout=5
+    )
 
     assert answer.status_code == 404
 
@@ -118,28 +122,28 @@ def test_repository__unknown_one(hub: GitHub) -> None:
         ([("a", "failure"), ("A", "success")], "success"),
     ],
 )
-def test_combined__newest_of_each_context_counts(hub: GitHub, posted: list[tuple[str, str]], combined: str) -> None:
+def test_combined__newest_of_each_context_counts(github: GitHub, posted: list[tuple[str, str]], combined: str) -> None:
     for context, state in posted:
-        post(hub, {"state": state, "context": context})
+        post(github, {"state": state, "context": context})
 
-    url = f"{hub.url}/repos/{hub.repository}/commits/{SHA}/status"
-    answer = requests.get(url, headers={"Authorization": f"token {hub.token}"}, timeout=5).json()
+    url = f"{github.url}/repos/{github.repository}/commits/{SHA}/status"
+    answer = requests.get(url, headers={"Authorization": f"token {github.token}"}, timeout=5).json()
 
     assert combined == answer["state"]
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v3"])
 def test_py_github__posts_with_one_request_when_lazy(prefix: str) -> None:
-    with GitHub(prefix=prefix) as hub, py_github(hub, lazy=True) as github:
-        status = github.get_repo(hub.repository).get_commit(SHA).create_status("failure", description="1 error")
+    with GitHub(prefix=prefix) as github, py_github(github, lazy=True) as client:
+        status = client.get_repo(github.repository).get_commit(SHA).create_status("failure", description="1 error")
 
-        assert (status.state, hub.statuses[0].description) == ("failure", "1 error")
-        assert [f"{prefix}/repos/acme/shop/statuses/{SHA}"] == [request.path for request in hub.requests]
+        assert (status.state, github.statuses[0].description) == ("failure", "1 error")
+        assert [f"{prefix}/repos/acme/shop/statuses/{SHA}"] == [request.path for request in github.requests]
 
 
-def test_py_github__works_when_not_lazy(hub: GitHub) -> None:
-    with py_github(hub) as github:
-        commit = github.get_repo(hub.repository).get_commit(SHA)
+def test_py_github__works_when_not_lazy(github: GitHub) -> None:
+    with py_github(github) as client:
+        commit = client.get_repo(github.repository).get_commit(SHA)
         commit.create_status("success", context="dbt Cloud / CI")
 
         assert [status.context for status in commit.get_statuses()] == ["dbt Cloud / CI"]
@@ -151,14 +155,14 @@ def test_py_github__works_when_not_lazy(hub: GitHub) -> None:
     [({"commits": {OTHER}}, 422), ({"read_only": True}, 403), ({"repository": "acme/other"}, 404)],
 )
 def test_py_github__sees_refusals(options: dict[str, Any], code: int) -> None:
-    with GitHub(**options) as hub, py_github(hub, lazy=True) as github:
+    with GitHub(**options) as github, py_github(github, lazy=True) as client:
         with pytest.raises(GithubException) as caught:
-            github.get_repo("acme/shop").get_commit(SHA).create_status("success")
+            client.get_repo("acme/shop").get_commit(SHA).create_status("success")
 
-        assert (code, 1) == (caught.value.status, len(hub.requests))
+        assert (code, 1) == (caught.value.status, len(github.requests))
 
 
-def test_fault__is_committed_here_too(hub: GitHub) -> None:
-    hub.faults.add(kind="status", code=502, method="POST")
+def test_fault__is_injected_into_github_too(github: GitHub) -> None:
+    github.faults.add(kind="status", code=502, method="POST")
 
-    assert [post(hub, {"state": "success"}).status_code for _ in range(2)] == [502, 201]
+    assert [post(github, {"state": "success"}).status_code for _ in range(2)] == [502, 201]

@@ -1,4 +1,4 @@
-"""What clients read: lists with filters, jobs, artifacts, and what they do not see yet."""
+"""What clients read: lists and their filters, jobs, artifacts, and what is not visible yet."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_list__filters(serve: Callable[..., Client], clock: Clock) -> None:
     assert ids(no_such_filter=1) == [first, second, third]
 
 
-def test_list__says_what_it_did(client: Client) -> None:
+def test_list__has_filters_order_and_pagination_in_extra(client: Client) -> None:
     for _ in range(3):
         client.trigger()
 
@@ -86,7 +86,7 @@ def test_lag__hides_a_new_run_for_seconds(serve: Callable[..., Client], clock: C
     assert (hidden, client.send("GET", path).status_code) == (404, 200)
 
 
-def test_artifacts__by_step(serve: Callable[..., Client]) -> None:
+def test_artifacts__are_those_of_a_step(serve: Callable[..., Client]) -> None:
     steps = (
         ScriptedStep(artifacts={"run_results.json": b"build", "compiled/shop/a.sql": b"select 1"}),
         ScriptedStep("dbt docs generate", artifacts={"run_results.json": b"docs"}),
@@ -111,7 +111,7 @@ def test_artifacts__none_is_null(client: Client) -> None:
     assert client.get(f"runs/{client.trigger()['id']}/artifacts/") is None
 
 
-def test_artifacts__may_come_late(serve: Callable[..., Client], clock: Clock) -> None:
+def test_artifacts__may_be_available_later_than_the_end(serve: Callable[..., Client], clock: Clock) -> None:
     client = serve(Script(steps=(ScriptedStep(artifacts=RESULTS),), artifact_seconds=20))
     path = f"runs/{client.trigger()['id']}/artifacts/run_results.json"
     early = client.send("GET", path).status_code

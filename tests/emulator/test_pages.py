@@ -1,4 +1,4 @@
-"""The pages behind `href`: readable, and safe whatever a log or a name holds."""
+"""The HTML pages that `href` links to: complete, and escaped whatever a log or a name contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to runs: life, queue, cancel, limits, retry; on a clock that the test moves."""
+"""Runs as time passes: statuses, queue, cancel, time limits, retry; on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENDLESS = Script(steps=(ScriptedStep(seconds=math.inf),))
 
 
 def test_run__right_after_the_trigger(client: Client) -> None:
-    """Recorded, down to the fields that seem odd."""
+    """Recorded, also the fields that look strange."""
     run = client.trigger(git_sha="a1b2c3d4")
 
     expected = {
@@ -63,13 +63,13 @@ def test_run__relations_only_when_asked(client: Client) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["run_steps", "['run_steps']", '["run_steps",""]', '["trigger","run_steps"]'])
-def test_run__include_related_is_read_generously(client: Client, spelling: str) -> None:
+def test_run__include_related_may_have_other_notations(client: Client, spelling: str) -> None:
     run = client.get(f"runs/{client.trigger()['id']}/", include_related=spelling)
 
     assert len(run["run_steps"]) == 4
 
 
-def test_run__passes_through_its_states(serve: Callable[..., Client], clock: Clock) -> None:
+def test_run__goes_from_queued_to_success(serve: Callable[..., Client], clock: Clock) -> None:
     script = Script(steps=(ScriptedStep(seconds=30),), queue_seconds=10, starting_seconds=5)
     client = serve(script)
     path = f"runs/{client.trigger()['id']}/"
@@ -129,7 +129,7 @@ def test_step__long_log_is_cut_unless_asked_for(serve: Callable[..., Client]) ->
     assert full["debug_logs"] == log
 
 
-def test_queue__deployment_runs_of_a_job_go_one_after_another(serve: Callable[..., Client], clock: Clock) -> None:
+def test_queue__deployment_runs_of_a_job_run_one_after_another(serve: Callable[..., Client], clock: Clock) -> None:
     client = serve(Script(steps=(ScriptedStep(seconds=10),)))
     first, second = client.trigger()["id"], client.trigger()["id"]
 
@@ -141,7 +141,7 @@ def test_queue__deployment_runs_of_a_job_go_one_after_another(serve: Callable[..
     assert (running["status"], running["blocked_by"]) == (3, [])
 
 
-def test_queue__ci_runs_wait_for_nothing(serve: Callable[..., Client]) -> None:
+def test_queue__ci_runs_do_not_wait_for_each_other(serve: Callable[..., Client]) -> None:
     client = serve(ENDLESS)
     job = client.cloud.add_job("CI", job_type="ci")
     runs = [client.trigger(job, github_pull_request_id=number, git_sha="a1b2")["id"] for number in (1, 2)]
@@ -158,7 +158,7 @@ def test_ci__new_commit_cancels_the_older_run_of_the_same_pull_request_only(serv
     assert [run.status for run in client.cloud.runs] == [30, 3, 3]
 
 
-def test_hold__keeps_runs_queued_until_released(serve: Callable[..., Client], clock: Clock) -> None:
+def test_hold__new_runs_stay_queued_until_released(serve: Callable[..., Client], clock: Clock) -> None:
     client = serve()
     client.cloud.hold = True
     run_id = client.trigger()["id"]
@@ -214,7 +214,7 @@ def test_assumption__cancel_of_a_finished_run_changes_nothing(client: Client) ->
     assert before["finished_at"] == answer.json()["data"]["finished_at"]
 
 
-def test_limit__looks_like_a_cancel(serve: Callable[..., Client], clock: Clock) -> None:
+def test_time_limit__looks_like_a_cancel(serve: Callable[..., Client], clock: Clock) -> None:
     """The message is recorded for a day."""
     client = serve(ENDLESS)
     run_id = client.trigger(timeout_seconds_override=86_400)["id"]
@@ -238,7 +238,9 @@ def test_limit__looks_like_a_cancel(serve: Callable[..., Client], clock: Clock) 
         (FAILING, None),
     ],
 )
-def test_retry__gate(serve: Callable[..., Client], script: Script, reason: str | None) -> None:
+def test_retry__only_a_failed_run_with_results_can_be_retried(
+    serve: Callable[..., Client], script: Script, reason: str | None
+) -> None:
     client = serve(script)
     run_id = client.trigger()["id"]
 
@@ -246,15 +248,15 @@ def test_retry__gate(serve: Callable[..., Client], script: Script, reason: str |
     answer = client.send("POST", f"runs/{run_id}/retry/")
 
     assert (reason is None, reason) == (run["can_retry"], run["retry_not_supported_reason"])
-    # Which code a refusal has is an assumption.
+    # Assumption: the status code of the refusal.
     assert answer.status_code == (200 if reason is None else 400)
 
 
 def test_retry__is_a_new_run_of_the_same_configuration(serve: Callable[..., Client]) -> None:
-    def choose(trigger: dict[str, Any], _job: Job) -> Script:
+    def script_of(trigger: dict[str, Any], _job: Job) -> Script:
         return Script() if trigger["retrying_run_id"] else FAILING
 
-    client = serve(choose)
+    client = serve(script_of)
     client.cloud.change_job(client.cloud.job_id, execute_steps=("dbt build", "dbt test"))
     first = client.trigger(git_sha="a1b2c3d4")["id"]
     client.get(f"runs/{first}/")

@@ -17,7 +17,7 @@ from dbt_action.hosts import HostSettings
 from dbt_action.hosts.github import read_address
 from dbt_action.report.outcome import CommitState
 from emulator.hosts.base import FakeHost
-from emulator.hosts.github import GitHub
+from emulator.hosts.github import Comment, GitHub
 from tests.ci.conftest import context
 from tests.support import environments as env
 from tests.support.clock import FakeClock
@@ -37,7 +37,7 @@ def environ(host: GitHub) -> Mapping[str, str]:
 
 
 def chat(host: GitHub, words: list[str]) -> None:
-    host.comments[89] = dict(enumerate(words, 1))
+    host.comments = [Comment(number, 89, body) for number, body in enumerate(words, 1)]
 
 
 SAMPLE = HostSample(
@@ -53,7 +53,7 @@ SAMPLE = HostSample(
     },
     posted=lambda host: [status.state for status in host.statuses],
     shown=lambda host: [host.statuses[-1].state],
-    comments=lambda host: list(host.comments.get(89, {}).values()),
+    comments=lambda host: [comment.body for comment in host.comments if comment.pull_request == 89],
     chat=chat,
     longest_comment=65_536,
     field="github_pull_request_id",
@@ -89,13 +89,13 @@ def comment(host: GitHub, body: str, *, ci_id: str = "github", only_change: bool
 
 def test_comment__is_written_once_and_then_changed(github: GitHub) -> None:
     assert comment(github, "first") == comment(github, "second") == []
-    assert list(github.comments[9].values()) == ["<!-- marker -->\n\nsecond"]
+    assert [(comment.pull_request, comment.body) for comment in github.comments] == [(9, "<!-- marker -->\n\nsecond")]
     assert [asked.method for asked in github.requests] == ["GET", "POST", "GET", "PATCH"]
 
 
 @pytest.mark.parametrize("ci_id,words", [("github", "pull-requests: write"), ("gitlab", "Pull requests (write)")])
 def test_comment__a_missing_permission_is_told(serve: Serve, ci_id: str, words: str) -> None:
-    host = serve(GitHub(token="ghp-token", repository="acme/shop", silent=True))
+    host = serve(GitHub(token="ghp-token", repository="acme/shop", may_comment=False))
     (warning,) = comment(host, "red", ci_id=ci_id)
 
     assert words in warning.replace("\n", " ")
@@ -184,10 +184,10 @@ class Odd(FakeHost):
     def answer(self, place: str) -> Response:
         return Response("[]", self.code, {**self.headers, "X-HostSettings": place}, content_type="application/json")
 
-    def admit(self) -> None:
+    def check_credentials(self) -> None:
         """Everybody may come in."""
 
-    def unknown(self) -> object:
+    def not_found(self) -> object:
         return {}
 
 

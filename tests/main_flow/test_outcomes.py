@@ -9,7 +9,7 @@ import pytest
 
 from dbt_action.errors import ExitCode
 from emulator import Script, ScriptedStep, Status
-from emulator.script import CHECKED_OUT_SHA, CLONE_STEP
+from emulator.scripted_runs import CHECKED_OUT_SHA, CLONE_STEP
 from tests.support.scripts import ENDLESS, GREEN, PASSED, RED, lasting, run_results
 from tests.support.workflow_step import HEAD_SHA, JOB_NAME, SHA, WorkflowStep
 

@@ -1,4 +1,4 @@
-"""Artifacts of real dbt: every kind of node and of end appears rightly, from the reader to the page."""
+"""Artifacts of real dbt: every kind of node and every status is read and reported correctly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import junitparser
@@ -18,25 +17,25 @@ from dbt_action.results import manifest, run_results
 from dbt_action.results.run_results import Node, NodeStatus
 from emulator import Script, ScriptedStep
 from tests.support.markdown import render
+from tests.support.real_run_fixtures import BUILD, RealRun
 from tests.support.values import a_run, a_step
 from tests.support.workflow_step import REPOSITORY, SHA, WorkflowStep
 
 pytestmark = pytest.mark.dbt
 
 MakeStep = Callable[..., WorkflowStep]
-Runs = Mapping[str, Any]
-BUILD = 4
+Runs = Mapping[str, RealRun]
 WARNED = "accepted_values_stg_payments_method__card__transfer"
 
 
 def nodes(runs: Runs, scenario: str) -> dict[str, Node]:
-    """The build's nodes by name."""
-    read = run_results.read([runs[scenario].artifact("run_results.json")], step=BUILD)
-    return {node.name: node for node in read}
+    """The nodes of the build by name."""
+    results = run_results.read([runs[scenario].artifact("run_results.json")], step=BUILD)
+    return {node.name: node for node in results}
 
 
 def replayed(runs: Runs, scenario: str) -> Script:
-    """The same run on a virtual clock."""
+    """A script that replays the run on a virtual clock."""
     steps = runs[scenario].steps
     return Script(
         bare=True,
@@ -73,14 +72,14 @@ def test_green__times_and_threads_are_known(real_runs: Runs) -> None:
     assert len({node.thread for node in found}) > 1
 
 
-def test_warned__has_its_message_and_number(real_runs: Runs) -> None:
+def test_warned__has_its_message_and_number_of_failures(real_runs: Runs) -> None:
     node = nodes(real_runs, "green")[WARNED]
 
     assert ("warn", "Got 1 result, configured to warn if != 0", 1) == (node.dbt_status, node.message, node.failures)
     assert "select" in node.sql
 
 
-def test_failing_test__and_what_is_skipped_below(real_runs: Runs) -> None:
+def test_failing_test__fails_its_node_and_skips_those_below(real_runs: Runs) -> None:
     found = nodes(real_runs, "failing-test")
 
     node = found["assert_no_negative_amounts"]
@@ -94,7 +93,7 @@ def test_failing_test__and_what_is_skipped_below(real_runs: Runs) -> None:
     assert NodeStatus.SKIPPED is found["customer_value.customer_value_leaves_out_returned_orders"].status
 
 
-def test_failing_model__and_what_is_skipped_below(real_runs: Runs) -> None:
+def test_failing_model__fails_its_node_and_skips_those_below(real_runs: Runs) -> None:
     found = nodes(real_runs, "failing-model")
 
     node = found["order_payments"]
@@ -118,12 +117,12 @@ def test_manifest__has_the_file_of_every_node(real_runs: Runs, root: Path) -> No
     assert "model.shop.customer_value" in found.locations[unit_test].depends_on
 
 
-def test_log__says_how_far_dbt_is(real_runs: Runs) -> None:
-    log = re.sub("\x1b\\[[0-9;]*m", "", real_runs["green"].steps[BUILD - 1].logs)
-    beginning = log[: log.index("14 of 27 START")]
+def test_log__contains_the_number_of_finished_nodes(real_runs: Runs) -> None:
+    log = re.sub("\x1b\\[[0-9;]*m", "", str(real_runs["green"].steps[BUILD - 1].logs))
+    first_half = log[: log.index("14 of 27 START")]
 
     (step,) = a_run(run_steps=[a_step(logs=log)]).steps
-    (half,) = a_run(run_steps=[a_step(logs=beginning)]).steps
+    (half,) = a_run(run_steps=[a_step(logs=first_half)]).steps
 
     assert "27 of 27 nodes" == step_logs.nodes_done(step)
     assert re.fullmatch(r"(9|1[0-3]) of 27 nodes", step_logs.nodes_done(half))
@@ -161,7 +160,7 @@ def test_green__docs_do_not_hide_the_warning(make_step: MakeStep, real_runs: Run
         ),
     ],
 )
-def test_red__log_summary_and_status_tell_the_story(
+def test_red__log_summary_and_status_report_the_failed_node(
     make_step: MakeStep, real_runs: Runs, scenario: str, node: str, file: str, message: str, counts: str
 ) -> None:
     workflow_step = make_step(replayed(real_runs, scenario))
@@ -180,17 +179,17 @@ def test_red__log_summary_and_status_tell_the_story(
     assert "Done. PASS=" in workflow_step.log
 
 
-def test_files__agree_with_dbt(make_step: MakeStep, real_runs: Runs, root: Path) -> None:
+def test_results_and_junit_files__agree_with_dbt(make_step: MakeStep, real_runs: Runs, root: Path) -> None:
     workflow_step = make_step(replayed(real_runs, "failing-test"))
 
     workflow_step.run(results_path=str(workflow_step.folder / "r.json"), junit_path=str(workflow_step.folder / "j.xml"))
 
-    told = json.loads(workflow_step.file("r.json"))
-    jsonschema.validate(told, json.loads((root / "docs/results.schema.json").read_text(encoding="utf-8")))
+    written = json.loads(workflow_step.file("r.json"))
+    jsonschema.validate(written, json.loads((root / "docs/results.schema.json").read_text(encoding="utf-8")))
     dbt = json.loads(real_runs["failing-test"].artifact("run_results.json"))["results"]
     assert {one["unique_id"]: one["status"] for one in dbt} == {
-        one["unique_id"]: one["status"] for one in told["nodes"]
+        one["unique_id"]: one["status"] for one in written["nodes"]
     }
-    assert all(one["file"] for one in told["nodes"])
+    assert all(one["file"] for one in written["nodes"])
     junit = junitparser.JUnitXml.fromfile(str(workflow_step.folder / "j.xml"))
     assert (27, 1, 0, 11) == (junit.tests, junit.failures, junit.errors, junit.skipped)

@@ -1,4 +1,4 @@
-"""`make demo` runs every scenario to its end, with real dbt."""
+"""`make demo`: every scenario ends as it should, with real dbt. What the action reports is tested elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.__main__ import main
 from demo.run import SCENARIOS
+from tests.support.real_run_fixtures import RealRuns
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -19,13 +21,21 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_demo__shows_log_statuses_outputs_and_summary(name: str) -> None:
-    # Variables that are set for other work must not change the demo.
+def assert_shows_everything(output: str, scenario: str) -> None:
+    titles = [line for line in output.splitlines() if line.startswith("── ")]
+    assert 6 == len(titles), output
+    assert "dbt Cloud / Production build" in output
+    assert f"The exit code of the step: {SCENARIOS[scenario].exit_code}" in output
+    assert "emulator-token" not in output
+    assert "::" not in output
+
+
+def test_demo__green_shows_log_statuses_outputs_and_summary() -> None:
+    # Variables that a machine may have set for other programs must not change the demo.
     environ = {**os.environ, "GITHUB_SHA": "0" * 40, "DBT_JOB_ID": "7", "HTTP_PROXY": "http://127.0.0.1:9"}
 
     demo = subprocess.run(
-        [sys.executable, "-m", "demo", name],
+        [sys.executable, "-m", "demo"],
         cwd=ROOT,
         env=environ,
         stdin=subprocess.DEVNULL,
@@ -37,10 +47,30 @@ def test_demo__shows_log_statuses_outputs_and_summary(name: str) -> None:
     )
 
     assert 0 == demo.returncode, demo.stdout
-    assert f"This is how {name} should end." in demo.stdout
-    titles = [line for line in demo.stdout.splitlines() if line.startswith("── ")]
-    assert 6 == len(titles)
-    assert "dbt Cloud / Production build" in demo.stdout
-    assert f"The exit code of the step: {SCENARIOS[name].exit_code}" in demo.stdout
-    assert "emulator-token" not in demo.stdout
-    assert "::" not in demo.stdout
+    assert "This is how green should end." in demo.stdout
+    assert_shows_everything(demo.stdout, "green")
+
+
+@pytest.mark.parametrize("scenario", ["failing-test", "failing-model"])
+def test_demo__failing_scenario_shows_the_same(real_runs: RealRuns, scenario: str) -> None:
+    """That exit code, commit status and output are those of the scenario is checked when it is run."""
+    assert_shows_everything(real_runs[scenario].output, scenario)
+
+
+def test_demo__has_no_scenario_that_is_not_tested() -> None:
+    assert {"green", "failing-test", "failing-model"} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("as_it_should", [True, False])
+def test_demo__exit_code_says_whether_the_scenario_ended_as_it_should(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, as_it_should: bool
+) -> None:
+    from demo import run as demo  # noqa: PLC0415 - for monkeypatch
+
+    result = SCENARIOS["failing-test" if as_it_should else "green"]
+    monkeypatch.setattr(demo, "play", lambda *_, **__: demo.Played("a" * 40, (), result))
+
+    code = main(["failing-test"])
+
+    assert (0 if as_it_should else 1) == code
+    assert ("This is how failing-test should end." in capsys.readouterr().out) is as_it_should

@@ -18,8 +18,8 @@ from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
 from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator, GitHub, Run, Script
-from emulator.faults import Kind
-from emulator.github import CommitStatus
+from emulator.faults import FaultKind
+from emulator.hosts.github import CommitStatus
 from emulator.server import RecordedRequest
 from tests.support.runner import assignments
 from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
@@ -217,7 +217,7 @@ class Rig:
         def hook(length: float) -> None:
             nonlocal seen
             now = self.bench.clock.now()
-            hits = sum(rule.hits for server in servers for rule in server.faults.rules if rule.kind is Kind.LATE)
+            hits = sum(rule.hits for server in servers for rule in server.faults.rules if rule.kind is FaultKind.LATE)
             due.extend([(now + seconds, time.monotonic() + real)] * (hits - seen))
             seen = hits
             for at, done in [*due]:

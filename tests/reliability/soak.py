@@ -20,7 +20,7 @@ from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupted
 from dbt_action.timeouts import HttpTimeouts
 from emulator import Status
-from emulator.faults import Kind
+from emulator.faults import FaultKind
 from tests.reliability import disturbances, points, promises, scenarios
 from tests.reliability.points import Point
 from tests.reliability.rig import Bench, Killed, Rig, bench
@@ -31,7 +31,7 @@ from tests.reliability.stories import STORIES
 SLACK = 400.0
 # A request that hangs, or whose work is done late, is over after this.
 REAL_WAIT = 0.6
-SLOW = (Kind.HANG, Kind.LATE)
+SLOW = (FaultKind.HANG, FaultKind.LATE)
 LONG = 4.0
 BETWEEN = 60.0
 IMPATIENT = HttpTimeouts(connect_seconds=5.0, read_seconds=0.4)

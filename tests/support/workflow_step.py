@@ -13,7 +13,7 @@ from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupts
 from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator, GitHub
-from emulator.github import CommitStatus
+from emulator.hosts.github import CommitStatus
 from emulator.server import RecordedRequest
 from tests.support.clock import FakeClock
 from tests.support.runner import Command, assignments, commands

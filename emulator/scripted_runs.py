@@ -1,4 +1,4 @@
-"""Runs that follow a script: their state is a pure function of the time; no dbt, no threads and no HTTP."""
+"""Runs that follow a script: how far a run is depends on the time only. No dbt, no threads."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from emulator.records import FINAL, Order, Progress, Status, Step
+from emulator.runs import FINAL, Order, Progress, Status, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from emulator.records import Job
+    from emulator.runs import Job
 
 CHECKED_OUT_SHA = "5eed0fda7aba5e00c0ffee00dbb7c10ddeca5e77"
-"""The commit a scripted run says it checked out when the trigger named none."""
+"""The commit of a scripted run when the trigger names none."""
 
 CLONE_STEP = "Clone Git Repository"
 PROFILE_STEP = "Create Profile from Connection DuckDB "
-"""Recorded as `Create Profile from Connection Snowflake `, with the blank at the end."""
+"""Recorded as `Create Profile from Connection Snowflake `, with the space at the end."""
 
 
 def invocation(command: str) -> str:
-    """Name a step after its command, as recorded."""
+    """Return the name of the step of a command (recorded)."""
     return f"Invoke dbt with `{command}`"
 
 
@@ -30,8 +30,8 @@ def invocation(command: str) -> str:
 class ScriptedStep:
     """One step of a script.
 
-    `seconds` may be `math.inf`: the step goes on until the run is cancelled or finished by hand.
-    `fails_run` None means: an error fails the run, except for source freshness (reported).
+    `seconds` may be `math.inf`: the step goes on until the run is cancelled or a test ends it.
+    `fails_run` None means that an error fails the run unless it is one of source freshness (reported).
     """
 
     command: str = "dbt build"
@@ -53,11 +53,12 @@ PREPARATION = (
 
 @dataclass(frozen=True)
 class Script:
-    """What a run will do. With the defaults it succeeds as soon as somebody looks.
+    """What a run does. With the defaults it has succeeded at the first request for it.
 
-    `status` None is derived from the steps: 20 when one failed, else 10. A number other than 10, 20 or 30 is
-    where the run comes to rest without `is_complete`, unless `complete` says otherwise. `running_status` is
-    shown while the steps run. `artifact_seconds` is how long after the end artifacts still answer 404.
+    `status` None is derived from the steps: 20 when one failed, else 10. With a number other than 10, 20 or 30 the
+    run stops without `is_complete`, unless `complete` says otherwise. `running_status` is the status while the
+    steps run. `bare` leaves out the steps before the first command. `artifact_seconds` is how long after the end
+    artifacts are still answered by 404.
     """
 
     steps: tuple[ScriptedStep, ...] = (ScriptedStep(),)
@@ -72,22 +73,22 @@ class Script:
 
     @property
     def all_steps(self) -> tuple[ScriptedStep, ...]:
-        """The steps with clone, profile and deps in front (documented), unless the script is bare."""
+        """The steps with clone, profile and deps before them (documented), unless the script is bare."""
         return self.steps if self.bare else (*PREPARATION, *self.steps)
 
 
-def play(script: Script, trigger: Mapping[str, Any], started_at: float, now: float) -> Progress:
-    """Tell how far a run of this script is at `now`, having begun at `started_at`."""
+def progress_at(script: Script, trigger: Mapping[str, Any], started_at: float, now: float) -> Progress:
+    """Return how far a run of this script is at `now` when it started at `started_at`."""
     steps: list[Step] = []
-    begin, failed = started_at, False
+    start, failed = started_at, False
     for index, scripted in enumerate(script.all_steps, start=1):
         step = Step(
             index=index,
             name=scripted.name or invocation(scripted.command),
             status=Status.RUNNING,
-            started_at=begin,
+            started_at=start,
         )
-        end = begin + scripted.seconds
+        end = start + scripted.seconds
         if end > now:
             steps.append(step)
             return _checked_out(Progress(status=script.running_status, steps=tuple(steps)), trigger)
@@ -105,10 +106,10 @@ def play(script: Script, trigger: Mapping[str, Any], started_at: float, now: flo
                 fails_run=fails_run,
             )
         )
-        begin = end
+        start = end
         if scripted.status == Status.ERROR and fails_run:
             failed = True
-            break  # the steps after a failed one never begin
+            break  # the steps after a failed one are not executed
     derived = Status.ERROR if failed else Status.SUCCESS
     status = derived if script.status is None else script.status
     complete = status in FINAL if script.complete is None else script.complete
@@ -116,7 +117,7 @@ def play(script: Script, trigger: Mapping[str, Any], started_at: float, now: flo
         Progress(
             status=status,
             steps=tuple(steps),
-            finished_at=begin,
+            finished_at=start,
             complete=complete,
             status_message=script.status_message,
         ),
@@ -125,14 +126,14 @@ def play(script: Script, trigger: Mapping[str, Any], started_at: float, now: flo
 
 
 def _checked_out(progress: Progress, trigger: Mapping[str, Any]) -> Progress:
-    """Fill commit and branch once the first step is done: both are null before the checkout (recorded)."""
+    """Fill in commit and branch after the first step: both are null before the checkout (recorded)."""
     if not any(step.status == Status.SUCCESS for step in progress.steps[:1]):
         return progress
     sha, branch = trigger["git_sha"], trigger["git_branch"]
     return replace(
         progress,
         git_sha=sha or CHECKED_OUT_SHA,
-        # Which branch is shown next to a requested commit is unverified; an answer without one is assumed.
+        # Unverified: the branch that dbt Cloud shows when only a commit was requested. None is assumed.
         git_branch=branch or (None if sha else "main"),
     )
 
@@ -141,7 +142,7 @@ class ScriptExecution:
     """One run that follows its script."""
 
     def __init__(self, script: Script, order: Order) -> None:
-        """Take the script; nothing begins before `start`."""
+        """The run does not start before `start`."""
         self._script = script
         self._trigger = order.trigger
         self._started_at = math.inf
@@ -150,17 +151,17 @@ class ScriptExecution:
         self.artifact_seconds = script.artifact_seconds
 
     def start(self, at: float) -> None:
-        """Begin the first step at this time."""
+        """Start the first step at this time."""
         self._started_at = at
 
-    def look(self, now: float) -> Progress:
-        """Tell how far the run is."""
+    def progress(self, now: float) -> Progress:
+        """Return how far the run is."""
         if now < self._started_at:
             return Progress(status=Status.STARTING)
-        return play(self._script, self._trigger, self._started_at, now)
+        return progress_at(self._script, self._trigger, self._started_at, now)
 
     def stop(self) -> None:
-        """Nothing to kill."""
+        """Do nothing: there is no process."""
 
 
 ScriptSource: TypeAlias = "Script | Callable[[dict[str, Any], Job], Script]"
@@ -173,18 +174,18 @@ def succeed(trigger: dict[str, Any], job: Job) -> Script:
 
 
 class ScriptRunner:
-    """Executes runs by script: one for all, or one chosen by `(trigger, job)` when the run is triggered."""
+    """Executes runs by a script: the same one for all, or one that a function of `(trigger, job)` returns."""
 
     def __init__(self, source: ScriptSource) -> None:
-        """Take a script or a function that picks one."""
+        """`source` is the script or the function."""
         self._source = source
 
     def prepare(self, order: Order) -> ScriptExecution:
-        """Pick the script of this run; the function sees `retrying_run_id` among the trigger's fields."""
+        """Choose the script of a run. The function gets the trigger with one more field, `retrying_run_id`."""
         if isinstance(self._source, Script):
             return ScriptExecution(self._source, order)
         retrying = order.retrying.id if order.retrying else None
         return ScriptExecution(self._source({**order.trigger, "retrying_run_id": retrying}, order.job), order)
 
     def close(self) -> None:
-        """Nothing to clean up."""
+        """Do nothing: there are no files."""

@@ -1,4 +1,4 @@
-"""A script as a function of time: whatever it says and whenever one looks, a run only goes forward."""
+"""How far a scripted run is at a time: for every script, a run only goes forward and ends with the right status."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator import Script, ScriptedStep
-from emulator.asks import TRIGGER_FIELDS
-from emulator.script import play
+from emulator.request_parsing import TRIGGER_FIELDS
+from emulator.scripted_runs import progress_at
 
 SECONDS = st.floats(min_value=0, max_value=1e6)
 STEPS = st.builds(ScriptedStep, status=st.sampled_from([10, 20, 30]), seconds=SECONDS)
@@ -16,8 +16,8 @@ TRIGGER = dict.fromkeys(TRIGGER_FIELDS)
 
 
 @given(script=SCRIPTS, times=st.tuples(SECONDS, SECONDS).map(sorted))
-def test_play__never_takes_anything_back(script: Script, times: list[float]) -> None:
-    earlier, later = (play(script, TRIGGER, 0.0, now) for now in times)
+def test_progress_at__never_goes_backwards(script: Script, times: list[float]) -> None:
+    earlier, later = (progress_at(script, TRIGGER, 0.0, now) for now in times)
 
     assert len(earlier.steps) <= len(later.steps)
     if earlier.finished_at is not None:
@@ -27,8 +27,8 @@ def test_play__never_takes_anything_back(script: Script, times: list[float]) -> 
 
 
 @given(script=SCRIPTS)
-def test_play__ends_with_the_status_of_its_steps(script: Script) -> None:
-    end = play(script, TRIGGER, 0.0, 1e9)
+def test_progress_at__ends_with_the_status_of_its_steps(script: Script) -> None:
+    end = progress_at(script, TRIGGER, 0.0, 1e9)
 
     failed = any(step.status == 20 for step in script.steps)
     assert (20 if failed else 10) == end.status

@@ -1,4 +1,4 @@
-"""The JSON of the Admin API v2: runs, steps, jobs, triggers and envelopes; no HTTP and no decisions."""
+"""The JSON of the Admin API v2: envelopes, runs, steps, jobs and environments."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from emulator.records import Run, Status
+from emulator.runs import Run, Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from emulator.records import Job, Step
+    from emulator.runs import Job, Step
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -24,7 +24,7 @@ DBT_VERSION = "latest"
 
 @dataclass(frozen=True)
 class View:
-    """What an answer depends on besides the record itself."""
+    """What the JSON of a run depends on besides the run: the server's URL, the time, the relations asked for."""
 
     url: str
     now: float
@@ -33,19 +33,19 @@ class View:
 
 
 def moment(seconds: float | None, *, separator: str = " ") -> str | None:
-    """Spell a time as runs do (recorded): `2024-07-03 13:59:00.653171+00:00`."""
+    """Format a time as in runs (recorded): `2024-07-03 13:59:00.653171+00:00`."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat(separator, "microseconds")
 
 
 def job_moment(seconds: float) -> str:
-    """Spell a time as jobs do (recorded): `2024-03-25T13:47:20.129690Z`."""
+    """Format a time as in jobs (recorded): `2024-03-25T13:47:20.129690Z`."""
     return str(moment(seconds, separator="T")).replace("+00:00", "Z")
 
 
 def duration(seconds: float) -> str:
-    """Spell a duration as `HH:MM:SS`; hours may exceed 23 (recorded)."""
+    """Format a duration as `HH:MM:SS`; hours may exceed 23 (recorded)."""
     minutes, rest = divmod(math.floor(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{rest:02}"
@@ -55,7 +55,7 @@ UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 def humanized(seconds: float) -> str:
-    """Spell a duration in words: `1 day`, `2 hours, 5 minutes`; below a minute `0 minutes` (recorded)."""
+    """Format a duration in words: `1 day`, `2 hours, 5 minutes`; below a minute `0 minutes` (recorded)."""
     words, rest = [], math.floor(max(seconds, 0))
     for unit, size in UNITS:
         count, rest = divmod(rest, size)
@@ -65,14 +65,14 @@ def humanized(seconds: float) -> str:
 
 
 def envelope(data: object, *, extra: Json | None = None) -> Json:
-    """Wrap an answer (recorded)."""
+    """Return the envelope of an answer (recorded)."""
     status = {"code": 200, "is_success": True, "user_message": "Success!", "developer_message": ""}
     answer: Json = {"status": status, "data": data}
     return answer if extra is None else {**answer, "extra": extra}
 
 
-def failure(code: int, message: str, *, data: object = None, developer_message: str | None = None) -> Json:
-    """Wrap an error (recorded for 401 and 403): `developer_message` is null, `data` too."""
+def error_envelope(code: int, message: str, *, data: object = None, developer_message: str | None = None) -> Json:
+    """Return the envelope of an error (recorded for 401 and 403): `developer_message` and `data` are null."""
     status = {
         "code": code,
         "is_success": False,
@@ -83,17 +83,17 @@ def failure(code: int, message: str, *, data: object = None, developer_message: 
 
 
 def run_href(url: str, run: Run) -> str:
-    """Return the page of a run, in today's form."""
+    """Return the URL of the page of a run, as dbt Cloud forms it today."""
     return f"{url}/deploy/{run.job.account_id}/projects/{run.job.project_id}/runs/{run.id}/"
 
 
 def step_id(run: Run, step: Step) -> int:
-    """Return the id of a step, a 64-bit number like every id."""
+    """Return the id of a step; like every id it needs 64 bits."""
     return run.id * 100 + step.index
 
 
 def run_json(run: Run, view: View) -> Json:
-    """Show a run (recorded fields); relations that were not asked for are null, steps are an empty list."""
+    """Return a run (recorded fields). Without being asked for, relations are null and the steps an empty list."""
     end = run.finished_at if run.over else view.now
     queued = (run.dequeued_at if run.dequeued_at is not None else end or view.now) - run.created_at
     ran = (end or view.now) - run.started_at if run.started_at is not None else 0.0
@@ -158,7 +158,7 @@ def run_json(run: Run, view: View) -> Json:
 
 
 def step_json(run: Run, step: Step, view: View) -> Json:
-    """Show a step (documented fields, those of the embedded form included)."""
+    """Return a step (documented fields and those of steps inside a run)."""
     number = step_id(run, step)
     end = view.now if step.finished_at is None else step.finished_at
     debug = step.debug_logs
@@ -225,12 +225,12 @@ def _job_core(job: Job) -> Json:
 
 
 def run_job_json(job: Job) -> Json:
-    """Show a job inside a run: date and time of the schedule are strings there (recorded)."""
+    """Return a job inside a run: date and time of its schedule are strings there (recorded)."""
     return {**_job_core(job), "schedule": {"cron": "0 * * * *", "date": "every_day", "time": "every_hour"}}
 
 
 def job_json(job: Job) -> Json:
-    """Show a job under `/jobs/`: date and time of the schedule are objects there (recorded)."""
+    """Return a job of `/jobs/`: date and time of its schedule are objects there (recorded)."""
     return {
         **_job_core(job),
         "schedule": {
@@ -253,7 +253,7 @@ def job_json(job: Job) -> Json:
 
 
 def environment_json(job: Job) -> Json:
-    """Show the environment that a job runs in."""
+    """Return the environment of a job."""
     return {
         "id": job.environment_id,
         "account_id": job.account_id,

@@ -1,4 +1,4 @@
-"""Runs whose summaries are worth a picture: real dbt in the emulator, and one that is too large for real dbt."""
+"""The runs whose summaries are shown as pictures: by real dbt in the emulator, and one that is too large for it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import requests
 
@@ -20,18 +19,21 @@ from dbt_action.clock import Clock, SystemClock
 from dbt_action.interrupts import Interrupts
 from demo.run import REPOSITORY, make_repository, push_event, push_variables
 from emulator import Emulator, GitHub, Script, ScriptedStep
-from emulator.dbt import DbtRunner
+from emulator.dbt_runner import DbtRunner
+
+Meanwhile = Callable[[Emulator], None]
+"""What is done with dbt Cloud while the run goes on."""
 
 LARGE = 5_000
-NOWHERE = "c0ffee00" * 5
+UNKNOWN_COMMIT = "c0ffee00" * 5
 _THREADS = 16
 
 
 class QuickClock:
-    """A clock on which waiting costs nothing; it stands still while nobody waits."""
+    """A virtual clock: only `sleep` changes its time, and takes none."""
 
     def __init__(self) -> None:
-        """It begins in the morning of some day."""
+        """The first time is an arbitrary one."""
         self.time = datetime(2026, 3, 2, 6, 30, tzinfo=timezone.utc).timestamp()
 
     def now(self) -> float:
@@ -39,27 +41,27 @@ class QuickClock:
         return self.time
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Add to the time."""
         self.time += seconds
 
 
 def green() -> str:
-    """All is well but for a warning; there were runs before, so the usual duration is known."""
+    """A run with one warning, after another run, so that the usual duration is known."""
     return _real("green", times=2)
 
 
 def failing_model() -> str:
-    """A model that the warehouse refuses, and everything below it."""
+    """A model with a database error, and everything below it is skipped."""
     return _real("failing-model")
 
 
 def failing_test() -> str:
-    """A test that fails, and everything below what it tests."""
+    """A test that fails, and everything below the tested model is skipped."""
     return _real("failing-test")
 
 
 def cancelled() -> str:
-    """Somebody cancels the run in dbt Cloud while dbt is at work."""
+    """The run is cancelled in dbt Cloud while dbt builds."""
 
     def cancel(cloud: Emulator) -> None:
         while not (cloud.runs and len(cloud.runs[-1].steps) > 3):  # noqa: PLR2004 - clone, profile, deps
@@ -72,19 +74,19 @@ def cancelled() -> str:
 
 
 def empty() -> str:
-    """The commit is not in the repository that dbt Cloud clones, so dbt never begins."""
-    return _real("green", sha=NOWHERE)
+    """The commit is not in the repository that dbt Cloud clones, so that dbt is not started."""
+    return _real("green", sha=UNKNOWN_COMMIT)
 
 
 def huge() -> str:
-    """5,000 nodes, some hundred of which fail, warn or are skipped; invented, as real dbt would take too long."""
+    """5,000 nodes, some hundred of which fail, warn or are skipped. Made up, because real dbt would take too long."""
     clock = QuickClock()
     steps = tuple(_large_steps(clock.now() + 95))
     script = Script(steps=steps, queue_seconds=95.0)
     return _summary(Emulator(script, now=clock.now), clock, sha="5eed0fda" * 5, times=1)
 
 
-STORIES = {
+SCENARIOS = {
     "green": green,
     "failing-model": failing_model,
     "failing-test": failing_test,
@@ -94,7 +96,7 @@ STORIES = {
 }
 
 
-def _real(scenario: str, *, sha: str = "", times: int = 1, meanwhile: Any = None) -> str:  # noqa: ANN401 - a function
+def _real(scenario: str, *, sha: str = "", times: int = 1, meanwhile: Meanwhile | None = None) -> str:
     with tempfile.TemporaryDirectory(prefix="summary-preview-", ignore_cleanup_errors=True) as folder:
         repository = Path(folder) / "repository"
         commit = make_repository(repository, scenario)
@@ -102,9 +104,9 @@ def _real(scenario: str, *, sha: str = "", times: int = 1, meanwhile: Any = None
         return _summary(cloud, SystemClock(), sha=sha or commit, times=times, meanwhile=meanwhile)
 
 
-def _summary(cloud: Emulator, clock: Clock, *, sha: str, times: int, meanwhile: Any = None) -> str:  # noqa: ANN401
-    """The summary of the last of `times` runs, as a workflow step of a private repository writes it."""
-    with cloud, GitHub(repository=REPOSITORY) as hub, tempfile.TemporaryDirectory() as folder:
+def _summary(cloud: Emulator, clock: Clock, *, sha: str, times: int, meanwhile: Meanwhile | None = None) -> str:
+    """Return the summary of the last of `times` runs, as a workflow step in a private repository writes it."""
+    with cloud, GitHub(repository=REPOSITORY) as github, tempfile.TemporaryDirectory() as folder:
         if meanwhile:
             threading.Thread(target=meanwhile, args=(cloud,), daemon=True).start()
         event = push_event(sha)
@@ -112,7 +114,7 @@ def _summary(cloud: Emulator, clock: Clock, *, sha: str, times: int, meanwhile: 
         (Path(folder) / "event.json").write_text(json.dumps(event), encoding="utf-8")
         page = Path(folder) / "summary.md"
         environ = {
-            **push_variables(sha, hub.url),
+            **push_variables(sha, github.url),
             "GITHUB_ACTIONS": "true",
             "GITHUB_EVENT_PATH": str(Path(folder) / "event.json"),
             "GITHUB_STEP_SUMMARY": str(page),
@@ -120,7 +122,7 @@ def _summary(cloud: Emulator, clock: Clock, *, sha: str, times: int, meanwhile: 
             "INPUT_DBT-TOKEN": cloud.token,
             "INPUT_ACCOUNT-ID": str(cloud.account_id),
             "INPUT_JOB-ID": str(cloud.job_id),
-            "INPUT_GITHUB-TOKEN": hub.token,
+            "INPUT_GITHUB-TOKEN": github.token,
             "INPUT_POLL-INTERVAL": "1",
             "INPUT_COMPILED-SQL": "always",
             "INPUT_TIMEOUT-MINUTES": "600",
@@ -135,9 +137,9 @@ def _summary(cloud: Emulator, clock: Clock, *, sha: str, times: int, meanwhile: 
 # The large project: models in layers, each with tests, on sixteen threads.
 
 
-def _large_steps(begin: float) -> Iterator[ScriptedStep]:
+def _large_steps(start: float) -> Iterator[ScriptedStep]:
     rng = random.Random(5_000)  # noqa: S311 - the same picture every time
-    free = [begin + 40.0] * _THREADS
+    free = [start + 40.0] * _THREADS
     stopped: set[str] = set()
     results, nodes = [], {}
     for number in range(LARGE):
@@ -165,7 +167,7 @@ def _large_steps(begin: float) -> Iterator[ScriptedStep]:
     yield ScriptedStep(
         command="dbt build",
         status=20,
-        seconds=max(free) - begin,
+        seconds=max(free) - start,
         logs="Completed with errors\n",
         artifacts={
             "run_results.json": json.dumps({"results": results}).encode(),

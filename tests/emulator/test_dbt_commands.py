@@ -1,4 +1,4 @@
-"""What real dbt would be told to do, without starting it."""
+"""The dbt commands and the schema of a run, without starting dbt."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from emulator import Job, Run, Step
-from emulator.asks import TRIGGER_FIELDS
-from emulator.plan import commands_of, commands_of_retry, schema_of
-from emulator.records import Order
-from emulator.script import invocation
+from emulator.dbt_commands import commands_of, commands_of_retry, schema_of
+from emulator.request_parsing import TRIGGER_FIELDS
+from emulator.runs import Order
+from emulator.scripted_runs import invocation
 
 Json: TypeAlias = Any
 """Whatever JSON or a keyword may hold."""
@@ -60,7 +60,7 @@ def test_commands__deps_and_freshness_first_docs_last() -> None:
     assert [command.fails_run for command in commands if "freshness" in command.text] == [False]
 
 
-def test_commands__of_a_retry_of_a_retry_go_on_where_it_stopped() -> None:
+def test_commands__of_a_retry_of_a_retry_continue_where_it_stopped() -> None:
     first = commands_of(order())
     failed = _failed(order(), [command.text for command in first[:3]])
     second = commands_of_retry(order(retrying=failed), first, Path("/state"))

@@ -1,4 +1,4 @@
-"""The values an emulated account consists of (jobs, runs, steps, triggers); no behaviour, JSON or HTTP."""
+"""Jobs, runs and steps of the emulated account, and what passes between the scheduler and a runner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Status(enum.IntEnum):
-    """The numbers of a run and of a step (documented for runs; steps use the same ones)."""
+    """The status of a run or a step (documented for runs; steps use the same numbers)."""
 
     QUEUED = 1
     STARTING = 2
@@ -30,7 +30,7 @@ PULL_REQUEST_FIELDS = (
     "azure_pull_request_id",
     "non_native_pull_request_id",
 )
-"""Names under which a trigger carries the number of a pull request (documented)."""
+"""The fields of a trigger that hold the number of a pull request (documented)."""
 
 NO_TRIGGERS: Mapping[str, bool] = MappingProxyType(
     {
@@ -72,7 +72,10 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One command of a run. Times are seconds since the epoch; `index` starts at 1 and counts every step."""
+    """One step of a run. Times are seconds since the epoch; `index` starts at 1.
+
+    `fails_run` says whether the run fails when this step does.
+    """
 
     index: int
     name: str
@@ -93,10 +96,10 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far an execution has come: what a runner tells the scheduler when it is looked at.
+    """How far a run is, as its runner reports it to the scheduler.
 
-    `finished_at` None means that it goes on; `complete` False with a `finished_at` is a run that came to
-    rest with a number that nobody knows.
+    `finished_at` is None while the run goes on. `complete` False with a `finished_at` is a run that has stopped
+    with a status that is not documented.
     """
 
     status: int = Status.RUNNING
@@ -131,32 +134,32 @@ class Run:
     cancel_at: float | None = None
     cancelled_by_api: bool = False
     artifacts_from: float = 0.0
-    """No artifact is to be seen before this many seconds after the end (uploads are asynchronous)."""
+    """Seconds after the end in which artifacts cannot be downloaded yet: dbt Cloud uploads them asynchronously."""
 
     @property
     def job_id(self) -> int:
-        """The job this is a run of."""
+        """The id of the job."""
         return self.job.id
 
     @property
     def cause(self) -> str:
-        """The reason that the client gave."""
+        """The `cause` that the client sent."""
         return str(self.trigger["cause"])
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will happen to this run."""
+        """Whether the run has ended."""
         return self.finished_at is not None
 
     @property
     def has_docs(self) -> bool:
-        """Whether a step left a catalog."""
+        """Whether a step wrote catalog.json."""
         return any("catalog.json" in step.artifacts for step in self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a runner is asked to execute; `retrying` is the failed run that this one takes up again."""
+    """What a runner is asked to execute. `retrying` is the failed run that is retried, if this is a retry."""
 
     run_id: int
     job: Job
