@@ -61,7 +61,7 @@ def test_pick__leaves_out_nodes_of_other_packages() -> None:
 
 
 def test_pick__a_node_that_the_manifest_does_not_have_is_without_a_file() -> None:
-    """A hook of the root project may not be in the manifest; its failure is shown all the same."""
+    """A hook of the root project may not be in the manifest; its failure is shown nevertheless."""
     manifest = a_manifest(model__shop__a=location("models/a.sql"))
     nodes = (a_node("operation.shop.on_run_end", "error"),)
 
