@@ -10,9 +10,11 @@ PYTHON ?= python3
 SCENARIO ?= green
 RUNS ?= 100
 UV := uv==0.13.8
+MUTMUT := mutmut==3.8.1
 
 VENV := .venv
 RUN := $(VENV)/bin/python
+MUTATION := .venv-mutation
 READY := $(VENV)/.ready
 SCRIPTS := .ci/run composite/run.sh
 COGGED := action.yml composite/action.yml README.md docs/platforms.md
@@ -26,12 +28,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help demo test coverage lint image e2e soak bench summary-preview lock generate clean
+.PHONY: help demo test coverage mutation lint image e2e soak bench summary-preview lock generate clean
 
 help:
 	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test or failing-model)"
 	@echo "make test       run all tests that need no Docker"
 	@echo "make coverage   run the same tests and measure the branch coverage of dbt_action"
+	@echo "make mutation   count how many small changes of the pure modules the tests notice"
 	@echo "make lint       check style, types, workflows, action files, Dockerfile, scripts and generated blocks"
 	@echo "make image      build the container image as dbt-cloud-run-action"
 	@echo "make e2e        run the real action.yml with a real workflow runner (needs Docker)"
@@ -49,7 +52,13 @@ test: $(READY)
 	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 coverage: $(READY)
-	@$(RUN) -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered
+	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+
+# From the beginning each time: mutmut does not see that a test has changed.
+mutation: $(MUTATION)/.ready
+	@rm -rf mutants
+	@$(MUTATION)/bin/python -m mutmut run >mutants.log 2>&1 || { tail -n 50 mutants.log >&2; exit 1; }
+	@$(MUTATION)/bin/python -m tests.mutation
 
 lint: $(READY)
 	$(RUN) -m ruff check .
@@ -98,7 +107,7 @@ LOCK_OPTIONS := --universal --python-version 3.10 --generate-hashes --no-strip-e
 	--custom-compile-command "make lock"
 
 clean:
-	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-lock $(MUTATION) mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # If the lock file is newer than the stamp, the environment is created again.
@@ -110,4 +119,12 @@ $(READY): requirements-dev.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --require-hashes --only-binary :all: -r requirements-dev.txt >$(VENV)/setup.log 2>&1 || { \
 		cat $(VENV)/setup.log >&2; exit 1; }
+	@touch $@
+
+$(MUTATION)/.ready: requirements-dev.txt
+	@echo "Setting up $(MUTATION) (once, about a minute) …"
+	@rm -rf $(MUTATION)
+	@$(PYTHON) -m venv $(MUTATION)
+	@$(MUTATION)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.txt
+	@$(MUTATION)/bin/python -m pip install --quiet $(MUTMUT)
 	@touch $@

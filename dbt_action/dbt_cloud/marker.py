@@ -64,4 +64,4 @@ def find(cause: str) -> Marker | None:
 
 def digest(*values: object) -> str:
     """Eight hexadecimal digits for `values`, the same in every process."""
-    return hashlib.sha256(repr(values).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:8]

@@ -188,11 +188,11 @@ def _unix_time(timestamp: str) -> float | None:
 
     Python 3.10 reads neither `Z` nor a fraction with other than three or six digits.
     """
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?", timestamp)
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d:\d\d))?", timestamp)
     if not match:
         return None
     try:
-        whole = datetime.fromisoformat(match[1] + (match[3] or "Z").replace("Z", "+00:00"))
+        whole = datetime.fromisoformat(match[1] + (match[3] or "+00:00"))
     except ValueError:
         return None
     return whole.timestamp() + float(f"0.{match[2] or 0}")

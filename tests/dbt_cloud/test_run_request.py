@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbt_action.config.choices import RunOn
 from dbt_action.config.context import PullRequest
-from dbt_action.dbt_cloud import run_request
+from dbt_action.dbt_cloud import marker, run_request
 from dbt_action.errors import ConfigError
 from tests.support.values import a_config, a_context
 
@@ -185,10 +187,10 @@ def test_schema__auto_and_plain(context: dict[str, Any], inputs: dict[str, str],
     ],
 )
 def test_cause__names_platform_workflow_event_branch_and_actor(context: dict[str, Any], expected: str) -> None:
-    text, _, marker = body(context, run_on="job")["cause"].rpartition(" [")
+    text, _, ending = body(context, run_on="job")["cause"].rpartition(" [")
 
     assert expected == text
-    assert marker.endswith(f"{NONCE}]")
+    assert ending.endswith(f"{NONCE}]")
 
 
 @given(st.text(max_size=600))
@@ -240,3 +242,116 @@ def test_status_sha__is_the_head_or_the_commit_that_runs(
     context: dict[str, Any], inputs: dict[str, str], expected: str
 ) -> None:
     assert expected == run_request.status_sha(a_config(**inputs), a_context(**context))
+
+
+@pytest.mark.parametrize(
+    "run_on, context, message",
+    [
+        pytest.param(RunOn.COMMIT, {}, "", id="commit known"),
+        pytest.param(RunOn.BRANCH, {}, "", id="branch known"),
+        pytest.param(RunOn.BRANCH, TAG, "", id="tag known"),
+        pytest.param(RunOn.JOB, {"sha": "", "branch": ""}, "", id="job needs neither"),
+        pytest.param(
+            RunOn.COMMIT,
+            {"sha": "", "event": "schedule"},
+            "`run-on` is `commit`, but the event `schedule` does not name a commit. "
+            "Give `git-sha`, or `run-on: job` to run what the job is set to.",
+            id="commit unknown",
+        ),
+        pytest.param(
+            RunOn.BRANCH,
+            {"branch": "", "event": "", "secrets_hint": "Store it as a variable."},
+            "`run-on` is `branch`, but the environment does not name a branch. "
+            "Give `branch` (`DBT_BRANCH`), or `run-on: job` to run what the job is set to.",
+            id="branch unknown, where inputs are variables",
+        ),
+    ],
+)
+def test_missing_commit_or_branch__says_what_to_give(run_on: RunOn, context: dict[str, Any], message: str) -> None:
+    assert message == run_request.missing_commit_or_branch(a_context(**context), run_on)
+
+
+@pytest.mark.parametrize(
+    "host, given, field",
+    [
+        ("", "", "github_pull_request_id"),
+        ("github", "", "github_pull_request_id"),
+        ("gitlab", "", "gitlab_merge_request_id"),
+        ("azure", "", "azure_pull_request_id"),
+        ("bitbucket", "", "non_native_pull_request_id"),
+        ("gitlab", "github", "github_pull_request_id"),
+        ("github", "non-native", "non_native_pull_request_id"),
+    ],
+)
+def test_pull_request_field__is_that_of_the_host_or_as_given(host: str, given: str, field: str) -> None:
+    config = replace(a_config(), pull_request_field=given)
+
+    sent = run_request.build(config, a_context(**IN_PULL_REQUEST, host=host), nonce=NONCE).body()
+
+    assert {field: 7} == {name: value for name, value in sent.items() if name.endswith("request_id")}
+
+
+def test_build__is_for_the_job_and_its_cause_ends_in_its_marker() -> None:
+    config, context = a_config(cause="because"), a_context()
+
+    request = run_request.build(config, context, nonce=NONCE)
+
+    assert 3 == request.job_id
+    assert marker.make(config, context, nonce=NONCE) == request.marker
+    assert f"because {request.marker}" == request.cause
+
+
+def test_build__secrets_are_not_in_the_cause() -> None:
+    request = run_request.build(a_config(cause="for s3cret"), a_context(), nonce=NONCE, secrets=["s3cret"])
+
+    assert f"for *** {request.marker}" == request.cause
+
+
+# Everything of a context that belongs to the repository of the build.
+OF_THE_BUILD: dict[str, Any] = {
+    **IN_PULL_REQUEST,
+    "host": "gitlab",
+    "server": "https://gitlab.example",
+    "commit_url": "https://gitlab.example/acme/shop/commit",
+    "file_url": "https://gitlab.example/acme/shop/blob/{path}",
+    "public": False,
+}
+OF_ANOTHER_REPOSITORY: dict[str, Any] = {"pull_request": None, "commit_url": "", "file_url": "", "public": True}
+
+
+@pytest.mark.parametrize(
+    "choices, expected",
+    [
+        pytest.param({}, {}, id="nothing"),
+        pytest.param({"code_host": "gitlab", "repository": "Acme/Shop"}, {}, id="those of the build"),
+        pytest.param(
+            {"repository": "acme/models"}, {"repository": "acme/models", **OF_ANOTHER_REPOSITORY}, id="repository"
+        ),
+        pytest.param(
+            {"code_host": "github"}, {"host": "github", "server": "", **OF_ANOTHER_REPOSITORY}, id="code host"
+        ),
+        pytest.param({"pull_request": 9}, {}, id="the number, where the CI knows its pull request"),
+        pytest.param(
+            {"repository": "acme/models", "pull_request": 9},
+            {"repository": "acme/models", **OF_ANOTHER_REPOSITORY, "pull_request": PullRequest(number=9)},
+            id="repository and number",
+        ),
+        pytest.param(
+            {"repository": "acme/models", "pull_request": 0},
+            {"repository": "acme/models", **OF_ANOTHER_REPOSITORY},
+            id="repository and no number",
+        ),
+    ],
+)
+def test_with_user_choices__another_repository_loses_what_belongs_to_the_build(
+    choices: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    context = a_context(**OF_THE_BUILD)
+
+    assert replace(context, **expected) == run_request.with_user_choices(replace(a_config(), **choices), context)
+
+
+def test_with_user_choices__a_number_is_the_pull_request_where_the_ci_knows_none() -> None:
+    context = run_request.with_user_choices(replace(a_config(), pull_request=9), a_context())
+
+    assert a_context(pull_request=PullRequest(number=9)) == context

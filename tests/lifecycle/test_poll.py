@@ -148,6 +148,20 @@ def test_advance__jitter_shortens_the_pause_after_a_failure() -> None:
     assert 0.5 == poll.advance(DOWN, START, 1_100.0, EVERY_TEN, lambda: 1.0)[1]
 
 
+def test_watch__jitter_shortens_the_pause_after_a_failure() -> None:
+    watch = Watch(iter([DOWN, SUCCESS]), EVERY_TEN)
+    watch.run(lambda: 1.0)
+
+    assert [0.5] == watch.clock.slept
+
+
+def test_advance__the_automatic_pause_depends_on_the_length_of_the_wait() -> None:
+    state = replace(START, run_started_at=0.0)
+
+    assert (state, 2.0) == poll.advance(RUNNING, state, 1_010.0, AUTO)
+    assert (state, 5.0) == poll.advance(RUNNING, state, 1_050.0, AUTO)
+
+
 # --- Ends ---
 
 

@@ -533,7 +533,7 @@ def test_deadline__when_it_has_passed_nothing_is_sent(seconds: float) -> None:
     result, server = at(seconds)
 
     assert isinstance(result, GiveUp)
-    assert not result.run_may_exist
+    assert False is result.run_may_exist
     assert isinstance(result.error, Unavailable)
     assert "The time (`timeout-minutes`) was over before a run could be started." == result.error.message
     assert 0 == server.triggers

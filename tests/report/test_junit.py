@@ -1,4 +1,4 @@
-"""JUnit XML as test reporters read it: by its schema's rules, and by a reader that is not ours."""
+"""JUnit XML as test reporters read it: by the rules of its schema, and through an independent reader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dbt_action.results.run_results import Node, Results
 from tests.support.results import a_manifest, a_node
 
 COUNTS = ("tests", "failures", "errors", "skipped")
-# Attributes of each element, the necessary ones first (Jenkins' junit-10.xsd and the reporters' own documentation).
+# (required, optional) attributes of each element (Jenkins' junit-10.xsd and the reporters' own documentation).
 FORM = {
     "testsuites": ({"name", *COUNTS, "time"}, set()),
     "testsuite": ({"name", *COUNTS, "time"}, set()),
@@ -72,13 +72,13 @@ def rendered(*nodes: Node, manifest: Manifest = NO_MANIFEST) -> ET.Element:
         ("model.shop.orders", "success", None),
     ],
 )
-def test_status__becomes_an_element(uid: str, status: str, tag: str | None) -> None:
+def test_render__the_status_decides_the_element_of_a_case(uid: str, status: str, tag: str | None) -> None:
     (case,) = rendered(a_node(uid, status)).iter("testcase")
 
     assert [tag] * (tag is not None) == [child.tag for child in case]
 
 
-def test_case__has_class_name_time_file_and_message() -> None:
+def test_render__a_case_has_class_name_time_file_and_message() -> None:
     manifest = a_manifest(test__shop__unique_orders_id__0123456789=NodeLocation("shop", "models/orders.yml"))
     message = "Got 1 result, configured to fail if != 0\nsecond <line> & more"
 
@@ -95,18 +95,18 @@ def test_case__has_class_name_time_file_and_message() -> None:
     assert message == failure.text
 
 
-def test_suites__one_for_each_kind() -> None:
+def test_render__one_suite_for_each_kind() -> None:
     nodes = [a_node("model.shop.a"), a_node(TEST, "pass"), a_node("model.shop.b"), a_node("unit_test.shop.a.u", "pass")]
 
     assert ["model", "test", "unit test"] == [suite.get("name") for suite in rendered(*nodes)]
 
 
-def test_nothing__is_a_document_all_the_same() -> None:
+def test_render__without_nodes_there_is_an_empty_document() -> None:
     assert ("0", []) == (rendered().get("tests"), list(rendered()))
 
 
-def test_names__tell_cases_apart() -> None:
-    """Reporters match cases over time by class and name: two nodes must not share both."""
+def test_render__no_two_cases_share_class_and_name() -> None:
+    """Reporters compare cases of several builds by class and name."""
     nodes = [
         a_node("model.shop.orders.v1"),
         a_node("model.shop.orders.v2"),
@@ -123,13 +123,13 @@ def test_names__tell_cases_apart() -> None:
 
 
 @given(st.lists(st.tuples(st.text(), st.text(), st.text())))
-def test_any_words__stay_xml(rows: list[tuple[str, str, str]]) -> None:
+def test_render__any_text_stays_xml(rows: list[tuple[str, str, str]]) -> None:
     nodes = [a_node(f"model.{name}", status, message=message) for name, status, message in rows]
 
     assert len(nodes) == len(list(rendered(*nodes).iter("testcase")))
 
 
-def test_another_reader__finds_the_same(tmp_path: Path) -> None:
+def test_render__another_reader_finds_the_same(tmp_path: Path) -> None:
     nodes = [
         a_node("model.shop.a"),
         a_node("model.shop.b", "error", message="Binder Error: x"),

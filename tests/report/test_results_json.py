@@ -28,9 +28,9 @@ def schema() -> dict[str, Json]:
     return found
 
 
-def exported(told: RunFacts) -> Json:
-    """The document, valid by the schema and by nobody's surprise: no key that the schema does not describe."""
-    document = json.loads(results_json.render(told, SUBJECT).decode("utf-8"))
+def exported(run_facts: RunFacts) -> Json:
+    """The document, which is valid by the schema and has exactly the keys that the schema describes."""
+    document = json.loads(results_json.render(run_facts, SUBJECT).decode("utf-8"))
     jsonschema.Draft202012Validator(schema()).validate(document)
     assert set(document) == set(schema()["properties"])
     for node in document["nodes"]:
@@ -38,21 +38,21 @@ def exported(told: RunFacts) -> Json:
     return document
 
 
-def test_schema__is_one_and_describes_everything() -> None:
+def test_schema__is_valid_and_describes_every_key() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
 
     parts = [*schema()["properties"].values(), *schema()["$defs"]["node"]["properties"].values()]
     assert all(part["description"].endswith(".") for part in parts)
 
 
-def test_schema__has_every_status_and_every_verdict() -> None:
+def test_schema__has_every_outcome_and_every_node_status() -> None:
     assert {outcome.status for outcome in Outcome} == set(schema()["properties"]["status"]["enum"])
-    assert {verdict.value for verdict in NodeStatus} == set(schema()["$defs"]["node"]["properties"]["verdict"]["enum"])
-    assert {verdict.value for verdict in NodeStatus} == set(schema()["properties"]["counts"]["required"])
+    assert {status.value for status in NodeStatus} == set(schema()["$defs"]["node"]["properties"]["verdict"]["enum"])
+    assert {status.value for status in NodeStatus} == set(schema()["properties"]["counts"]["required"])
     assert results_json.VERSION == schema()["properties"]["version"]["const"]
 
 
-def test_red__all_of_it() -> None:
+def test_render__has_job_counts_and_nodes() -> None:
     manifest = a_manifest(test__shop__t__0123456789=NodeLocation("shop", "models/x.yml"))
     test = a_node("test.shop.t.0123456789", "fail", failures=3, message="Got 3\nresults", seconds=0.123456)
 
@@ -79,7 +79,7 @@ def test_red__all_of_it() -> None:
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_end__has_a_document(outcome: Outcome) -> None:
+def test_render__every_outcome_has_a_document(outcome: Outcome) -> None:
     run = None if outcome is Outcome.NOT_STARTED else facts().run
 
     document = exported(facts(run=run, ended=Ended(outcome)))
@@ -88,15 +88,15 @@ def test_every_end__has_a_document(outcome: Outcome) -> None:
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-def test_any_words__stay_json(name: str, status: str, message: str, thread: str) -> None:
+def test_render__any_text_stays_json(name: str, status: str, message: str, thread: str) -> None:
     """Lone surrogates included: they come out of JSON and cannot be written as UTF-8."""
     node = a_node(f"model.shop.{name}", status, message=message, thread_id=thread)
 
-    (told,) = exported(facts(node, manifest=NO_MANIFEST))["nodes"]
+    (written,) = exported(facts(node, manifest=NO_MANIFEST))["nodes"]
 
-    assert node.status.value == told["verdict"]
+    assert node.status.value == written["verdict"]
 
 
-def test_compiled_sql__is_not_in_it() -> None:
+def test_render__has_no_compiled_sql() -> None:
     """The file may be published, and SQL may hold values of the data."""
     assert b"secret" not in results_json.render(facts(a_node(status="error", sql="select 'secret'")), SUBJECT)

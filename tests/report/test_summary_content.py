@@ -1,4 +1,4 @@
-"""The page about a run: what is on it, in which order, and why nodes were skipped."""
+"""What is on the summary of a run: overview, counts, nodes, why nodes were skipped, steps, timeline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dbt_action.errors import Unavailable
-from dbt_action.report import comment, summary
+from dbt_action.report import summary
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
 from dbt_action.results.manifest import NodeLocation
 from tests.support.markdown import Page, render
@@ -25,8 +25,8 @@ MANIFEST = a_manifest(
 )
 
 
-def page(told: RunFacts, subject: Subject = SUBJECT, *, with_sql: bool = False) -> Page:
-    return render(summary.page(told, subject, with_sql=with_sql))
+def page(run_facts: RunFacts, subject: Subject = SUBJECT, *, with_sql: bool = False) -> Page:
+    return render(summary.page(run_facts, subject, with_sql=with_sql))
 
 
 def row(found: Page, name: str) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def row(found: Page, name: str) -> tuple[str, ...]:
     return only
 
 
-def test_headline__has_state_and_link() -> None:
+def test_page__headline_has_icon_and_link() -> None:
     found = page(facts(a_node()))
 
     run = a_run()
@@ -53,14 +53,14 @@ def test_headline__has_state_and_link() -> None:
         (Outcome.INTERRUPTED, "⚠️ Production build was interrupted"),
     ],
 )
-def test_headline__of_every_end(outcome: Outcome, words: str) -> None:
+def test_page__headline_of_every_outcome(outcome: Outcome, words: str) -> None:
     assert words == page(facts(ended=Ended(outcome))).headings[0]
 
 
-def test_facts__commit_branch_duration_against_the_usual() -> None:
-    told = facts(a_node(), run=a_run(status=10, queued_duration="00:00:30"), usual_seconds=60.0, ended=GREEN)
+def test_page__facts_have_commit_branch_duration_and_usual_duration() -> None:
+    run = a_run(status=10, queued_duration="00:00:30")
 
-    found = page(told)
+    found = page(facts(a_node(), run=run, usual_seconds=60.0, ended=GREEN))
 
     assert ("Commit", SHA[:7]) == row(found, "Commit")
     assert (SUBJECT.commit_url, SHA[:7]) in found.links
@@ -69,13 +69,13 @@ def test_facts__commit_branch_duration_against_the_usual() -> None:
     assert ("Nodes", "1 passed") == row(found, "Nodes")
 
 
-def test_retries__are_named() -> None:
-    told = facts(a_node(), ended=GREEN, retries=(a_run(id=7, status=20), a_run(id=8, status=20)))
+def test_page__retried_runs_are_named() -> None:
+    run_facts = facts(a_node(), ended=GREEN, retries=(a_run(id=7, status=20), a_run(id=8, status=20)))
 
-    assert ("Retry of", "7, 8") == row(page(told), "Retry of")
+    assert ("Retry of", "7, 8") == row(page(run_facts), "Retry of")
 
 
-def test_counts__by_kind_and_state() -> None:
+def test_page__counts_by_kind_and_status() -> None:
     nodes = [
         a_node("model.shop.a"),
         a_node("model.shop.b"),
@@ -94,7 +94,7 @@ def test_counts__by_kind_and_state() -> None:
     assert ("seed", "", "", "", "1") in found.rows
 
 
-def test_failed__file_link_message_and_sql() -> None:
+def test_failed__has_file_link_message_and_sql() -> None:
     node = a_node(status="error", message="Runtime Error\n  Binder Error: no `x`", sql="select x -- ```\nfrom y")
 
     found = page(facts(node, manifest=MANIFEST), replace(SUBJECT, folder="dbt"), with_sql=True)
@@ -106,52 +106,52 @@ def test_failed__file_link_message_and_sql() -> None:
     assert "Compiled SQL" in found.folds
 
 
-def test_failed__without_sql_when_it_must_not_be_shown() -> None:
+def test_failed__has_no_sql_unless_asked_for() -> None:
     node = a_node(status="error", sql="select 'secret'")
 
     assert "secret" not in summary.page(facts(node), SUBJECT, with_sql=False)
 
 
-def test_failed__without_a_place_has_no_link() -> None:
+def test_failed__of_an_unknown_file_has_no_link() -> None:
     found = page(facts(a_node("model.utils.x", "error"), manifest=MANIFEST))
 
     assert not [url for url, _ in found.links if "blob" in url]
     assert any("x (model)" in words for words in found.text)
 
 
-def test_failed__outside_of_a_host_shows_the_file_alone() -> None:
+def test_failed__where_files_have_no_pages_shows_the_file_without_a_link() -> None:
     found = page(facts(a_node(status="error"), manifest=MANIFEST), replace(SUBJECT, file_url=""))
 
     assert any("models/my orders.sql" in words for words in found.text)
     assert not [url for url, _ in found.links if "models" in url]
 
 
-def test_warned__stand_with_their_messages() -> None:
+def test_warned__has_file_and_message_on_one_line() -> None:
     found = page(facts(a_node(status="warn", message="Got 1 result, configured to warn if != 0"), manifest=MANIFEST))
 
     assert "Warned" in found.headings
-    (told,) = [words for words in found.text if "Got 1 result" in words]
-    assert "orders (model) in models/my orders.sql: Got 1 result, configured to warn if != 0" == told
+    (line,) = [words for words in found.text if "Got 1 result" in words]
+    assert "orders (model) in models/my orders.sql: Got 1 result, configured to warn if != 0" == line
 
 
-def test_slowest__the_longest_first() -> None:
+def test_slowest__has_the_longest_first() -> None:
     nodes = [a_node(f"model.shop.m{n}", seconds=float(n)) for n in range(20)]
 
     found = page(facts(*nodes, ended=GREEN))
 
     assert "Slowest nodes" in found.folds
     begin = found.rows.index(("Node", "Kind", "Time")) + 1
-    told = [(f"m{n}", "model", f"{n}s") for n in range(19, 9, -1)]
-    assert told == found.rows[begin : begin + 10]
+    expected = [(f"m{n}", "model", f"{n}s") for n in range(19, 9, -1)]
+    assert expected == found.rows[begin : begin + 10]
 
 
-def test_slowest__short_times_have_digits() -> None:
+def test_slowest__short_times_have_decimals() -> None:
     found = page(facts(a_node("model.shop.a", seconds=0.126), a_node("model.shop.b", seconds=0.121), ended=GREEN))
 
     assert ("a", "model", "0.13 s") in found.rows
 
 
-def test_steps__with_status_and_time() -> None:
+def test_steps__have_status_and_duration() -> None:
     steps = [a_step(1, command="dbt seed", status=10, duration="00:01:05"), a_step(2, status=20)]
 
     found = page(facts(a_node(), run=a_run(status=20, run_steps=steps)))
@@ -176,12 +176,14 @@ def test_timeline__names_its_colours() -> None:
 @pytest.mark.parametrize(
     "skipped, because",
     [
-        pytest.param(["model.shop.marts"], "1 node because of model orders", id="needs it"),
+        pytest.param(["model.shop.marts"], "1 node because of model orders", id="depends on it"),
         pytest.param(
-            ["model.shop.marts", "model.shop.top"], "2 nodes because of model orders", id="needs what needs it"
+            ["model.shop.marts", "model.shop.top"],
+            "2 nodes because of model orders",
+            id="depends on it indirectly",
         ),
         pytest.param(["model.shop.top"], "1 node because of model orders", id="through one that is not in the results"),
-        pytest.param(["model.shop.alone"], "1 node for reasons that dbt does not name", id="nobody knows"),
+        pytest.param(["model.shop.alone"], "1 node for reasons that dbt does not name", id="unknown"),
     ],
 )
 def test_skipped__because_of_a_failed_model(skipped: list[str], because: str) -> None:
@@ -192,13 +194,13 @@ def test_skipped__because_of_a_failed_model(skipped: list[str], because: str) ->
 
 @pytest.mark.parametrize("uid, name", [(TEST, "test unique_orders_id"), ("unit_test.shop.orders.counts", "unit test")])
 def test_skipped__because_of_a_failed_test(uid: str, name: str) -> None:
-    """`dbt build` skips what needs a model whose test has failed, and a model whose unit test has failed."""
+    """`dbt build` skips what depends on a model whose test has failed, and a model whose unit test has failed."""
     nodes = [a_node(), a_node(uid, "fail"), a_node("model.shop.marts", "skipped"), a_node("model.shop.top", "skipped")]
 
     assert any(words.startswith(f"2 nodes because of {name}") for words in page(facts(*nodes, manifest=MANIFEST)).text)
 
 
-def test_skipped__a_circle_ends() -> None:
+def test_skipped__a_cycle_of_dependencies_ends() -> None:
     manifest = a_manifest(
         model__shop__a=NodeLocation("shop", "a.sql", ("model.shop.b",)),
         model__shop__b=NodeLocation("shop", "b.sql", ("model.shop.a",)),
@@ -210,14 +212,14 @@ def test_skipped__a_circle_ends() -> None:
     assert "2 nodes for reasons that dbt does not name" in found.text
 
 
-def test_not_run_on_purpose__is_not_told_as_skipped() -> None:
-    """Exposures (`no-op`) and reused models did not wait for anything."""
+def test_skipped__has_no_nodes_that_had_nothing_to_do() -> None:
+    """Exposures (`no-op`) and reused models did not depend on a failed node."""
     found = page(facts(a_node("exposure.shop.e", "no-op"), a_node("model.shop.m", "reused"), ended=GREEN))
 
     assert "Skipped" not in found.headings
 
 
-def test_no_results__headline_reason_and_steps() -> None:
+def test_page__without_results_has_headline_log_and_steps() -> None:
     steps = [{"index": 1, "name": "Clone Git Repository", "status": 20, "logs": "fatal: repository not found"}]
 
     found = page(facts(run=a_run(status=20, run_steps=steps)))
@@ -227,23 +229,10 @@ def test_no_results__headline_reason_and_steps() -> None:
     assert ["❌ Production build failed"] == found.headings
 
 
-def test_no_run__the_reason_is_there() -> None:
+def test_page__without_a_run_has_the_reason() -> None:
     error = Unavailable("dbt Cloud did not answer.", hint="Try again.")
 
     found = page(facts(run=None, error=error, ended=Ended(Outcome.NOT_STARTED)))
 
     assert "dbt Cloud did not answer. Try again." in found.text
     assert [] == [url for url, _ in found.links if "runs" in url]
-
-
-def test_brief__fits_into_a_comment() -> None:
-    nodes = [a_node(f"model.shop.m{n}", "error", message="x" * 9_000) for n in range(3_000)]
-
-    assert 60_000 > len(comment.overview(facts(*nodes), SUBJECT))
-
-
-def test_brief__names_what_failed() -> None:
-    """The comment has no list of nodes below."""
-    told = comment.overview(facts(a_node(status="error", message="Binder Error: x")), SUBJECT)
-
-    assert "model orders: Binder Error: x" in told

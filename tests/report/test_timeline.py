@@ -1,4 +1,4 @@
-"""The gantt: lines that Mermaid can read, few enough for people, whatever the nodes are called."""
+"""The gantt chart: lines that Mermaid can read, few enough for people, whatever the nodes are called."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def bars(lines: list[str]) -> list[dict[str, str]]:
     return [found.groupdict() for line in lines if (found := BAR.fullmatch(line))]
 
 
-def test_bars__by_thread_counted_from_the_first_begin() -> None:
+def test_gantt__bars_by_thread_with_times_from_the_first_start() -> None:
     lines = drawn(
         timed("b", 3.0, 5.25, thread="Thread-2 (worker)", status="error"),
         timed("a", 0.5, 3.0, status="warn"),
@@ -67,13 +67,13 @@ def test_bars__by_thread_counted_from_the_first_begin() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_too_few__no_chart(count: int) -> None:
+def test_gantt__fewer_than_two_nodes_are_no_chart(count: int) -> None:
     untimed = a_node("model.shop.skipped", "skipped", timing=[])
 
     assert [] == drawn(*[timed("a", 0, 1)] * count, untimed)
 
 
-def test_threads__in_the_order_of_their_numbers() -> None:
+def test_gantt__threads_in_the_order_of_their_numbers() -> None:
     names = [f"Thread-{number} (worker)" for number in (10, 9, 1, 2)]
 
     lines = drawn(*(timed("m", n, n + 1, thread=name) for n, name in enumerate(names)))
@@ -83,7 +83,7 @@ def test_threads__in_the_order_of_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("thread", ["", "main", "dbt-worker: 3", "\u202e;#"])
-def test_thread_names__of_other_writers(thread: str) -> None:
+def test_gantt__thread_names_of_other_writers(thread: str) -> None:
     lines = drawn(timed("a", 0, 1, thread=thread), timed("b", 1, 2, thread=thread))
 
     assert 1 == sum(SECTION.fullmatch(line) is not None for line in lines)
@@ -91,18 +91,18 @@ def test_thread_names__of_other_writers(thread: str) -> None:
 
 
 @pytest.mark.parametrize("seconds, axis", [(5, "%S.%L s"), (300, "%M:%S"), (7200, "%H:%M:%S"), (200_000, "%H:%M:%S")])
-def test_axis__fits_the_length(seconds: float, axis: str) -> None:
+def test_gantt__the_axis_fits_the_length_of_the_run(seconds: float, axis: str) -> None:
     assert f"    axisFormat {axis}" in drawn(timed("a", 0, 1), timed("b", 1, seconds))
 
 
-def test_no_length__is_a_bar_all_the_same() -> None:
+def test_gantt__a_node_without_a_length_has_a_bar() -> None:
     lines = drawn(timed("a", 0, 0), timed("b", 0, 5))
 
     assert all(bar["begin"] < bar["end"] for bar in bars(lines))
 
 
 @pytest.mark.parametrize("name", [*KEYWORDS, "title x", "SECTION", "2026-01-02", "gantt", "%% x", "Click on"])
-def test_words_of_mermaid__are_no_names(name: str) -> None:
+def test_gantt__names_are_never_commands_of_mermaid(name: str) -> None:
     lines = drawn(timed(name, 0, 1), timed("b", 1, 2))
 
     assert 2 == len(bars(lines))
@@ -110,7 +110,7 @@ def test_words_of_mermaid__are_no_names(name: str) -> None:
 
 
 @given(st.lists(st.tuples(HOSTILE, HOSTILE, st.floats(0, 1e6), st.floats(0, 1e6)), min_size=2, max_size=80))
-def test_hostile_names__leave_lines_whole(rows: list[tuple[str, str, float, float]]) -> None:
+def test_gantt__any_names_leave_lines_intact(rows: list[tuple[str, str, float, float]]) -> None:
     lines = drawn(*(timed(name, begin, begin + long, thread=thread) for name, thread, begin, long in rows))
 
     assert all(BAR.fullmatch(line) or SECTION.fullmatch(line) for line in lines[3:])
@@ -119,18 +119,17 @@ def test_hostile_names__leave_lines_whole(rows: list[tuple[str, str, float, floa
     assert not [bar for bar in bars(lines) if KEYWORD.match(bar["name"])]
 
 
-def test_five_thousand__the_longest_are_drawn_and_it_says_so() -> None:
+def test_shown__of_many_nodes_says_how_many_are_drawn() -> None:
     nodes = [timed(f"m{n}", n, n + 1 + n % 997, thread=f"Thread-{n % 64}") for n in range(5000)]
 
     lines = drawn(*nodes)
 
     assert 60 >= len(bars(lines)) > 30
     assert 12 >= sum(SECTION.fullmatch(line) is not None for line in lines)
-    told = timeline.shown(Results(tuple(nodes)))
-    assert told.startswith(f"{len(bars(lines))} of 5,000 nodes")
+    assert timeline.shown(Results(tuple(nodes))).startswith(f"{len(bars(lines))} of 5,000 nodes")
 
 
-def test_few__all_are_drawn_and_it_says_so() -> None:
+def test_shown__of_few_nodes_says_that_all_are_drawn() -> None:
     nodes = (timed("a", 0, 1), timed("b", 1, 2), a_node("model.shop.c", "skipped", timing=[]))
 
     assert "2 nodes" == timeline.shown(Results(nodes))

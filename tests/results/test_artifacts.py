@@ -1,4 +1,4 @@
-"""Names of artifacts come from a server: none leads out of its folder, on any system."""
+"""Which artifacts patterns match; and no name, which comes from a server, leads out of its folder on any system."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES = st.text() | st.lists(
 @example("a/b:stream")
 @example("a/.. /x")
 @example("a/.../x")
-def test_any_name__stays_in_its_folder(name: str) -> None:
+def test_safe_path__of_any_name_stays_in_its_folder(name: str) -> None:
     path = artifacts.safe_path(name)
 
     if path is None:
@@ -55,7 +55,7 @@ def test_any_name__stays_in_its_folder(name: str) -> None:
         "a/..b/c",
     ],
 )
-def test_real_name__is_kept(name: str) -> None:
+def test_safe_path__of_a_real_name_is_the_name(name: str) -> None:
     assert PurePosixPath(name) == artifacts.safe_path(name)
 
 
@@ -82,7 +82,7 @@ def test_real_name__is_kept(name: str) -> None:
         "a|b",
     ],
 )
-def test_odd_name__is_refused(name: str) -> None:
+def test_safe_path__of_a_name_that_is_no_file_is_none(name: str) -> None:
     assert artifacts.safe_path(name) is None
 
 
@@ -102,15 +102,15 @@ NAMES_OF_A_RUN = ("manifest.json", "run_results.json", "compiled/shop/models/ord
         ([], ()),
     ],
 )
-def test_chosen(patterns: list[str], expected: tuple[str, ...]) -> None:
+def test_chosen__are_the_names_that_a_pattern_matches(patterns: list[str], expected: tuple[str, ...]) -> None:
     assert expected == artifacts.chosen(NAMES_OF_A_RUN, patterns)
 
 
-def test_unmatched() -> None:
+def test_unmatched__are_the_patterns_that_match_no_name() -> None:
     assert ("x*",) == artifacts.unmatched(NAMES_OF_A_RUN, ["x*", "*.json"])
 
 
 @given(st.lists(st.text(max_size=20)), st.lists(st.text(max_size=20)))
-def test_any_patterns__choose_among_the_names(names: list[str], patterns: list[str]) -> None:
+def test_chosen_and_unmatched__are_of_what_was_given(names: list[str], patterns: list[str]) -> None:
     assert set(artifacts.chosen(names, patterns)) <= set(names)
     assert set(artifacts.unmatched(names, patterns)) <= set(patterns)

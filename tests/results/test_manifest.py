@@ -1,4 +1,4 @@
-"""manifest.json read while it streams by: every section, every kind of name, any pieces, little memory."""
+"""Reading manifest.json piece by piece: every section, every kind of name, pieces of any size, little memory."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECTIONS: dict[str, dict[str, Json]] = {
     "disabled": {"model.shop.old": [defined("models/old.sql")]},
 }
 DOCUMENT = manifest_document(SECTIONS)
-WANTED = [name for section in SECTIONS.values() for name in section]
+REQUESTED = [name for section in SECTIONS.values() for name in section]
 
 
 @pytest.mark.parametrize(
@@ -55,25 +55,25 @@ WANTED = [name for section in SECTIONS.values() for name in section]
         ("saved_query.shop.sales", "models/sales.yml"),
         ("function.shop.cents", "functions/cents.sql"),
         ("unit_test.shop.orders.counts", "models/orders.yml"),
-        # Not in the repository: dbt deps has fetched it.
+        # A node of another package is not in the repository.
         ("model.other.orders", ""),
         ("model.shop.unknown", ""),
         ("orders", ""),
         ("", ""),
     ],
 )
-def test_file__of_every_section(unique_id: str, file: str) -> None:
-    assert file == manifest.read([DOCUMENT], [*WANTED, unique_id]).file(unique_id)
+def test_read__file_of_a_node_of_every_section(unique_id: str, file: str) -> None:
+    assert file == manifest.read([DOCUMENT], [*REQUESTED, unique_id]).file(unique_id)
 
 
-def test_operation__is_in_the_project_file() -> None:
+def test_read__file_of_a_hook_is_the_project_file() -> None:
     """Hooks are in `./dbt_project.yml`, as dbt writes it; a path in an annotation has no `./`."""
-    found = manifest.read([DOCUMENT], WANTED)
+    found = manifest.read([DOCUMENT], REQUESTED)
 
     assert "dbt_project.yml" == found.file("operation.shop.shop-on-run-end-0")
 
 
-def test_place__has_package_and_needs() -> None:
+def test_read__locations_have_package_path_and_dependencies() -> None:
     found = manifest.read([DOCUMENT], ["model.shop.orders", "model.other.orders"])
 
     assert "shop" == found.project
@@ -83,15 +83,15 @@ def test_place__has_package_and_needs() -> None:
     } == dict(found.locations)
 
 
-def test_nobody_wanted__only_the_project_is_known() -> None:
+def test_read__without_nodes_only_the_project_is_known() -> None:
     assert a_manifest() == manifest.read([DOCUMENT], [])
 
 
-def test_metadata_at_the_end__is_read_too() -> None:
-    """Nobody promises an order of keys."""
+def test_read__metadata_may_be_at_the_end() -> None:
+    """JSON does not define an order of keys."""
     reordered = json.dumps(dict(reversed(json.loads(DOCUMENT).items()))).encode()
 
-    assert manifest.read([DOCUMENT], WANTED) == manifest.read([reordered], WANTED)
+    assert manifest.read([DOCUMENT], REQUESTED) == manifest.read([reordered], REQUESTED)
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_metadata_at_the_end__is_read_too() -> None:
         b'{"nodes": {"model.shop.orders": {"package_name": "shop"}}}',
     ],
 )
-def test_other_forms__know_no_places(content: bytes) -> None:
+def test_read__other_documents_have_no_locations(content: bytes) -> None:
     assert NO_MANIFEST == manifest.read([content], ["model.shop.orders"])
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", DOCUMENT[:-1], DOCUMENT[: len(DOCUMENT) // 2], b"\xff"])
-def test_damaged__is_told(content: bytes) -> None:
+def test_read__what_is_not_json_is_a_value_error(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"manifest\.json"):
-        manifest.read([content], WANTED)
+        manifest.read([content], REQUESTED)
 
 
 @pytest.mark.parametrize("number", ["12345678901234567890", "-1e400", "1.5", "9" * 400])
-def test_numbers_of_any_size__are_no_damage(number: str) -> None:
+def test_read__numbers_of_any_size_are_accepted(number: str) -> None:
     """`meta` holds whatever people write."""
     section = {"model.shop.orders": defined("models/orders.sql", meta={"id": 7777777})}
     content = manifest_document({"nodes": section}).replace(b"7777777", number.encode())
@@ -128,16 +128,16 @@ def test_numbers_of_any_size__are_no_damage(number: str) -> None:
 
 
 @given(st.lists(st.integers(min_value=0), max_size=20))
-def test_pieces__do_not_matter(cuts: list[int]) -> None:
-    assert manifest.read([DOCUMENT], WANTED) == manifest.read(pieces(DOCUMENT, cuts), WANTED)
+def test_read__pieces_of_any_size(cuts: list[int]) -> None:
+    assert manifest.read([DOCUMENT], REQUESTED) == manifest.read(pieces(DOCUMENT, cuts), REQUESTED)
 
 
-def test_byte_by_byte() -> None:
-    assert manifest.read([DOCUMENT], WANTED) == manifest.read((bytes([byte]) for byte in DOCUMENT), WANTED)
+def test_read__byte_by_byte() -> None:
+    assert manifest.read([DOCUMENT], REQUESTED) == manifest.read((bytes([byte]) for byte in DOCUMENT), REQUESTED)
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text(min_size=1, max_size=12), max_size=5))
-def test_any_names__are_found_or_not_but_never_mixed_up(names: dict[str, str]) -> None:
+def test_read__any_names_are_never_mixed_up(names: dict[str, str]) -> None:
     """Keys may hold dots, quotes, anything; each leads to its own file or to none."""
     section = {f"model.{name}": defined(path) for name, path in names.items()}
 
@@ -161,8 +161,8 @@ def _large(size: int) -> Iterator[bytes]:
     yield b"}}"
 
 
-def test_memory__of_a_large_manifest_is_small() -> None:
-    """50 MB go through; what stays is what was asked for."""
+def test_read__a_large_manifest_needs_little_memory() -> None:
+    """Of 50 MB only the requested nodes are kept."""
     wanted = [f"model.shop.m{number}" for number in range(0, 900, 3)]
     tracemalloc.start()
     try:

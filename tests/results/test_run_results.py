@@ -343,3 +343,33 @@ def test_read__any_document_is_read_or_a_value_error(content: bytes) -> None:
     except ValueError:
         return
     assert isinstance(Results(nodes).in_words(), str)
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        [{"started_at": "2026-01-02T03:04:05Z"}],
+        [{"completed_at": "2026-01-02T03:04:05Z"}],
+        [{"started_at": "2026-01-02T03:04:05Z"}, {"started_at": "2026-01-02T03:04:06Z", "completed_at": "soon"}],
+    ],
+)
+def test_times__start_or_end_alone_is_not_known(timing: list[dict[str, str]]) -> None:
+    node = read_one(timing=timing)
+
+    assert (None, None) == (node.started_at, node.completed_at)
+
+
+def test_times__are_from_the_first_start_to_the_last_end() -> None:
+    times = [("1970-01-01T00:00:05Z", "1970-01-01T00:00:07Z"), ("1970-01-01T00:00:02Z", "1970-01-01T00:00:03Z")]
+
+    node = read_one(timing=[{"started_at": started, "completed_at": completed} for started, completed in times])
+
+    assert (2.0, 7.0) == (node.started_at, node.completed_at)
+
+
+@pytest.mark.parametrize(
+    "written, expected",
+    [(10**15 - 1, 10**15 - 1), (10**15, None), (-(10**15) + 1, -(10**15) + 1), (-(10**15), None), (True, None)],
+)
+def test_failures__a_number_without_sense_is_not_known(written: int, expected: int | None) -> None:
+    assert expected == read_one(failures=written).failures

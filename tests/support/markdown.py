@@ -1,4 +1,4 @@
-"""What a renderer of Markdown makes of a page: its HTML, links, code and tables, without the product's code."""
+"""What a page in Markdown is, read without the product's code: its HTML, links, code and tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-# The only HTML that the product writes itself.
+# Tags that the product writes. The last one keeps GitHub from notifying people whose name is mentioned.
+OUR_TAGS = {"<details>", "</details>", "<summary>", "</summary>", "<!-- -->"}
+# The only block of HTML that the product writes.
 FOLD = re.compile(r"<details><summary>(?P<title>[^<>\n]*)</summary>\n?|</details>\n?")
 
 
@@ -35,7 +37,7 @@ class Page:
                 assert found, f"HTML: {line!r}"
                 title = found["title"]
                 depth += 1 if title is not None else -1
-                assert depth in (0, 1), "a fold in a fold"
+                assert depth in (0, 1), "a fold inside a fold"
                 titles += [title] if title is not None else []
         assert depth == 0, "a fold without an end"
         return titles
@@ -85,3 +87,38 @@ def _words(token: Token) -> Iterator[str]:
             yield child.content
         elif child.type in ("softbreak", "hardbreak"):
             yield "\n"
+
+
+def _prose(page: str) -> Iterator[str]:
+    """The lines that are not in a fenced block, by the rules of CommonMark; every block must be closed."""
+    fence = ""
+    for line in page.split("\n"):
+        opened = re.match(r" {0,3}(`{3,}|~{3,})", line)
+        if not fence and opened:
+            fence = opened[1]
+        elif fence and re.fullmatch(rf" {{0,3}}{fence[0]}{{{len(fence)},}}[ \t]*", line):
+            fence = ""
+        elif not fence:
+            yield line
+    assert not fence, "a block without an end"
+
+
+def check_source(page: str, addresses: tuple[str, ...]) -> None:
+    """Fail when the Markdown itself has tags, links, mentions or tables that the product does not write.
+
+    `render` shows what one renderer makes of a page; this holds for every other renderer too. `addresses` are the
+    beginnings of links that are allowed.
+    """
+    width = 0
+    for line in _prose(page):
+        # Text in a code span is shown as it is. The backtick of a span that is not closed is found below.
+        plain = re.sub(r"`[^`|<>\\]+`", "", re.sub(r"\\[!-/:-@\[-`{-~]", "", line))
+        assert set(re.findall("<[^>]*>?", plain)) <= OUR_TAGS
+        assert [] == [link for link in re.findall(r"\]\(([^)]*)\)", plain) if not link.startswith(addresses)]
+        assert not re.search("@[A-Za-z0-9]", plain)
+        assert "`" not in plain
+        if line.startswith("|"):
+            width = width or plain.count("|")
+            assert width == plain.count("|")
+        else:
+            width = 0

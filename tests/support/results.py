@@ -1,4 +1,4 @@
-"""Documents of dbt's and what the product makes of them, with only what a test is about; real ones: the emulator."""
+"""Made-up documents of dbt, and the values that the product reads from them. Real documents come from the emulator."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def document(*entries: Json, version: int = 6, **fields: Json) -> bytes:
 
 
 def read(*entries: Json, step: int = 4) -> tuple[Node, ...]:
-    """What the product reads in a document with these entries."""
+    """The nodes that the product reads from a document with these entries."""
     return run_results.read([document(*entries)], step=step)
 
 
 def read_one(**fields: Json) -> Node:
-    """What the product makes of one result with these fields."""
+    """The node that the product reads from one result with these fields."""
     (node,) = read(a_result(**fields))
     return node
 
@@ -77,14 +77,14 @@ def pieces(content: bytes, cuts: Iterable[int]) -> Iterator[bytes]:
 
 
 def a_node(unique_id: str = "model.shop.orders", status: str = "success", **fields: Json) -> Node:
-    """A node as the product sees it, through its own reader."""
+    """A node, read by the product from a result with these fields."""
     known = {"compiled_code": fields.pop("sql", ""), "execution_time": fields.pop("seconds", 2.5)}
     return read(a_result(unique_id, status, **known, **fields))[0]
 
 
 def a_manifest(*, project: str = "shop", **locations: NodeLocation) -> Manifest:
-    """A manifest that knows these nodes; `__` stands for a dot."""
-    return Manifest(project, {name.replace("__", "."): place for name, place in locations.items()})
+    """A manifest with these locations; `__` stands for a dot of the unique id."""
+    return Manifest(project, {name.replace("__", "."): location for name, location in locations.items()})
 
 
 def manifest_document(sections: Mapping[str, Mapping[str, Json]], project: str = "shop") -> bytes:
@@ -93,7 +93,7 @@ def manifest_document(sections: Mapping[str, Mapping[str, Json]], project: str =
     return json.dumps({"metadata": metadata, **sections, "parent_map": {}, "child_map": {}}).encode()
 
 
-def defined(path: str, *needs: str, package: str = "shop", **more: Json) -> dict[str, Json]:
+def defined(path: str, *depends_on: str, package: str = "shop", **more: Json) -> dict[str, Json]:
     """A node of a manifest, with everything around it that a reader must not mistake for something else."""
     return {
         "database": "warehouse",
@@ -103,7 +103,7 @@ def defined(path: str, *needs: str, package: str = "shop", **more: Json) -> dict
         "original_file_path": path,
         "config": {"enabled": True, "package_name": "a trap", "meta": {"original_file_path": "a trap"}},
         "columns": {"id": {"name": "id", "original_file_path": "a trap"}},
-        "depends_on": {"macros": ["macro.dbt.x"], "nodes": list(needs)},
+        "depends_on": {"macros": ["macro.dbt.x"], "nodes": list(depends_on)},
         "refs": [{"name": "x", "package": None, "version": None}],
         "raw_code": "select '{\"nodes\": {}}'",
         **more,
