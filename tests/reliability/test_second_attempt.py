@@ -11,11 +11,11 @@ import pytest
 
 from dbt_action.errors import ExitCode
 from emulator import Script, ScriptedStep, Status
-from tests.reliability.rig import Bench, Rig, bench
-from tests.reliability.stories import ENDLESS
+from tests.reliability.steps import Servers, Step, start_servers
+from tests.reliability.typical_steps import ENDLESS
 from tests.support.scripts import GREEN, RED, lasting
 
-Make = Callable[..., Rig]
+NewStep = Callable[..., Step]
 # dbt never ran, so there is nothing that a retry could start from.
 BROKEN_EARLY = Script(steps=(ScriptedStep(status=Status.ERROR, logs="no profile"),))
 
@@ -24,17 +24,17 @@ def red_then_green(trigger: dict[str, Any]) -> Script:
     return GREEN if trigger["retrying_run_id"] else RED
 
 
-def attempt(first: Rig, number: int, **variables: str) -> Rig:
+def attempt(first: Step, number: int, **variables: str) -> Step:
     """The next attempt, in which the run may take its time again."""
     later = first.attempt(number, **variables)
     later.given(timeout_minutes="300", on_timeout="cancel")
     return later
 
 
-def origins(rig: Rig) -> list[int | None]:
+def origins(step: Step) -> list[int | None]:
     """For each run of the job the position of the run that it retries, None for a run of its own."""
-    ids = [run.id for run in rig.runs]
-    return [ids.index(run.retrying_run_id) if run.retrying_run_id else None for run in rig.runs]
+    ids = [run.id for run in step.runs]
+    return [ids.index(run.retrying_run_id) if run.retrying_run_id else None for run in step.runs]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,8 @@ SECONDS = [
 
 
 @pytest.mark.parametrize("second", SECONDS, ids=lambda second: second.name)
-def test_second_attempt__retries_a_failed_run_only_when_it_is_its_own(rig: Make, second: Second) -> None:
-    first = rig(red_then_green)
+def test_second_attempt__retries_a_failed_run_only_when_it_is_its_own(new_step: NewStep, second: Second) -> None:
+    first = new_step(red_then_green)
     first.given(instance="0")
     assert first.run() == ExitCode.FAILED
 
@@ -78,8 +78,8 @@ def test_second_attempt__retries_a_failed_run_only_when_it_is_its_own(rig: Make,
 
 
 @pytest.mark.parametrize("second", SECONDS, ids=lambda second: second.name)
-def test_second_attempt__watches_a_run_that_is_still_going_only_when_it_is_its_own(rig: Make, second: Second) -> None:
-    first = rig(lasting(90))
+def test_second_attempt__watches_a_run_that_is_still_going_only_when_it_is_its_own(new_step: NewStep, second: Second) -> None:
+    first = new_step(lasting(90))
     first.given(instance="0")
     assert first.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
 
@@ -101,8 +101,8 @@ def test_second_attempt__watches_a_run_that_is_still_going_only_when_it_is_its_o
         pytest.param(Script(steps=(ScriptedStep(seconds=90),), running_status=7), id="unknown status"),
     ],
 )
-def test_second_attempt__adopts_a_run_whatever_it_is_doing(rig: Make, script: Script) -> None:
-    first = rig(script)
+def test_second_attempt__adopts_a_run_whatever_it_is_doing(new_step: NewStep, script: Script) -> None:
+    first = new_step(script)
     assert first.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
 
     later = attempt(first, 2)
@@ -120,8 +120,8 @@ def test_second_attempt__adopts_a_run_whatever_it_is_doing(rig: Make, script: Sc
         pytest.param(Script(status=42, complete=True), id="over with an unknown status"),
     ],
 )
-def test_second_attempt__starts_a_new_run_when_there_is_nothing_to_go_on_with(rig: Make, script: Script) -> None:
-    first = rig(script)
+def test_second_attempt__starts_a_new_run_when_there_is_nothing_to_go_on_with(new_step: NewStep, script: Script) -> None:
+    first = new_step(script)
     first.run()
 
     attempt(first, 2).run()
@@ -129,8 +129,8 @@ def test_second_attempt__starts_a_new_run_when_there_is_nothing_to_go_on_with(ri
     assert origins(first) == [None, None]
 
 
-def test_second_attempt__starts_a_new_run_when_a_newer_run_forbids_the_retry(rig: Make) -> None:
-    first = rig(RED)
+def test_second_attempt__starts_a_new_run_when_a_newer_run_forbids_the_retry(new_step: NewStep) -> None:
+    first = new_step(RED)
     first.run()
     first.attempt(1, GITHUB_RUN_ID="9").run()
 
@@ -141,10 +141,10 @@ def test_second_attempt__starts_a_new_run_when_a_newer_run_forbids_the_retry(rig
     assert "RETRY_NOT_LATEST_RUN" in later.log
 
 
-def test_second_attempt__starts_a_new_run_when_dbt_cloud_refuses_the_retry(rig: Make) -> None:
-    first = rig(red_then_green)
+def test_second_attempt__starts_a_new_run_when_dbt_cloud_refuses_the_retry(new_step: NewStep) -> None:
+    first = new_step(red_then_green)
     first.run()
-    first.bench.cloud.faults.add(kind="status", code=400, method="POST", path="/retry/$")
+    first.servers.cloud.faults.add(kind="status", code=400, method="POST", path="/retry/$")
 
     later = attempt(first, 2)
     later.run()
@@ -153,8 +153,8 @@ def test_second_attempt__starts_a_new_run_when_dbt_cloud_refuses_the_retry(rig: 
     assert "refuses the retry" in later.log
 
 
-def test_attempts__retry_the_last_retry_and_never_an_old_run(rig: Make) -> None:
-    first = rig(RED)
+def test_attempts__retry_the_last_retry_and_never_an_old_run(new_step: NewStep) -> None:
+    first = new_step(RED)
     first.run()
 
     for number in (2, 3, 4):
@@ -163,8 +163,8 @@ def test_attempts__retry_the_last_retry_and_never_an_old_run(rig: Make) -> None:
     assert origins(first) == [None, 0, 1, 2]
 
 
-def test_attempts__go_on_with_a_retry_that_is_still_going(rig: Make) -> None:
-    first = rig(lambda trigger: lasting(90) if trigger["retrying_run_id"] else RED)
+def test_attempts__go_on_with_a_retry_that_is_still_going(new_step: NewStep) -> None:
+    first = new_step(lambda trigger: lasting(90) if trigger["retrying_run_id"] else RED)
     first.run()
     second = attempt(first, 2)
     assert second.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
@@ -175,9 +175,9 @@ def test_attempts__go_on_with_a_retry_that_is_still_going(rig: Make) -> None:
     assert origins(third) == [None, 0]
 
 
-def test_identical_legs__never_take_each_others_runs(rig: Make) -> None:
+def test_identical_legs__never_take_each_others_runs(new_step: NewStep) -> None:
     """Nothing tells these two apart, so the second attempt starts anew rather than guess."""
-    first = rig(RED)
+    first = new_step(RED)
     first.run()
     other = first.attempt(1)
     other.run()
@@ -188,12 +188,12 @@ def test_identical_legs__never_take_each_others_runs(rig: Make) -> None:
 
 
 @pytest.mark.parametrize("fault", ["reset", "html", "hang", "truncate"])
-def test_second_attempt__looks_again_when_the_first_look_fails(rig: Make, fault: str) -> None:
+def test_second_attempt__looks_again_when_the_first_look_fails(new_step: NewStep, fault: str) -> None:
     """Or two runs of hours would be going at the same time."""
-    first = rig(lasting(90))
+    first = new_step(lasting(90))
     assert first.run(timeout_minutes="1", on_timeout="leave") == ExitCode.TIMED_OUT
     seconds: dict[str, Any] = {"seconds": 0.0} if fault == "hang" else {}
-    first.bench.cloud.faults.add(kind=fault, method="GET", path="/runs/$", **seconds)
+    first.servers.cloud.faults.add(kind=fault, method="GET", path="/runs/$", **seconds)
 
     later = attempt(first, 2)
 
@@ -202,8 +202,8 @@ def test_second_attempt__looks_again_when_the_first_look_fails(rig: Make, fault:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 5])
-def test_retry_failed__retries_from_the_failure_so_often_and_not_more(rig: Make, number: int) -> None:
-    step = rig(RED)
+def test_retry_failed__retries_from_the_failure_so_often_and_not_more(new_step: NewStep, number: int) -> None:
+    step = new_step(RED)
 
     assert step.run(retry_failed=str(number)) == ExitCode.FAILED
 
@@ -211,11 +211,11 @@ def test_retry_failed__retries_from_the_failure_so_often_and_not_more(rig: Make,
     assert step.states[-1] == "failure"
     assert step.log.count("from the point of failure") == number
     assert step.log.count(f"of {number} from the point") == number
-    assert not any(request.path.endswith("/rerun/") for request in step.asked)
+    assert not any(request.path.endswith("/rerun/") for request in step.requests)
 
 
-def test_retry_failed__ends_green_with_the_run_that_is_green(rig: Make) -> None:
-    step = rig(lambda trigger: GREEN if trigger["retrying_run_id"] else RED)
+def test_retry_failed__ends_green_with_the_run_that_is_green(new_step: NewStep) -> None:
+    step = new_step(lambda trigger: GREEN if trigger["retrying_run_id"] else RED)
 
     assert step.run(retry_failed="3") == ExitCode.OK
 
@@ -233,8 +233,8 @@ def test_retry_failed__ends_green_with_the_run_that_is_green(rig: Make) -> None:
         pytest.param(GREEN, id="green"),
     ],
 )
-def test_retry_failed__retries_nothing_else(rig: Make, script: Script) -> None:
-    step = rig(script)
+def test_retry_failed__retries_nothing_else(new_step: NewStep, script: Script) -> None:
+    step = new_step(script)
 
     step.run(retry_failed="2")
 
@@ -243,9 +243,9 @@ def test_retry_failed__retries_nothing_else(rig: Make, script: Script) -> None:
 
 
 @pytest.mark.parametrize("code", [400, 403, 404])
-def test_retry_failed__tells_the_first_run_when_dbt_cloud_refuses_the_retry(rig: Make, code: int) -> None:
-    step = rig(RED)
-    step.bench.cloud.faults.add(kind="status", code=code, method="POST", path="/retry/$")
+def test_retry_failed__tells_the_first_run_when_dbt_cloud_refuses_the_retry(new_step: NewStep, code: int) -> None:
+    step = new_step(RED)
+    step.servers.cloud.faults.add(kind="status", code=code, method="POST", path="/retry/$")
 
     assert step.run(retry_failed="2") == ExitCode.FAILED
 
@@ -257,16 +257,16 @@ def test_retry_failed__tells_the_first_run_when_dbt_cloud_refuses_the_retry(rig:
 def test_retry__is_given_its_first_minute_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A 404 right after a retry is as young as one right after a trigger."""
     slow_red = Script(steps=(ScriptedStep(seconds=300, status=Status.ERROR, artifacts=RED.steps[0].artifacts),))
-    with bench(tmp_path_factory.mktemp("lag"), read_after_write_requests=2) as servers:
-        step = servers.rig(lambda trigger: GREEN if trigger["retrying_run_id"] else slow_red)
+    with start_servers(tmp_path_factory.mktemp("lag"), read_after_write_requests=2) as servers:
+        step = servers.new_step(lambda trigger: GREEN if trigger["retrying_run_id"] else slow_red)
 
         assert step.run(retry_failed="1") == ExitCode.OK
 
 
-def test_retry__that_comes_late_is_not_left_going(rig: Make) -> None:
+def test_retry__that_comes_late_is_not_left_going(new_step: NewStep) -> None:
     """Its request was unanswered three times; the step tells the failed run, and the clean-up looks again."""
-    step = rig(lambda trigger: ENDLESS if trigger["retrying_run_id"] else RED)
-    step.bench.cloud.faults.add(kind="reset", method="POST", path="/retry/$", times=3)
+    step = new_step(lambda trigger: ENDLESS if trigger["retrying_run_id"] else RED)
+    step.servers.cloud.faults.add(kind="reset", method="POST", path="/retry/$", times=3)
     assert step.run(retry_failed="1") == ExitCode.FAILED
 
     step.repeat(step.posts("/retry/")[0])
@@ -275,10 +275,10 @@ def test_retry__that_comes_late_is_not_left_going(rig: Make) -> None:
     assert step.going == []
 
 
-def test_deadline__is_for_all_retries_together(servers: Bench) -> None:
+def test_deadline__is_for_all_retries_together(servers: Servers) -> None:
     slow = Script(steps=(ScriptedStep(seconds=50, status=Status.ERROR, artifacts=RED.steps[0].artifacts),))
     endless = Script(steps=(ScriptedStep(seconds=math.inf),))
-    step = servers.rig(lambda trigger: endless if trigger["retrying_run_id"] else slow)
+    step = servers.new_step(lambda trigger: endless if trigger["retrying_run_id"] else slow)
 
     assert step.run(retry_failed="10", timeout_minutes="2") == ExitCode.TIMED_OUT
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from emulator import Emulator, GitHub, Script, ScriptedStep
-from tests.reliability.stories import ENDLESS, RESULTS
+from tests.reliability.typical_steps import ENDLESS, RESULTS
 from tests.support.runner import assignments
 from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 

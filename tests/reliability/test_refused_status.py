@@ -7,21 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from dbt_action.errors import ExitCode
-from tests.reliability.rig import Rig
+from tests.reliability.steps import Step
 from tests.support.scripts import GREEN
 
-Make = Callable[..., Rig]
+NewStep = Callable[..., Step]
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
 @pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer lost"])
 def test_status__that_was_accepted_before_is_posted_once_more_after_one_refusal(
-    rig: Make, code: int, *, lost: bool
+    new_step: NewStep, code: int, *, lost: bool
 ) -> None:
-    step = rig(GREEN)
+    step = new_step(GREEN)
     if lost:
-        step.bench.github.faults.add(kind="lose", method="POST", path="/statuses/")
-    step.bench.github.faults.add(kind="status", code=code, method="POST", path="/statuses/", after=1)
+        step.servers.github.faults.add(kind="lose", method="POST", path="/statuses/")
+    step.servers.github.faults.add(kind="status", code=code, method="POST", path="/statuses/", after=1)
 
     assert step.run() == ExitCode.OK
     step.clean_up()
@@ -31,12 +31,12 @@ def test_status__that_was_accepted_before_is_posted_once_more_after_one_refusal(
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
-def test_status__that_was_never_accepted_is_one_request_and_one_warning(rig: Make, code: int) -> None:
-    step = rig(GREEN)
-    before = len(step.bench.github.requests)
-    step.bench.github.faults.add(kind="status", code=code, times=None)
+def test_status__that_was_never_accepted_is_one_request_and_one_warning(new_step: NewStep, code: int) -> None:
+    step = new_step(GREEN)
+    before = len(step.servers.github.requests)
+    step.servers.github.faults.add(kind="status", code=code, times=None)
 
     assert step.run() == ExitCode.OK
 
-    assert len(step.bench.github.requests) == before + 1
+    assert len(step.servers.github.requests) == before + 1
     assert step.log.count("::warning") == 1

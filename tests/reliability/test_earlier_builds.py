@@ -9,18 +9,18 @@ import pytest
 import requests
 
 from dbt_action.errors import ExitCode
-from tests.reliability.rig import Bench, Rig
-from tests.reliability.stories import ENDLESS
+from tests.reliability.steps import Servers, Step
+from tests.reliability.typical_steps import ENDLESS
 from tests.support.scripts import GREEN, lasting
 from tests.support.workflow_step import CLOUD_TOKEN
 
-Make = Callable[..., Rig]
+NewStep = Callable[..., Step]
 ENDS = {"timeout_minutes": "1", "on_timeout": "leave"}
 # Deployment runs of a job wait for one another; these do not.
 PARALLEL = {"job_type": "ci"}
 
 
-def from_outside(servers: Bench, job_id: int, cause: str, **fields: object) -> None:
+def from_outside(servers: Servers, job_id: int, cause: str, **fields: object) -> None:
     """A run that somebody else starts: the scheduler, a person, another tool."""
     url = f"{servers.cloud.url}/api/v2/accounts/{servers.cloud.account_id}/jobs/{job_id}/run/"
     answer = requests.post(
@@ -65,8 +65,8 @@ EARLIER = [
 
 
 @pytest.mark.parametrize("earlier", EARLIER, ids=lambda earlier: earlier.name)
-def test_supersede__cancels_what_earlier_builds_of_the_same_subject_left(servers: Bench, earlier: Earlier) -> None:
-    ours = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+def test_supersede__cancels_what_earlier_builds_of_the_same_subject_left(servers: Servers, earlier: Earlier) -> None:
+    ours = servers.new_step(ENDLESS, **PARALLEL).pull_request(7)
     before = ours.attempt(1, **earlier.variables)
     if earlier.pull_request:
         before.pull_request(earlier.pull_request)
@@ -91,8 +91,8 @@ def test_supersede__cancels_what_earlier_builds_of_the_same_subject_left(servers
         "",
     ],
 )
-def test_supersede__never_touches_runs_of_others(servers: Bench, cause: str) -> None:
-    ours = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+def test_supersede__never_touches_runs_of_others(servers: Servers, cause: str) -> None:
+    ours = servers.new_step(ENDLESS, **PARALLEL).pull_request(7)
     from_outside(servers, ours.job_id, cause or "x", github_pull_request_id=7, git_sha=ours.sha)
 
     ours.run(supersede="true", **ENDS)
@@ -100,9 +100,9 @@ def test_supersede__never_touches_runs_of_others(servers: Bench, cause: str) -> 
     assert [run.cancelled_by_api for run in ours.runs] == [False, False]
 
 
-def test_supersede__never_touches_a_run_that_quotes_a_marker(servers: Bench) -> None:
+def test_supersede__never_touches_a_run_that_quotes_a_marker(servers: Servers) -> None:
     """A person who pastes the cause of one of our runs puts words around it, or after it."""
-    ours = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    ours = servers.new_step(ENDLESS, **PARALLEL).pull_request(7)
     before = ours.attempt(1, GITHUB_RUN_ID="1").pull_request(7)
     before.given(pull_request="none").run(wait="false")
     from_outside(servers, ours.job_id, f"again: {before.runs[0].cause} (by hand)")
@@ -112,13 +112,13 @@ def test_supersede__never_touches_a_run_that_quotes_a_marker(servers: Bench) -> 
     assert [run.cancelled_by_api for run in ours.runs] == [True, False, False]
 
 
-def test_supersede__leaves_a_newer_build_alone(servers: Bench) -> None:
+def test_supersede__leaves_a_newer_build_alone(servers: Servers) -> None:
     """Two builds at once: only the older run goes, whoever looks first."""
-    older = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    older = servers.new_step(ENDLESS, **PARALLEL).pull_request(7)
     newer = older.attempt(1, GITHUB_RUN_ID="9").pull_request(7)
 
     def overtake() -> None:
-        newer.bench.clock.on_sleep = lambda _seconds: None
+        newer.servers.clock.on_sleep = lambda _seconds: None
         newer.given(pull_request="none").run(wait="false")
 
     # The newer build starts its run while the older one waits for a lost answer.
@@ -130,8 +130,8 @@ def test_supersede__leaves_a_newer_build_alone(servers: Bench) -> None:
 
 
 @pytest.mark.parametrize("state", [{"hold": True}, {}], ids=["queued", "running"])
-def test_supersede__cancels_queued_and_running_ones(servers: Bench, state: dict[str, bool]) -> None:
-    ours = servers.rig(ENDLESS).pull_request(7)
+def test_supersede__cancels_queued_and_running_ones(servers: Servers, state: dict[str, bool]) -> None:
+    ours = servers.new_step(ENDLESS).pull_request(7)
     servers.cloud.hold = state.get("hold", False)
     ours.attempt(1, GITHUB_RUN_ID="1").pull_request(7).run(wait="false")
     servers.cloud.hold = False
@@ -144,8 +144,8 @@ def test_supersede__cancels_queued_and_running_ones(servers: Bench, state: dict[
 
 @pytest.mark.parametrize("path", ["/runs/$", "/cancel/$"])
 @pytest.mark.parametrize("code", [403, 429, 500])
-def test_supersede__not_being_able_to_is_told_and_no_more(servers: Bench, path: str, code: int) -> None:
-    ours = servers.rig(lambda trigger: GREEN if trigger["git_sha"] else ENDLESS, **PARALLEL)
+def test_supersede__not_being_able_to_is_told_and_no_more(servers: Servers, path: str, code: int) -> None:
+    ours = servers.new_step(lambda trigger: GREEN if trigger["git_sha"] else ENDLESS, **PARALLEL)
     ours.attempt(1, GITHUB_RUN_ID="1").run(wait="false", run_on="job")
     servers.cloud.faults.add(kind="status", code=code, path=path)
 
@@ -155,8 +155,8 @@ def test_supersede__not_being_able_to_is_told_and_no_more(servers: Bench, path: 
     assert told[path] in ours.log
 
 
-def test_supersede__off_cancels_nothing(servers: Bench) -> None:
-    ours = servers.rig(ENDLESS, **PARALLEL)
+def test_supersede__off_cancels_nothing(servers: Servers) -> None:
+    ours = servers.new_step(ENDLESS, **PARALLEL)
     ours.attempt(1, GITHUB_RUN_ID="1").run(wait="false")
 
     ours.run(**ENDS)
@@ -164,13 +164,13 @@ def test_supersede__off_cancels_nothing(servers: Bench) -> None:
     assert [run.cancelled_by_api for run in ours.runs] == [False, False]
 
 
-def test_smart_cancellation__is_told_as_such(servers: Bench) -> None:
+def test_smart_cancellation__is_told_as_such(servers: Servers) -> None:
     """Dbt Cloud itself cancels the older run when a newer commit of the pull request comes."""
-    older = servers.rig(ENDLESS, **PARALLEL).pull_request(7)
+    older = servers.new_step(ENDLESS, **PARALLEL).pull_request(7)
     newer = older.attempt(1, GITHUB_RUN_ID="9").pull_request(7, sha="9" * 40)
 
     def push() -> None:
-        older.bench.clock.on_sleep = lambda _seconds: None
+        older.servers.clock.on_sleep = lambda _seconds: None
         newer.run(wait="false")
 
     older.after_sleeping(30, push)
@@ -182,9 +182,9 @@ def test_smart_cancellation__is_told_as_such(servers: Bench) -> None:
     assert older.states[-1] == "error"
 
 
-def test_cancelled_by_a_person__is_not_told_as_superseded(rig: Make) -> None:
-    step = rig(ENDLESS)
-    step.after_sleeping(30, lambda: step.bench.cloud.finish(step.runs[0].id, 30, "Cancelled by user."))
+def test_cancelled_by_a_person__is_not_told_as_superseded(new_step: NewStep) -> None:
+    step = new_step(ENDLESS)
+    step.after_sleeping(30, lambda: step.servers.cloud.finish(step.runs[0].id, 30, "Cancelled by user."))
 
     assert step.run() == ExitCode.FAILED
 
@@ -192,8 +192,8 @@ def test_cancelled_by_a_person__is_not_told_as_superseded(rig: Make) -> None:
     assert "Cancelled by user." in step.log
 
 
-def test_queue__is_shown_with_the_run_that_blocks_and_for_how_long(servers: Bench) -> None:
-    step = servers.rig(lambda trigger: lasting(100) if "outside" in trigger["cause"] else GREEN)
+def test_queue__is_shown_with_the_run_that_blocks_and_for_how_long(servers: Servers) -> None:
+    step = servers.new_step(lambda trigger: lasting(100) if "outside" in trigger["cause"] else GREEN)
     from_outside(servers, step.job_id, "from outside")
 
     assert step.run() == ExitCode.OK
