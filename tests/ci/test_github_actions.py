@@ -9,8 +9,8 @@ from tests.ci import test_github_commands, test_github_events
 from tests.e2e import test_clean_up
 from tests.hosts import test_every_host, test_github
 from tests.lifecycle import test_publish as test_telling
-from tests.main_flow import test_interrupts
 from tests.main_flow import test_outcomes as test_endings
+from tests.main_flow import test_signal_at_each_stage
 from tests.support import environments as env
 from tests.support.samples import Cell, CiSample, Known, cell
 
@@ -43,7 +43,7 @@ def row() -> Mapping[str, Cell]:
         "JUnit": cell("a file, for a reporter of your choice", every.test_junit__is_where_the_reporter_looks),
         "Cancel": cell(
             "the step itself, and its post step",
-            test_interrupts.test_between_two_looks,
+            test_signal_at_each_stage.test_signal__between_two_polls,
             test_clean_up.test_container__killed_outright_is_tidied_up_by_the_post_container,
         ),
         "Comment": cell(

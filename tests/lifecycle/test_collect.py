@@ -254,8 +254,8 @@ def test_three_failures_in_a_row__end_it(make_step: MakeStep) -> None:
 
     assert ExitCode.OK == workflow_step.run(artifacts="compiled/*")
 
-    assert 3 == len(workflow_step.told("warning"))
-    assert "No more are fetched" in workflow_step.told("warning")[-1]
+    assert 3 == len(workflow_step.annotations("warning"))
+    assert "No more are fetched" in workflow_step.annotations("warning")[-1]
     assert 150.0 > workflow_step.clock.passed
 
 

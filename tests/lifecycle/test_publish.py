@@ -57,9 +57,9 @@ def test_annotation__of_a_warned_node_on_a_green_run(make_step: MakeStep) -> Non
 
     assert ExitCode.OK == workflow_step.run()
 
-    (told,) = [command for command in workflow_step.commands if command.name == "warning"]
+    (annotation,) = [command for command in workflow_step.commands if command.name == "warning"]
     assert "models/orders.yml" == told.properties["file"]
-    assert [] == workflow_step.told("error")
+    assert [] == workflow_step.annotations("error")
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_annotations__limits_and_how_many_more(make_step: MakeStep) -> None:
 
     workflow_step.run()
 
-    assert 10 >= len(workflow_step.told("error")) > 5
-    assert 10 >= len(workflow_step.told("warning")) > 5
-    assert all(4096 >= len(message) for message in workflow_step.told("error"))
-    told = len(workflow_step.told("error")) - 1 + len(workflow_step.told("warning"))
+    assert 10 >= len(workflow_step.annotations("error")) > 5
+    assert 10 >= len(workflow_step.annotations("warning")) > 5
+    assert all(4096 >= len(message) for message in workflow_step.annotations("error"))
+    told = len(workflow_step.annotations("error")) - 1 + len(workflow_step.annotations("warning"))
     assert f"{50 - told} more nodes failed or warned" in workflow_step.log
 
 
@@ -120,7 +120,7 @@ def test_annotations__without_colours(make_step: MakeStep) -> None:
 
     workflow_step.run()
 
-    assert "Binder Error: x" == workflow_step.told("error")[0]
+    assert "Binder Error: x" == workflow_step.annotations("error")[0]
 
 
 def test_annotations__off(make_step: MakeStep) -> None:
@@ -129,7 +129,7 @@ def test_annotations__off(make_step: MakeStep) -> None:
 
     workflow_step.run(annotations="false")
 
-    assert [] == workflow_step.told("error") + workflow_step.told("warning")
+    assert [] == workflow_step.annotations("error") + workflow_step.annotations("warning")
     assert "unique_orders_id" in workflow_step.log
     assert "Got 3 results" in workflow_step.log
 

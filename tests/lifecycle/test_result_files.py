@@ -62,7 +62,7 @@ def test_files__that_cannot_be_written_are_a_warning(make_step: MakeStep, name: 
     assert ExitCode.OK == workflow_step.run(**{name: str(workflow_step.folder / "file" / "x")})
 
     assert name.replace("_", "-") not in workflow_step.outputs
-    assert any("could not be written" in told for told in workflow_step.told("warning"))
+    assert any("could not be written" in annotation for annotation in workflow_step.annotations("warning"))
 
 
 def test_outputs__counts(make_step: MakeStep) -> None:

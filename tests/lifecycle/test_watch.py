@@ -36,7 +36,7 @@ def test_each_change__is_one_line(make_step: MakeStep) -> None:
         dict.fromkeys(re.split(r"[ ,]", x)[0] for x in said(workflow_step))
     )
     told = [words for words in said(workflow_step) if "dbt" in words]
-    assert ["seed", "run", "test"] == [re.findall(r"`dbt (\w+)`", words)[0] for words in told]
+    assert ["seed", "run", "test"] == [re.findall(r"`dbt (\w+)`", words)[0] for words in annotation]
     assert len(said(workflow_step)) == len(set(said(workflow_step)))
 
 

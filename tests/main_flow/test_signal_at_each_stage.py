@@ -1,4 +1,4 @@
-"""A signal at every point of the way: the run is cancelled, the status closed, the process ends within seconds."""
+"""A signal at every stage of a step: the run is cancelled, the status closed, and the step ends within seconds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import requests
 
 from dbt_action.dbt_cloud import client as cloud_
 from dbt_action.errors import ExitCode
-from dbt_action.timeouts import HttpTimeouts
 from emulator import Script, Status
 from tests.support.scripts import ENDLESS, GREEN, RED, lasting
+from tests.support.virtual_hangs import virtual_hangs
 from tests.support.workflow_step import WorkflowStep
 
 MakeStep = Callable[..., WorkflowStep]
@@ -22,65 +22,66 @@ TRIGGER = r"/jobs/\d+/run/$"
 
 
 @dataclass
-class Trap:
-    """Sends the signal when the `number`th call of a method of `DbtCloud` begins, or has just ended."""
+class Signal:
+    """A signal that comes at a chosen moment of a step."""
 
     workflow_step: WorkflowStep
     monkeypatch: pytest.MonkeyPatch
 
-    def set(self, method: str, *, number: int = 1, after: bool = False) -> None:
+    def at_call(self, method: str, *, number: int = 1, after: bool = False) -> None:
+        """The signal comes when the `number`th call of a method of `DbtCloud` begins, or has just ended."""
         original = getattr(cloud_.DbtCloud, method)
         calls = []
 
-        def trapped(*args: object, **more: object) -> object:
+        def call(*args: object, **more: object) -> object:
             calls.append(method)
-            sprung = len(calls) == number
-            if sprung and not after:
-                self.spring()
+            due = len(calls) == number
+            if due and not after:
+                self.send()
             answer = original(*args, **more)
-            if sprung and after:
-                self.spring()
+            if due and after:
+                self.send()
             return answer
 
-        self.monkeypatch.setattr(cloud_.DbtCloud, method, trapped)
+        self.monkeypatch.setattr(cloud_.DbtCloud, method, call)
 
     def at_sleep(self, number: int) -> None:
         """The signal comes while the clock sleeps for the `number`th time."""
-        waits: list[float] = []
+        sleeps: list[float] = []
 
-        def asleep(seconds: float) -> None:
+        def on_sleep(seconds: float) -> None:
             if seconds > 0:
-                waits.append(seconds)
-            if len(waits) == number and seconds > 0:
-                self.spring()
+                sleeps.append(seconds)
+            if len(sleeps) == number and seconds > 0:
+                self.send()
 
-        self.workflow_step.clock.on_sleep = asleep
+        self.workflow_step.clock.on_sleep = on_sleep
 
-    def spring(self) -> None:
-        self.at = self.workflow_step.clock.now()
+    def send(self) -> None:
+        self.sent_at = self.workflow_step.clock.now()
         self.workflow_step.interrupts.handle_signal(15, None)
 
     @property
     def seconds(self) -> float:
-        """How long everything took after the signal."""
-        return self.workflow_step.clock.now() - self.at
+        """From the signal to the end of the step."""
+        return self.workflow_step.clock.now() - self.sent_at
 
 
 @pytest.fixture
-def trap(make_step: MakeStep, monkeypatch: pytest.MonkeyPatch) -> Trap:
-    """A trap in front of a run without an end."""
-    return Trap(make_step(ENDLESS), monkeypatch)
+def signal(make_step: MakeStep, monkeypatch: pytest.MonkeyPatch) -> Signal:
+    """A signal for a step whose run does not end by itself."""
+    return Signal(make_step(ENDLESS), monkeypatch)
 
 
-def cancelled(trap: Trap) -> None:
-    """One run, cancelled; the status is closed; and it did not take long."""
-    workflow_step = trap.workflow_step
+def assert_cancelled(signal: Signal) -> None:
+    """The one run is cancelled, the status is closed, and that took no more than five seconds."""
+    workflow_step = signal.workflow_step
     (run,) = workflow_step.cloud.runs
     assert Status.CANCELLED == run.status
     assert "cancelled" == workflow_step.outputs["status"]
     assert str(run.id) == workflow_step.outputs["run-id"]
     assert "error" == workflow_step.states[-1]
-    assert trap.seconds <= 5.0
+    assert signal.seconds <= 5.0
 
 
 @pytest.mark.parametrize(
@@ -90,23 +91,23 @@ def cancelled(trap: Trap) -> None:
         pytest.param("trigger", 1, id="before the trigger"),
     ],
 )
-def test_before_the_trigger__nothing_is_started(trap: Trap, method: str, number: int) -> None:
-    trap.set(method, number=number)
+def test_signal__before_the_trigger_starts_nothing(signal: Signal, method: str, number: int) -> None:
+    signal.at_call(method, number=number)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
 
-    assert () == trap.workflow_step.cloud.runs
-    assert ["error"] == trap.workflow_step.states
-    assert trap.seconds <= 5.0
+    assert () == signal.workflow_step.cloud.runs
+    assert ["error"] == signal.workflow_step.states
+    assert signal.seconds <= 5.0
 
 
-def test_while_the_inputs_are_read__nothing_is_sent(
+def test_signal__while_the_inputs_are_read_sends_nothing(
     workflow_step: WorkflowStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trap = Trap(workflow_step, monkeypatch)
+    signal = Signal(workflow_step, monkeypatch)
 
     def interrupted(*_args: object, **_more: object) -> None:
-        trap.spring()
+        signal.send()
 
     monkeypatch.setattr("dbt_action.config.loader.read", interrupted)
 
@@ -115,192 +116,197 @@ def test_while_the_inputs_are_read__nothing_is_sent(
     assert () == workflow_step.github.requests
 
 
-def test_right_after_the_answer_to_the_trigger(trap: Trap) -> None:
-    """The run exists, and nobody has looked at the answer yet."""
-    trap.set("trigger", after=True)
+def test_signal__right_after_the_answer_to_the_trigger(signal: Signal) -> None:
+    """The run exists, and the answer that has its number has not been read yet."""
+    signal.at_call("trigger", after=True)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-    cancelled(trap)
-
-
-def test_while_the_trigger_is_unanswered(trap: Trap) -> None:
-    """The signal finds us waiting for an answer that does not come; the run is found by its marker."""
-    workflow_step = trap.workflow_step
-    workflow_step.timeouts = HttpTimeouts(connect_seconds=0.3, read_seconds=0.3)
-    workflow_step.cloud.faults.add(kind="slow", method="POST", path=TRIGGER, seconds=1.0)
-    trap.at_sleep(1)
-
-    assert ExitCode.INTERRUPTED == workflow_step.run()
-    cancelled(trap)
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+    assert_cancelled(signal)
 
 
-def test_while_the_trigger_is_unanswered_and_nothing_was_started(trap: Trap) -> None:
-    workflow_step = trap.workflow_step
+def test_signal__while_the_trigger_is_unanswered(signal: Signal) -> None:
+    """The answer has not come in time, so the run is found by its marker."""
+    workflow_step = signal.workflow_step
+    workflow_step.cloud.faults.add(kind="slow", method="POST", path=TRIGGER, seconds=60.0)
+    signal.at_sleep(1)
+
+    with virtual_hangs(workflow_step.clock):
+        assert ExitCode.INTERRUPTED == workflow_step.run()
+    assert_cancelled(signal)
+
+
+def test_signal__while_the_trigger_is_unanswered_and_nothing_was_started(signal: Signal) -> None:
+    workflow_step = signal.workflow_step
     workflow_step.cloud.faults.add(kind="reset", method="POST", path=TRIGGER, times=None)
-    trap.at_sleep(1)
+    signal.at_sleep(1)
 
     assert ExitCode.INTERRUPTED == workflow_step.run()
 
     assert () == workflow_step.cloud.runs
     assert 1 == len(workflow_step.triggers)
     assert ["error"] == workflow_step.states
-    (told,) = workflow_step.told("error")
-    assert workflow_step.triggers[0].json["cause"].rsplit("[", 1)[1] in told
-    assert trap.seconds <= 5.0
+    (annotation,) = workflow_step.annotations("error")
+    assert workflow_step.triggers[0].json["cause"].rsplit("[", 1)[1] in annotation
+    assert signal.seconds <= 5.0
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
-def test_between_two_looks(trap: Trap, number: int) -> None:
-    trap.at_sleep(number)
+def test_signal__between_two_polls(signal: Signal, number: int) -> None:
+    signal.at_sleep(number)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-    cancelled(trap)
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+    assert_cancelled(signal)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the answer", "after the answer"])
-def test_in_the_middle_of_a_look(trap: Trap, after: bool) -> None:  # noqa: FBT001
-    trap.set("get_run", number=3, after=after)
+def test_signal__during_a_poll(signal: Signal, after: bool) -> None:  # noqa: FBT001
+    signal.at_call("get_run", number=3, after=after)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-    cancelled(trap)
-
-
-def test_in_the_queue(make_step: MakeStep, monkeypatch: pytest.MonkeyPatch) -> None:
-    trap = Trap(make_step(GREEN, queue_seconds=3600.0), monkeypatch)
-    trap.at_sleep(2)
-
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-    cancelled(trap)
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+    assert_cancelled(signal)
 
 
-def test_while_dbt_cloud_is_down(trap: Trap) -> None:
-    """Nothing can be cancelled then; it is said, and it does not take long."""
-    trap.workflow_step.cloud.faults.add(kind="reset", path=r"/runs/\d+/", times=None)
-    trap.at_sleep(3)
+def test_signal__while_the_run_is_queued(make_step: MakeStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal = Signal(make_step(GREEN, queue_seconds=3600.0), monkeypatch)
+    signal.at_sleep(2)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-
-    assert "could NOT be cancelled" in trap.workflow_step.told("error")[0]
-    assert "error" == trap.workflow_step.states[-1]
-    assert trap.seconds <= 5.0
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+    assert_cancelled(signal)
 
 
-def test_cancel_fails_once__is_sent_again(trap: Trap) -> None:
-    trap.workflow_step.cloud.faults.add(kind="reset", method="POST", path="/cancel/$")
-    trap.at_sleep(2)
+def test_signal__while_dbt_cloud_is_down_says_that_the_run_could_not_be_cancelled(signal: Signal) -> None:
+    signal.workflow_step.cloud.faults.add(kind="reset", path=r"/runs/\d+/", times=None)
+    signal.at_sleep(3)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-    cancelled(trap)
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
 
-
-def test_run_takes_its_time_to_be_cancelled(make_step: MakeStep, monkeypatch: pytest.MonkeyPatch) -> None:
-    trap = Trap(make_step(ENDLESS, cancel_seconds=60.0), monkeypatch)
-    trap.at_sleep(2)
-
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-
-    assert 1 == len(trap.workflow_step.requests("POST", "/cancel/"))
-    assert trap.seconds <= 5.0
-    assert "asked to cancel" in trap.workflow_step.told("error")[0]
+    assert "could NOT be cancelled" in signal.workflow_step.annotations("error")[0]
+    assert "error" == signal.workflow_step.states[-1]
+    assert signal.seconds <= 5.0
 
 
-def test_while_the_time_limit_cancels(trap: Trap) -> None:
-    trap.set("cancel", after=True)
+def test_signal__repeats_a_request_to_cancel_that_failed(signal: Signal) -> None:
+    signal.workflow_step.cloud.faults.add(kind="reset", method="POST", path="/cancel/$")
+    signal.at_sleep(2)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run(timeout_minutes="1")
-    cancelled(trap)
-
-
-def test_while_artifacts_are_fetched__run_was_over(make_step: MakeStep, monkeypatch: pytest.MonkeyPatch) -> None:
-    trap = Trap(make_step(GREEN), monkeypatch)
-    trap.set("artifact_names")
-
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run(artifacts="*")
-
-    assert [] == trap.workflow_step.requests("POST", "/cancel/")
-    assert "success" == trap.workflow_step.states[-1]
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+    assert_cancelled(signal)
 
 
-def test_second_signal__does_not_tear_the_clean_up_apart(trap: Trap) -> None:
-    trap.at_sleep(2)
+def test_signal__does_not_wait_for_a_run_that_takes_long_to_be_cancelled(
+    make_step: MakeStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal = Signal(make_step(ENDLESS, cancel_seconds=60.0), monkeypatch)
+    signal.at_sleep(2)
+
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+
+    assert 1 == len(signal.workflow_step.requests("POST", "/cancel/"))
+    assert signal.seconds <= 5.0
+    assert "asked to cancel" in signal.workflow_step.annotations("error")[0]
+
+
+def test_signal__while_the_run_is_cancelled_for_its_time_limit(signal: Signal) -> None:
+    signal.at_call("cancel", after=True)
+
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run(timeout_minutes="1")
+    assert_cancelled(signal)
+
+
+def test_signal__while_artifacts_are_fetched_keeps_the_outcome(
+    make_step: MakeStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal = Signal(make_step(GREEN), monkeypatch)
+    signal.at_call("artifact_names")
+
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run(artifacts="*")
+
+    assert [] == signal.workflow_step.requests("POST", "/cancel/")
+    assert "success" == signal.workflow_step.states[-1]
+
+
+def test_signal__a_second_time_does_not_interrupt_the_shutdown(signal: Signal) -> None:
+    signal.at_sleep(2)
     original = cloud_.DbtCloud.cancel
 
-    def impatient(*args: object) -> object:
-        trap.workflow_step.interrupts.handle_signal(15, None)
+    def signal_again(*args: object) -> object:
+        signal.workflow_step.interrupts.handle_signal(15, None)
         return original(*args)  # type: ignore[arg-type]
 
-    trap.monkeypatch.setattr(cloud_.DbtCloud, "cancel", impatient)
+    signal.monkeypatch.setattr(cloud_.DbtCloud, "cancel", signal_again)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-    cancelled(trap)
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+    assert_cancelled(signal)
 
 
-def test_on_cancel_leave__run_goes_on(trap: Trap) -> None:
-    trap.at_sleep(2)
+def test_signal__leaves_the_run_going_with_on_cancel_leave(signal: Signal) -> None:
+    signal.at_sleep(2)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run(on_cancel="leave")
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run(on_cancel="leave")
 
-    (run,) = trap.workflow_step.cloud.runs
+    (run,) = signal.workflow_step.cloud.runs
     assert not run.over
-    assert [] == trap.workflow_step.requests("POST", "/cancel/")
-    assert "on-cancel: leave" in trap.workflow_step.told("error")[0]
-    assert "error" == trap.workflow_step.states[-1]
+    assert [] == signal.workflow_step.requests("POST", "/cancel/")
+    assert "on-cancel: leave" in signal.workflow_step.annotations("error")[0]
+    assert "error" == signal.workflow_step.states[-1]
 
 
-def test_fail_on_error_false__does_not_make_an_interrupt_green(trap: Trap) -> None:
-    trap.at_sleep(2)
+def test_signal__fails_the_step_also_with_fail_on_error_false(signal: Signal) -> None:
+    signal.at_sleep(2)
 
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run(fail_on_error="false")
-
-
-def test_run_ends_on_its_own_meanwhile(make_step: MakeStep, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cancelling came too late; what the run has become is what is told."""
-    trap = Trap(make_step(lasting(10.0), cancel_seconds=60.0), monkeypatch)
-
-    def asleep(seconds: float) -> None:
-        if trap.workflow_step.clock.passed + seconds > 9.5 and not trap.workflow_step.interrupts.signal_received:
-            trap.workflow_step.clock.time += 9.5 - trap.workflow_step.clock.passed
-            trap.spring()
-
-    trap.workflow_step.clock.on_sleep = asleep
-
-    assert ExitCode.INTERRUPTED == trap.workflow_step.run()
-    assert Status.SUCCESS == trap.workflow_step.cloud.runs[0].status
-    assert "success" == trap.workflow_step.statuses[-1].state
-    assert "success" == trap.workflow_step.outputs["status"]
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run(fail_on_error="false")
 
 
-class Wire:
-    """Springs the trap around the `number`th request to anybody, dbt Cloud or GitHub."""
+def test_signal__when_the_run_ends_before_it_can_be_cancelled(
+    make_step: MakeStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The outcome of the run is reported, not a cancellation."""
+    signal = Signal(make_step(lasting(10.0), cancel_seconds=60.0), monkeypatch)
 
-    def __init__(self, trap: Trap, number: int, *, after: bool) -> None:
-        self.trap, self.number, self.after = trap, number, after
-        self.sent: list[str] = []
-        self.sprung = False
+    def on_sleep(seconds: float) -> None:
+        if signal.workflow_step.clock.passed + seconds > 9.5 and not signal.workflow_step.interrupts.signal_received:
+            signal.workflow_step.clock.time += 9.5 - signal.workflow_step.clock.passed
+            signal.send()
+
+    signal.workflow_step.clock.on_sleep = on_sleep
+
+    assert ExitCode.INTERRUPTED == signal.workflow_step.run()
+    assert Status.SUCCESS == signal.workflow_step.cloud.runs[0].status
+    assert "success" == signal.workflow_step.statuses[-1].state
+    assert "success" == signal.workflow_step.outputs["status"]
+
+
+class SignalAtRequest:
+    """Sends the signal before, or `after`, the `number`th request to dbt Cloud or GitHub."""
+
+    def __init__(self, signal: Signal, number: int, *, after: bool) -> None:
+        self.signal, self.number, self.after = signal, number, after
+        self.requests: list[str] = []
+        self.sent = False
         original = requests.Session.request
 
-        def wired(session: requests.Session, method: str, url: str, *args: Any, **more: Any) -> requests.Response:  # noqa: ANN401
-            self.sent.append(f"{method} {url}")
-            due = len(self.sent) == self.number
+        def request(session: requests.Session, method: str, url: str, *args: Any, **more: Any) -> requests.Response:  # noqa: ANN401
+            self.requests.append(f"{method} {url}")
+            due = len(self.requests) == self.number
             if due and not self.after:
-                self.spring()
+                self.send()
             answer: requests.Response = original(session, method, url, *args, **more)
             if due and self.after:
                 answer.close()
-                self.spring()
+                self.send()
             return answer
 
-        trap.monkeypatch.setattr(requests.Session, "request", wired)
+        signal.monkeypatch.setattr(requests.Session, "request", request)
 
-    def spring(self) -> None:
-        self.sprung = True
-        self.trap.spring()
+    def send(self) -> None:
+        self.sent = True
+        self.signal.send()
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it is sent", "when it is answered"])
 @pytest.mark.parametrize("number", range(1, 12))
 @pytest.mark.parametrize("script", [GREEN, ENDLESS, RED], ids=["green", "endless", "red"])
-def test_at_every_request__nothing_is_left_open(
+def test_signal__at_any_request_leaves_nothing_open(
     make_step: MakeStep,
     monkeypatch: pytest.MonkeyPatch,
     script: Script,
@@ -308,15 +314,15 @@ def test_at_every_request__nothing_is_left_open(
     after: bool,  # noqa: FBT001
 ) -> None:
     """At most one run, and it is over; no status stays pending; the exit code says that it was interrupted."""
-    trap = Trap(make_step(script), monkeypatch)
-    wire = Wire(trap, number, after=after)
+    signal = Signal(make_step(script), monkeypatch)
+    at_request = SignalAtRequest(signal, number, after=after)
 
-    code = trap.workflow_step.run(timeout_minutes="2", artifacts="*")
+    code = signal.workflow_step.run(timeout_minutes="2", artifacts="*")
 
-    assert len(trap.workflow_step.cloud.runs) <= 1
-    assert all(run.over for run in trap.workflow_step.cloud.runs)
-    assert "pending" != (trap.workflow_step.states or ["none"])[-1]
-    assert trap.workflow_step.outputs["status"] in {"success", "error", "cancelled", "timed-out"}
-    if wire.sprung:
+    assert len(signal.workflow_step.cloud.runs) <= 1
+    assert all(run.over for run in signal.workflow_step.cloud.runs)
+    assert "pending" != (signal.workflow_step.states or ["none"])[-1]
+    assert signal.workflow_step.outputs["status"] in {"success", "error", "cancelled", "timed-out"}
+    if at_request.sent:
         assert ExitCode.INTERRUPTED == code
-        assert trap.seconds <= 5.0
+        assert signal.seconds <= 5.0

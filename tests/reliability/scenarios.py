@@ -34,8 +34,10 @@ TRANSIENT: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("late", {"seconds": 3.0}),
     ("late", {"seconds": 50.0}),
 )
-PERMANENT: tuple[tuple[str, Mapping[str, Any]], ...] = tuple(("status", {"code": code}) for code in (400, 401, 403, 404))
-# The statuses of a commit are not in order if GitHub handles an old request after a newer one; nothing is promised then.
+PERMANENT: tuple[tuple[str, Mapping[str, Any]], ...] = tuple(
+    ("status", {"code": code}) for code in (400, 401, 403, 404)
+)
+# Nothing is promised for a GitHub that handles an old request after a newer one.
 GITHUB_TRANSIENT = tuple(fault for fault in TRANSIENT if fault != ("late", {"seconds": 50.0}))
 
 
@@ -135,9 +137,7 @@ def _inputs(dice: random.Random, timeout: str) -> dict[str, str]:
     return drawn | ({"artifacts": "*"} if dice.random() < 0.3 else {})
 
 
-def _faults(
-    dice: random.Random, share: float, transient: tuple[tuple[str, Mapping[str, Any]], ...]
-) -> tuple[Hit, ...]:
+def _faults(dice: random.Random, share: float, transient: tuple[tuple[str, Mapping[str, Any]], ...]) -> tuple[Hit, ...]:
     found: list[Hit] = []
     outage = dice.random() < share / 4
     start, length = dice.randrange(20), dice.randrange(5, 60)

@@ -140,9 +140,7 @@ def _may_leave_run(step: Step, scenario: Scenario, code: ExitCode | None, before
         or (scenario.inputs["on_cancel"] == "leave" and code in (None, ExitCode.INTERRUPTED, ExitCode.CLOUD))
     )
     # Runs that an earlier attempt has left, and this one has not adopted.
-    others = bool(step.going) and all(
-        run in before and str(run) not in step.saved.get("run", "") for run in step.going
-    )
+    others = bool(step.going) and all(run in before and str(run) not in step.saved.get("run", "") for run in step.going)
     return by_choice or others
 
 
@@ -172,7 +170,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.soak", description=main.__doc__)
     parser.add_argument("--runs", type=int, default=500, help="number of scenarios")
     parser.add_argument("--seed", default="", help="the seed that an earlier soak has printed, or one of its scenarios")
-    parser.add_argument("--moments", type=int, default=60, help="moments of each typical step for a signal or a SIGKILL")
+    parser.add_argument(
+        "--moments", type=int, default=60, help="moments of each typical step for a signal or a SIGKILL"
+    )
     parser.add_argument("--workers", type=int, default=max(2, multiprocessing.cpu_count()))
     arguments = parser.parse_args()
     seed = arguments.seed or f"{random.SystemRandom().randrange(10**6)}"

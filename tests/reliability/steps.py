@@ -193,6 +193,12 @@ class Step:
         return [run for run in self.servers.cloud.runs if run.job_id == self.job_id]
 
     @property
+    def origins(self) -> list[int | None]:
+        """For each run of the job the position of the run that it retries, None when it was triggered."""
+        ids = [run.id for run in self.runs]
+        return [ids.index(run.retrying_run_id) if run.retrying_run_id else None for run in self.runs]
+
+    @property
     def going(self) -> list[int]:
         """The ids of the runs of this job that are not over."""
         return [run.id for run in self.runs if not run.over]

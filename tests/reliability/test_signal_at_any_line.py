@@ -1,4 +1,4 @@
-"""A signal, and a SIGKILL, at any line of the product: a sample in `make test`, every line in `make soak`."""
+"""A signal, and a SIGKILL, at any source line of the product: a sample in `make test`, many more in `make soak`."""
 
 from __future__ import annotations
 
@@ -14,30 +14,24 @@ MOMENTS: dict[str, list[Moment]] = {}
 ALL = [pytest.param(typical, id=typical.name) for typical in TYPICAL_STEPS]
 
 
-def moments(servers: Servers, typical: TypicalStep) -> list[Moment]:
-    """The same for both tests."""
+def sample(servers: Servers, typical: TypicalStep) -> list[Moment]:
+    """The same moments for both tests."""
     if typical.name not in MOMENTS:
         MOMENTS[typical.name] = interruptions.moments(servers, typical)
-    return MOMENTS[typical.name]
+    return interruptions.sample(MOMENTS[typical.name], SAMPLE, typical.name)
 
 
 @pytest.mark.parametrize("typical", ALL)
-def test_signal__at_any_line_leaves_nothing_going_and_tells_the_truth(servers: Servers, typical: TypicalStep) -> None:
-    found = moments(servers, typical)
-    broken = {
-        moment: list(interruptions.interrupted(servers, typical, moment))
-        for moment in interruptions.chosen(found, SAMPLE, typical.name)
-    }
+def test_signal__at_any_line_leaves_nothing_going_and_reports_the_truth(servers: Servers, typical: TypicalStep) -> None:
+    broken = {moment: list(interruptions.after_signal(servers, typical, moment)) for moment in sample(servers, typical)}
 
-    assert {moment: words for moment, words in broken.items() if words} == {}
+    assert {} == {moment: words for moment, words in broken.items() if words}
 
 
 @pytest.mark.parametrize("typical", ALL)
 def test_sigkill__at_any_line_is_cleaned_up_and_nothing_is_started(servers: Servers, typical: TypicalStep) -> None:
-    found = moments(servers, typical)
     broken = {
-        moment: list(interruptions.killed(servers, typical, moment))
-        for moment in interruptions.chosen(found, SAMPLE, typical.name)
+        moment: list(interruptions.after_sigkill(servers, typical, moment)) for moment in sample(servers, typical)
     }
 
-    assert {moment: words for moment, words in broken.items() if words} == {}
+    assert {} == {moment: words for moment, words in broken.items() if words}

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.reliability import table
 from tests.reliability.phases_and_faults import FAULTS, PHASES
 from tests.reliability.table import FOR_EVER, ONCE, Cell
 
-COLUMNS = [
-    pytest.param((phase, times), id=f"{phase.name}, {times}") for times in (ONCE, FOR_EVER) for phase in PHASES
-]
+COLUMNS = [pytest.param((phase, times), id=f"{phase.name}, {times}") for times in (ONCE, FOR_EVER) for phase in PHASES]
 
 
 @pytest.fixture(scope="module", params=COLUMNS)
@@ -31,7 +27,7 @@ def test_table__is_the_one_in_the_docs(column: list[Cell]) -> None:
     """After an intended change run `python -m tests.reliability.table --write`."""
     (phase,), (times,) = {cell.phase for cell in column}, {cell.times for cell in column}
 
-    assert [cell.outcome for cell in column] == committed_column(phase, times)
+    assert committed_column(phase, times) == [cell.outcome for cell in column]
 
 
 def test_table__in_the_docs_has_every_fault_and_every_phase_and_no_empty_cell() -> None:

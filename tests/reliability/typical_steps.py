@@ -21,7 +21,7 @@ ENDLESS = Script(steps=(ScriptedStep(seconds=math.inf),))
 
 @dataclass(frozen=True, kw_only=True)
 class TypicalStep:
-    """`prepare` does what comes before; `inputs` are those of the step; `leaves_run`: it leaves its run going on purpose."""
+    """`prepare` does what comes before; `leaves_run`: the step leaves its run going on purpose."""
 
     name: str
     prepare: Callable[[Servers], Step]

@@ -164,8 +164,8 @@ def test_forbidden__is_one_warning_that_says_what_to_do(make: Make) -> None:
     assert ExitCode.OK == workflow_step.run(comment="always")
 
     assert [] == github.comments
-    (told,) = workflow_step.told("warning")
-    assert "pull-requests: write" in told
+    (annotation,) = workflow_step.annotations("warning")
+    assert "pull-requests: write" in annotation
 
 
 @pytest.mark.parametrize("kind", ["status", "reset", "html", "truncate", "empty"])
@@ -176,7 +176,7 @@ def test_trouble__never_decides(make: Make, kind: str) -> None:
     assert ExitCode.OK == workflow_step.run(comment="always")
 
     assert "success" == workflow_step.states[-1]
-    assert 1 == len(workflow_step.told("warning"))
+    assert 1 == len(workflow_step.annotations("warning"))
 
 
 def test_no_status__but_a_comment(make: Make) -> None:

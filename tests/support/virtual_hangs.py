@@ -1,8 +1,9 @@
 """Servers that do not answer, without waiting for real: the client's time limit passes on the test's clock.
 
-The emulator's faults `hang` and `late` keep a request waiting for real seconds. While `virtual_hangs` is in force the
-server says at once how long it would be silent, and the client's side, below `requests`, does what would happen by
-then: its own read time-out passes on the clock and is raised, or, if the server hangs up earlier, a reset connection.
+The emulator's faults `hang`, `late` and `slow` keep a request waiting for real seconds. While `virtual_hangs` is in
+force the server says at once how long it would be silent, and the client's side, below `requests`, lets that time pass
+on the clock and then does what would happen: its own read time-out if that is shorter, else a reset connection or the
+answer.
 Real time-outs on real sockets have tests of their own (`test_slow_answers.py`, `test_signal_to_real_process.py`).
 """
 
@@ -23,18 +24,23 @@ from emulator.mishaps import Scene
 from tests.support.clock import FakeClock
 
 SILENCE = "Emulator-Silent-For-Seconds"
+# After the silence the server resets the connection.
+NO_ANSWER = 599
 
 
 @contextmanager
 def virtual_hangs(clock: FakeClock) -> Iterator[None]:
-    """Let `hang` and `late` take their seconds on `clock`; for every emulator and client of this process."""
+    """Let `hang`, `late` and `slow` take their seconds on `clock`, for every emulator and client of this process."""
 
     def hang(scene: Scene) -> Response:
-        return _silence(scene.params["seconds"])
+        return _silent(Response(status=NO_ANSWER), scene)
 
     def late(scene: Scene) -> Response:
         clock.schedule(scene.params["seconds"], scene.work)
-        return _silence(scene.params["seconds"])
+        return _silent(Response(status=NO_ANSWER), scene)
+
+    def slow(scene: Scene) -> Response:
+        return _silent(scene.work(), scene)
 
     getresponse = HTTPConnection.getresponse
 
@@ -43,16 +49,14 @@ def virtual_hangs(clock: FakeClock) -> Iterator[None]:
         silence = response.headers.get(SILENCE)
         if silence is None:
             return response
-        response.close()
-        seconds, limit = float(silence), _read_timeout(connection)
-        clock.advance(min(seconds, limit))
-        if seconds < limit:
-            message = "reset by the server after its silence"
-            raise ConnectionResetError(message)
-        message = "timed out"
-        raise TimeoutError(message)
+        try:
+            _wait(clock, float(silence), limit=_read_timeout(connection), answered=response.status != NO_ANSWER)
+        except BaseException:
+            response.close()
+            raise
+        return response
 
-    faults: dict[Any, Any] = {Kind.HANG: hang, Kind.LATE: late}
+    faults: dict[Any, Any] = {Kind.HANG: hang, Kind.LATE: late, Kind.SLOW: slow}
     with (
         mock.patch.dict(mishaps.MISHAPS, faults),
         mock.patch.object(HTTPConnection, "getresponse", getresponse_or_time_out),
@@ -60,8 +64,19 @@ def virtual_hangs(clock: FakeClock) -> Iterator[None]:
         yield
 
 
-def _silence(seconds: float) -> Response:
-    return Response(status=599, headers={SILENCE: str(seconds)})
+def _wait(clock: FakeClock, seconds: float, *, limit: float, answered: bool) -> None:
+    clock.advance(min(seconds, limit))
+    if seconds >= limit:
+        message = "timed out"
+        raise TimeoutError(message)
+    if not answered:
+        message = "reset by the server after its silence"
+        raise ConnectionResetError(message)
+
+
+def _silent(response: Response, scene: Scene) -> Response:
+    response.headers[SILENCE] = str(scene.params["seconds"])
+    return response
 
 
 def _read_timeout(connection: HTTPConnection) -> float:

@@ -92,9 +92,9 @@ class WorkflowStep:
     def commands(self) -> list[Command]:
         return commands(self.log)
 
-    def told(self, name: str) -> list[str]:
-        """The texts of all annotations of one level."""
-        return [command.data for command in self.commands if command.name == name]
+    def annotations(self, level: str) -> list[str]:
+        """The texts of all annotations of one level: error, warning or notice."""
+        return [command.data for command in self.commands if command.name == level]
 
     def file(self, name: str) -> str:
         path = self.folder / name
