@@ -17,7 +17,6 @@ MakeStep = Callable[..., WorkflowStep]
 # 3m 10s, and a multiple of the pause between two polls, so that the end is seen at once.
 RUN_SECONDS = 190.0
 INPUTS = {"poll_interval": "10"}
-STATUS = {"method": "POST", "path": "/statuses/"}
 
 
 def run_of(script: Script, *, results_after: float) -> Script:
@@ -106,7 +105,7 @@ def test_status__is_posted_once_when_the_results_never_come(make_step: MakeStep)
 @pytest.mark.parametrize("code", [403, 500])
 def test_status__with_counts_that_cannot_be_posted_is_one_warning(make_step: MakeStep, code: int) -> None:
     step = make_step(run_of(RED, results_after=20.0))
-    step.github.faults.add(kind="status", code=code, after=2, times=None, **STATUS)
+    step.github.faults.add(kind="status", code=code, method="POST", path="/statuses/", after=2, times=None)
 
     assert ExitCode.FAILED == step.run(**INPUTS)
 
@@ -119,7 +118,7 @@ def test_status__with_counts_that_cannot_be_posted_is_one_warning(make_step: Mak
 
 def test_status__with_counts_is_posted_although_the_outcome_could_not_be(make_step: MakeStep) -> None:
     step = make_step(run_of(RED, results_after=20.0))
-    step.github.faults.add(kind="status", code=403, after=1, **STATUS)
+    step.github.faults.add(kind="status", code=403, method="POST", path="/statuses/", after=1)
 
     assert ExitCode.FAILED == step.run(**INPUTS)
 
