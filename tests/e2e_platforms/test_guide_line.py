@@ -59,7 +59,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Nobody wants to know."""
 
 
-class RealPipe(guide.Pipe):
+class RealPipe(guide.GuideShell):
     """Nothing is played here; `python` is that of a virtual environment as old as the block's image."""
 
     commands: Mapping[str, str] = {}

@@ -214,7 +214,7 @@ def test_search__ends_with_the_time_limit(make_step: MakeStep) -> None:
     workflow_step.cloud.faults.add(kind="status", method="GET", path=LIST, code=500, times=None)
 
     assert ExitCode.CLOUD == workflow_step.run(timeout_minutes="1")
-    assert workflow_step.clock.passed <= 75.0
+    assert 75.0 >= workflow_step.clock.passed
 
 
 NO_PARAMETERS = {

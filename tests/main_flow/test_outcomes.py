@@ -301,7 +301,7 @@ def test_unknown_status__of_a_complete_run_is_a_failure(make_step: MakeStep) -> 
     assert any("42" in annotation for annotation in workflow_step.annotations("warning"))
 
 
-@pytest.mark.parametrize("seconds", [pytest.param(0.0, id="at once"), pytest.param(3_600.0, id="in the queue")])
+@pytest.mark.parametrize("seconds", [pytest.param(0.0, id="at once"), pytest.param(900.0, id="in the queue")])
 def test_queue__is_waited_for(make_step: MakeStep, seconds: float) -> None:
     workflow_step = make_step(GREEN, queue_seconds=seconds)
 
@@ -423,4 +423,4 @@ def test_token_revoked_while_waiting__ends_the_step_at_once(make_step: MakeStep,
 
     assert ExitCode.CLOUD == workflow_step.run()
     assert "lost" == workflow_step.outputs["status"]
-    assert workflow_step.clock.passed < 60
+    assert 60 > workflow_step.clock.passed

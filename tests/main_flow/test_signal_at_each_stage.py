@@ -81,7 +81,7 @@ def assert_cancelled(signal: Signal) -> None:
     assert "cancelled" == workflow_step.outputs["status"]
     assert str(run.id) == workflow_step.outputs["run-id"]
     assert "error" == workflow_step.states[-1]
-    assert signal.seconds <= 5.0
+    assert 5.0 >= signal.seconds
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_signal__before_the_trigger_starts_nothing(signal: Signal, method: str, 
 
     assert () == signal.workflow_step.cloud.runs
     assert ["error"] == signal.workflow_step.states
-    assert signal.seconds <= 5.0
+    assert 5.0 >= signal.seconds
 
 
 def test_signal__while_the_inputs_are_read_sends_nothing(
@@ -147,7 +147,7 @@ def test_signal__while_the_trigger_is_unanswered_and_nothing_was_started(signal:
     assert ["error"] == workflow_step.states
     (annotation,) = workflow_step.annotations("error")
     assert workflow_step.triggers[0].json["cause"].rsplit("[", 1)[1] in annotation
-    assert signal.seconds <= 5.0
+    assert 5.0 >= signal.seconds
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])
@@ -182,7 +182,7 @@ def test_signal__while_dbt_cloud_is_down_says_that_the_run_could_not_be_cancelle
 
     assert "could NOT be cancelled" in signal.workflow_step.annotations("error")[0]
     assert "error" == signal.workflow_step.states[-1]
-    assert signal.seconds <= 5.0
+    assert 5.0 >= signal.seconds
 
 
 def test_signal__repeats_a_request_to_cancel_that_failed(signal: Signal) -> None:
@@ -202,7 +202,7 @@ def test_signal__does_not_wait_for_a_run_that_takes_long_to_be_cancelled(
     assert ExitCode.INTERRUPTED == signal.workflow_step.run()
 
     assert 1 == len(signal.workflow_step.requests("POST", "/cancel/"))
-    assert signal.seconds <= 5.0
+    assert 5.0 >= signal.seconds
     assert "asked to cancel" in signal.workflow_step.annotations("error")[0]
 
 
@@ -319,10 +319,10 @@ def test_signal__at_any_request_leaves_nothing_open(
 
     code = signal.workflow_step.run(timeout_minutes="2", artifacts="*")
 
-    assert len(signal.workflow_step.cloud.runs) <= 1
+    assert 1 >= len(signal.workflow_step.cloud.runs)
     assert all(run.over for run in signal.workflow_step.cloud.runs)
     assert "pending" != (signal.workflow_step.states or ["none"])[-1]
     assert signal.workflow_step.outputs["status"] in {"success", "error", "cancelled", "timed-out"}
     if at_request.sent:
         assert ExitCode.INTERRUPTED == code
-        assert signal.seconds <= 5.0
+        assert 5.0 >= signal.seconds
