@@ -1,4 +1,4 @@
-"""Signals as one exception: raised where they find the program, unless it is shielded, until somebody heeds them."""
+"""Signals become an exception: at once, after a deferred section, and not at all once the shutdown has begun."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
 from tests.support.clock import FakeClock
 
 
-def test_signal__raises() -> None:
+def test_signal__raises_interrupted() -> None:
     interrupts = Interrupts()
 
     with pytest.raises(Interrupted):
@@ -19,11 +19,11 @@ def test_signal__raises() -> None:
     assert interrupts.signal_received
 
 
-def test_no_signal__nothing_is_raised() -> None:
+def test_check__without_a_signal_raises_nothing() -> None:
     Interrupts().check()
 
 
-def test_shielded__is_raised_at_the_next_check() -> None:
+def test_deferred__raises_at_the_next_check() -> None:
     interrupts = Interrupts()
 
     with interrupts.deferred():
@@ -33,7 +33,7 @@ def test_shielded__is_raised_at_the_next_check() -> None:
         interrupts.check()
 
 
-def test_shielded__within_a_shield() -> None:
+def test_deferred__within_another_raises_nothing() -> None:
     interrupts = Interrupts()
 
     with interrupts.deferred():
@@ -43,7 +43,7 @@ def test_shielded__within_a_shield() -> None:
     assert interrupts.signal_received
 
 
-def test_shield__is_taken_down_by_an_exception() -> None:
+def test_deferred__ends_with_an_exception() -> None:
     interrupts = Interrupts()
 
     with pytest.raises(RuntimeError), interrupts.deferred():
@@ -52,8 +52,7 @@ def test_shield__is_taken_down_by_an_exception() -> None:
         interrupts.handle_signal()
 
 
-def test_heeded__another_signal_changes_nothing() -> None:
-    """The clean-up is under way and is short."""
+def test_shutting_down__ignores_further_signals() -> None:
     interrupts = Interrupts()
     with pytest.raises(Interrupted):
         interrupts.handle_signal()
@@ -63,12 +62,12 @@ def test_heeded__another_signal_changes_nothing() -> None:
     interrupts.check()
 
 
-def test_interrupted__is_not_caught_by_accident() -> None:
-    """`except Exception` anywhere on the way must not swallow it."""
+def test_interrupted__is_no_exception_that_is_caught_by_accident() -> None:
+    """`except Exception` must not catch it."""
     assert not issubclass(Interrupted, Exception)
 
 
-def test_clock__notices_what_came_in_a_shield() -> None:
+def test_clock__raises_for_a_signal_of_a_deferred_section() -> None:
     interrupts, clock = Interrupts(), FakeClock()
     with interrupts.deferred():
         interrupts.handle_signal()
@@ -78,13 +77,13 @@ def test_clock__notices_what_came_in_a_shield() -> None:
     assert 0.0 == clock.passed
 
 
-def test_clock__sleeps_otherwise() -> None:
+def test_clock__sleeps_without_a_signal() -> None:
     clock = FakeClock()
-    heeding = InterruptibleClock(clock, Interrupts())
-    heeding.sleep(5.0)
+    interruptible = InterruptibleClock(clock, Interrupts())
+    interruptible.sleep(5.0)
 
     assert 5.0 == clock.passed
-    assert clock.now() == heeding.now()
+    assert clock.now() == interruptible.now()
 
 
 def test_system_clock__never_goes_back() -> None:

@@ -73,7 +73,9 @@ def test_pure_module__uses_paths_only_as_names() -> None:
 
 
 def test_pygithub__and_the_module_that_wraps_it_are_imported_when_needed() -> None:
-    importers = [path for path in MODULES if any(name.partition(".")[0] == "github" for name in imported(ast.walk(parse(path))))]
+    importers = [
+        path for path in MODULES if any(name.partition(".")[0] == "github" for name in imported(ast.walk(parse(path))))
+    ]
     assert 1 == len(importers)
     wrapper = f"dbt_action.{importers[0].relative_to(PACKAGE).with_suffix('').as_posix().replace('/', '.')}"
 

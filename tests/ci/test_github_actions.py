@@ -23,7 +23,7 @@ from tests.ci import test_github_actions_context
 from tests.e2e import test_clean_up
 from tests.hosts import test_every_host, test_github
 from tests.lifecycle import test_publish
-from tests.main_flow import test_interrupts, test_outcomes
+from tests.main_flow import test_outcomes, test_signal_at_each_stage
 from tests.support import environments as env
 from tests.support.runner import Command, assignments, azure_commands, commands
 from tests.support.samples import Cell, CiSample, Known, cell
@@ -47,7 +47,7 @@ def row() -> Mapping[str, Cell]:
         "JUnit": cell("a file, for a reporter of your choice", every.test_junit__is_where_the_reporter_looks),
         "Cancel": cell(
             "the step itself, and its post step",
-            test_interrupts.test_between_two_looks,
+            test_signal_at_each_stage.test_signal__between_two_polls,
             test_clean_up.test_container__killed_outright_is_tidied_up_by_the_post_container,
         ),
         "Comment": cell(

@@ -59,7 +59,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Print nothing."""
 
 
-class RealPipe(guide.Pipe):
+class RealPipe(guide.GuideShell):
     """Runs the real commands; `python` has the version of the image that the guide uses."""
 
     commands: Mapping[str, str] = {}

@@ -1,4 +1,4 @@
-"""What is fetched after a run, how often, how patiently; seen from both ends, on a virtual clock."""
+"""What a whole step downloads after a run: which files, how often, and for how long it waits for them."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ MANIFEST = manifest_document(
 )
 
 
-def step(command: str, *entries: Json, status: int = Status.SUCCESS, **more: bytes) -> ScriptedStep:
-    """A step that leaves these results, and other files with `__` for the dot."""
-    artifacts = {name.replace("__", "."): content for name, content in more.items()}
+def step(command: str, *entries: Json, status: int = Status.SUCCESS, **others: bytes) -> ScriptedStep:
+    """A step with these results; `others` are its other artifacts, with `__` for the dot in their names."""
+    artifacts = {name.replace("__", "."): content for name, content in others.items()}
     if entries:
         artifacts["run_results.json"] = document(*entries)
     return ScriptedStep(command=command, status=status, artifacts=artifacts)
 
 
-def asked(workflow_step: WorkflowStep, name: str) -> list[str]:
-    """The queries of all requests for an artifact."""
+def requested_steps(workflow_step: WorkflowStep, name: str) -> list[str]:
+    """The parameter `step` of every request for an artifact, "" where there is none."""
     return [str(request.query.get("step", "")) for request in workflow_step.requests("GET", f"/artifacts/{name}")]
 
 
@@ -54,8 +54,8 @@ RED = Script(
 )
 
 
-def test_steps__are_merged_though_docs_came_last(make_step: MakeStep) -> None:
-    """By default the API gives the last step's results, where everything has compiled."""
+def test_results__of_all_steps_are_merged(make_step: MakeStep) -> None:
+    """Without a step the API gives the results of the last one, here of `dbt docs generate`: all successful."""
     script = Script(
         steps=(
             step("dbt seed", a_result("seed.shop.raw")),
@@ -71,7 +71,7 @@ def test_steps__are_merged_though_docs_came_last(make_step: MakeStep) -> None:
     assert {"nodes-passed": "3", "nodes-failed": "0", "nodes-warned": "1", "nodes-skipped": "0"} == {
         name: value for name, value in workflow_step.outputs.items() if name.startswith("nodes-")
     }
-    assert ["4", "5", "6"] == asked(workflow_step, "run_results.json")
+    assert ["4", "5", "6"] == requested_steps(workflow_step, "run_results.json")
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_steps__are_merged_though_docs_came_last(make_step: MakeStep) -> None:
         "dbt --quiet docs generate",
     ],
 )
-def test_steps_that_only_look__change_nothing_and_cost_no_time(make_step: MakeStep, command: str) -> None:
-    """They list tests as successful, or leave nothing behind."""
+def test_steps_that_run_no_nodes__change_no_counts_and_cost_no_time(make_step: MakeStep, command: str) -> None:
+    """Their run_results.json lists tests as successful, or there is none."""
     compiled = [a_result(TEST, "success")] if command == "dbt compile" else []
     later = step(command, *compiled, manifest__json=MANIFEST)
     workflow_step = make_step(Script(steps=(step("dbt build", a_result(TEST, "warn"), manifest__json=MANIFEST), later)))
@@ -111,7 +111,7 @@ def test_steps_that_only_look__change_nothing_and_cost_no_time(make_step: MakeSt
         "dbt run-operation grant",
     ],
 )
-def test_steps_that_work__have_results(make_step: MakeStep, command: str) -> None:
+def test_steps_that_run_nodes__have_results(make_step: MakeStep, command: str) -> None:
     workflow_step = make_step(Script(steps=(step(command, a_result()), ScriptedStep(command="dbt docs generate"))))
 
     workflow_step.run()
@@ -119,7 +119,7 @@ def test_steps_that_work__have_results(make_step: MakeStep, command: str) -> Non
     assert "1" == workflow_step.outputs["nodes-passed"]
 
 
-def test_all_failed_steps__are_looked_at(make_step: MakeStep) -> None:
+def test_results__after_a_failed_source_freshness_are_those_of_the_failed_build(make_step: MakeStep) -> None:
     """A failed source freshness check does not end the run; a later failure does."""
     freshness = ScriptedStep(command="dbt source freshness", status=Status.ERROR, logs="stale\n")
     workflow_step = make_step(Script(steps=(freshness, *RED.steps)))
@@ -130,7 +130,7 @@ def test_all_failed_steps__are_looked_at(make_step: MakeStep) -> None:
     assert "unique_orders_id" in workflow_step.summary
 
 
-def test_late__is_waited_for_and_the_verdict_has_counts(make_step: MakeStep) -> None:
+def test_late_results__are_waited_for_and_counted_in_the_status(make_step: MakeStep) -> None:
     workflow_step = make_step(replace(RED, artifact_seconds=25.0))
 
     assert ExitCode.FAILED == workflow_step.run()
@@ -139,7 +139,7 @@ def test_late__is_waited_for_and_the_verdict_has_counts(make_step: MakeStep) -> 
     assert 45.0 > workflow_step.clock.passed
 
 
-def test_never__is_half_a_minute_and_no_more(make_step: MakeStep) -> None:
+def test_missing_results__are_waited_for_half_a_minute_only(make_step: MakeStep) -> None:
     steps = tuple(ScriptedStep(command=command) for command in ("dbt seed", "dbt run", "dbt test"))
     workflow_step = make_step(Script(steps=steps))
 
@@ -151,7 +151,7 @@ def test_never__is_half_a_minute_and_no_more(make_step: MakeStep) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"<html>", b'{"results": 3}', b"[]", b"\x00\xff"])
-def test_damaged_results__never_decide(make_step: MakeStep, content: bytes) -> None:
+def test_damaged_results__do_not_change_the_outcome(make_step: MakeStep, content: bytes) -> None:
     workflow_step = make_step(Script(steps=(ScriptedStep(artifacts={"run_results.json": content}),)))
 
     assert ExitCode.OK == workflow_step.run()
@@ -159,7 +159,7 @@ def test_damaged_results__never_decide(make_step: MakeStep, content: bytes) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"<html>", b"[]"])
-def test_damaged_manifest__costs_only_the_places(make_step: MakeStep, content: bytes) -> None:
+def test_damaged_manifest__leaves_out_the_locations_only(make_step: MakeStep, content: bytes) -> None:
     script = Script(steps=(step("dbt build", a_result(status="error"), status=Status.ERROR, manifest__json=content),))
     workflow_step = make_step(script)
 
@@ -167,10 +167,10 @@ def test_damaged_manifest__costs_only_the_places(make_step: MakeStep, content: b
     assert "**orders** (model)" in workflow_step.summary
 
 
-def test_manifest__is_left_alone_when_nobody_needs_it(workflow_step: WorkflowStep) -> None:
+def test_manifest__is_not_fetched_when_nothing_failed(workflow_step: WorkflowStep) -> None:
     workflow_step.run()
 
-    assert [] == asked(workflow_step, "manifest.json")
+    assert [] == requested_steps(workflow_step, "manifest.json")
 
 
 def test_manifest__is_fetched_once_for_a_failure(make_step: MakeStep) -> None:
@@ -178,7 +178,7 @@ def test_manifest__is_fetched_once_for_a_failure(make_step: MakeStep) -> None:
 
     workflow_step.run()
 
-    assert 1 == len(asked(workflow_step, "manifest.json"))
+    assert 1 == len(requested_steps(workflow_step, "manifest.json"))
     assert "models/orders.yml" in workflow_step.summary
 
 
@@ -187,23 +187,23 @@ def test_manifest__is_fetched_once_when_it_is_an_artifact_too(make_step: MakeSte
 
     workflow_step.run(artifacts="manifest.json", results_path=str(workflow_step.folder / "r.json"), junit_path="")
 
-    assert [""] == asked(workflow_step, "manifest.json")
+    assert [""] == requested_steps(workflow_step, "manifest.json")
     assert MANIFEST == (workflow_step.folder / "target/manifest.json").read_bytes()
     document_ = json.loads((workflow_step.folder / "r.json").read_text())
     assert {"models/orders.sql", "models/orders.yml"} == {node["file"] for node in document_["nodes"]}
 
 
-def test_manifest__is_streamed_when_its_download_failed(make_step: MakeStep) -> None:
-    """The file may not be written; the locations are wanted all the same."""
+def test_manifest__is_read_also_when_it_could_not_be_saved(make_step: MakeStep) -> None:
+    """The file cannot be written, and the locations in it are needed."""
     workflow_step = make_step(RED)
-    (workflow_step.folder / "target").write_text("in the way")
+    (workflow_step.folder / "target").write_text("no folder")
 
     workflow_step.run(artifacts="manifest.json")
 
     assert "models/orders.yml" in workflow_step.summary
 
 
-def test_per_step__each_step_has_its_folder(make_step: MakeStep) -> None:
+def test_artifacts_per_step__have_a_folder_for_each_step(make_step: MakeStep) -> None:
     script = Script(
         steps=(
             step("dbt run", a_result(), manifest__json=b'{"nodes": {}}'),
@@ -227,13 +227,13 @@ def test_per_step__each_step_has_its_folder(make_step: MakeStep) -> None:
     assert MANIFEST == (folder / "step-5/manifest.json").read_bytes() == (folder / "manifest.json").read_bytes()
 
 
-def test_sizes__are_logged(workflow_step: WorkflowStep) -> None:
+def test_artifacts__have_their_size_in_the_log(workflow_step: WorkflowStep) -> None:
     workflow_step.run(artifacts="*.sql")
 
     assert "Saved 1 artifact (8 bytes)" in workflow_step.log
 
 
-def test_large__says_how_far_it_is(make_step: MakeStep) -> None:
+def test_large_artifact__has_its_progress_in_the_log(make_step: MakeStep) -> None:
     large = b"x" * 120 * 1024 * 1024
     workflow_step = make_step(
         Script(steps=(ScriptedStep(artifacts={"large.bin": large, "run_results.json": document()}),))
@@ -246,7 +246,7 @@ def test_large__says_how_far_it_is(make_step: MakeStep) -> None:
     assert len(large) == (workflow_step.folder / "target/large.bin").stat().st_size
 
 
-def test_three_failures_in_a_row__end_it(make_step: MakeStep) -> None:
+def test_artifacts__are_given_up_after_three_failures_in_a_row(make_step: MakeStep) -> None:
     """A run may have thousands of artifacts, and each would be tried for half a minute."""
     names = {f"compiled/{number}.sql": b"select 1" for number in range(50)}
     workflow_step = make_step(Script(steps=(ScriptedStep(artifacts={"run_results.json": document(), **names}),)))
@@ -254,13 +254,13 @@ def test_three_failures_in_a_row__end_it(make_step: MakeStep) -> None:
 
     assert ExitCode.OK == workflow_step.run(artifacts="compiled/*")
 
-    assert 3 == len(workflow_step.told("warning"))
-    assert "No more are fetched" in workflow_step.told("warning")[-1]
+    assert 3 == len(workflow_step.annotations("warning"))
+    assert "No more are fetched" in workflow_step.annotations("warning")[-1]
     assert 150.0 > workflow_step.clock.passed
 
 
-def test_failed_download__leaves_what_was_there(make_step: MakeStep) -> None:
-    """An earlier step of the workflow has put a file there; half a new one would be worse than an old one."""
+def test_failed_download__leaves_an_older_file(make_step: MakeStep) -> None:
+    """Half of a new file would be worse than an old one."""
     workflow_step = make_step(GREEN)
     target = workflow_step.folder / "target"
     target.mkdir()
@@ -272,7 +272,7 @@ def test_failed_download__leaves_what_was_there(make_step: MakeStep) -> None:
     assert [("manifest.json", b"old")] == [(path.name, path.read_bytes()) for path in target.iterdir()]
 
 
-def test_new_download__takes_the_place_of_what_was_there(make_step: MakeStep) -> None:
+def test_download__replaces_an_older_file(make_step: MakeStep) -> None:
     workflow_step = make_step(GREEN)
     target = workflow_step.folder / "target"
     target.mkdir()

@@ -1,4 +1,4 @@
-"""Annotations, statuses, logs and SQL: what each input lets out, and how much; seen from outside."""
+"""Annotations, statuses, summary, SQL and logs of a whole step: what is shown, how much, and which input says so."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RED = Script(steps=(ScriptedStep(command="dbt seed", logs=DEPS_LOG), build_step(
 WARNED = Script(steps=(build_step(a_result(TEST, "warn", message="Got 1 result"), status=Status.SUCCESS),))
 
 
-# Annotations.
+# --- Annotations ---
 
 
 def test_annotation__on_the_file_with_dbt_s_own_message(make_step: MakeStep) -> None:
@@ -57,9 +57,9 @@ def test_annotation__of_a_warned_node_on_a_green_run(make_step: MakeStep) -> Non
 
     assert ExitCode.OK == workflow_step.run()
 
-    (told,) = [command for command in workflow_step.commands if command.name == "warning"]
-    assert "models/orders.yml" == told.properties["file"]
-    assert [] == workflow_step.told("error")
+    (warning,) = [command for command in workflow_step.commands if command.name == "warning"]
+    assert "models/orders.yml" == warning.properties["file"]
+    assert [] == workflow_step.annotations("error")
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_annotation__below_the_project_s_folder(
 
     workflow_step.run(**inputs)
 
-    told = [command.properties["file"] for command in workflow_step.commands if "file" in command.properties]
-    assert [file] == told
+    files = [command.properties["file"] for command in workflow_step.commands if "file" in command.properties]
+    assert [file] == files
 
 
-def test_annotation__nothing_of_packages(make_step: MakeStep) -> None:
+def test_annotation__is_not_for_nodes_of_packages(make_step: MakeStep) -> None:
     workflow_step = make_step(Script(steps=(build_step(a_result("model.utils.dates", "error", message="theirs")),)))
 
     workflow_step.run()
@@ -98,7 +98,7 @@ def test_annotation__nothing_of_packages(make_step: MakeStep) -> None:
     assert "theirs" in workflow_step.summary
 
 
-def test_annotations__limits_and_how_many_more(make_step: MakeStep) -> None:
+def test_annotations__are_limited_and_the_log_says_how_many_more_there_are(make_step: MakeStep) -> None:
     entries = [a_result(f"model.shop.m{n}", "error", message="x" * 5_000) for n in range(30)]
     entries += [a_result(f"model.shop.w{n}", "warn") for n in range(20)]
     artifacts = {"run_results.json": document(*entries)}
@@ -106,41 +106,40 @@ def test_annotations__limits_and_how_many_more(make_step: MakeStep) -> None:
 
     workflow_step.run()
 
-    assert 10 >= len(workflow_step.told("error")) > 5
-    assert 10 >= len(workflow_step.told("warning")) > 5
-    assert all(4096 >= len(message) for message in workflow_step.told("error"))
-    told = len(workflow_step.told("error")) - 1 + len(workflow_step.told("warning"))
-    assert f"{50 - told} more nodes failed or warned" in workflow_step.log
+    assert 10 >= len(workflow_step.annotations("error")) > 5
+    assert 10 >= len(workflow_step.annotations("warning")) > 5
+    assert all(4096 >= len(message) for message in workflow_step.annotations("error"))
+    shown = len(workflow_step.annotations("error")) - 1 + len(workflow_step.annotations("warning"))
+    assert f"{50 - shown} more nodes failed or warned" in workflow_step.log
 
 
-def test_annotations__without_colours(make_step: MakeStep) -> None:
+def test_annotations__have_no_colour_codes(make_step: MakeStep) -> None:
     workflow_step = make_step(
         Script(steps=(build_step(a_result(status="error", message="\x1b[31mBinder Error\x1b[0m: x")),))
     )
 
     workflow_step.run()
 
-    assert "Binder Error: x" == workflow_step.told("error")[0]
+    assert "Binder Error: x" == workflow_step.annotations("error")[0]
 
 
-def test_annotations__off(make_step: MakeStep) -> None:
-    """The reason is still in the log, as plain lines."""
+def test_annotations__off_puts_the_reason_into_the_log(make_step: MakeStep) -> None:
     workflow_step = make_step(RED)
 
     workflow_step.run(annotations="false")
 
-    assert [] == workflow_step.told("error") + workflow_step.told("warning")
+    assert [] == workflow_step.annotations("error") + workflow_step.annotations("warning")
     assert "unique_orders_id" in workflow_step.log
     assert "Got 3 results" in workflow_step.log
 
 
-# Statuses and summary.
+# --- Statuses and summary ---
 
 
 @pytest.mark.parametrize(
     "script, words", [(RED, "1 passed, 1 failed"), (WARNED, "1 warned")], ids=["a failure", "a warning"]
 )
-def test_status__says_the_counts(make_step: MakeStep, script: Script, words: str) -> None:
+def test_status__has_the_counts(make_step: MakeStep, script: Script, words: str) -> None:
     workflow_step = make_step(script)
 
     workflow_step.run()
@@ -156,7 +155,7 @@ def test_summary__links_the_file_at_the_commit(make_step: MakeStep) -> None:
     assert f"](https://github.example/{REPOSITORY}/blob/{SHA}/models/orders.yml)" in workflow_step.summary
 
 
-def test_summary__off(make_step: MakeStep) -> None:
+def test_summary__off_writes_nothing(make_step: MakeStep) -> None:
     workflow_step = make_step(RED)
 
     workflow_step.run(summary="false")
@@ -165,7 +164,7 @@ def test_summary__off(make_step: MakeStep) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted, private, shown",
+    "wanted, private, is_shown",
     [
         ("auto", True, True),
         ("auto", False, False),
@@ -175,11 +174,11 @@ def test_summary__off(make_step: MakeStep) -> None:
         ("never", False, False),
     ],
 )
-def test_compiled_sql__only_where_it_may_be_seen(
+def test_compiled_sql__is_shown_in_private_repositories_only_unless_the_input_says_otherwise(
     make_step: MakeStep,
     wanted: str,
     private: bool | None,  # noqa: FBT001 - of a table
-    shown: bool,  # noqa: FBT001 - of a table
+    is_shown: bool,  # noqa: FBT001 - of a table
 ) -> None:
     workflow_step = make_step(RED)
     repository = {} if private is None else {"repository": {"full_name": REPOSITORY, "private": private}}
@@ -191,14 +190,14 @@ def test_compiled_sql__only_where_it_may_be_seen(
         junit_path=str(workflow_step.folder / "j"),
     )
 
-    assert shown == ("select 'value'" in workflow_step.summary)
+    assert is_shown == ("select 'value'" in workflow_step.summary)
     everything_else = (
         workflow_step.log + workflow_step.file("r.json") + workflow_step.file("j") + workflow_step.file("outputs")
     )
     assert "select 'value'" not in everything_else
 
 
-# The log.
+# --- The log ---
 
 
 def groups(workflow_step: WorkflowStep) -> dict[str, list[str]]:
@@ -216,7 +215,7 @@ def groups(workflow_step: WorkflowStep) -> dict[str, list[str]]:
     return found
 
 
-def test_log_failed__whole_logs_of_failed_steps_and_tails_of_others(make_step: MakeStep) -> None:
+def test_log_failed__has_whole_logs_of_failed_steps_and_the_end_of_others(make_step: MakeStep) -> None:
     workflow_step = make_step(RED)
 
     workflow_step.run()
@@ -226,11 +225,11 @@ def test_log_failed__whole_logs_of_failed_steps_and_tails_of_others(make_step: M
         "10:00:02  2 of 2 FAIL 3 not_null_orders_id .................... [FAIL 3 in 0.1s]"
         in found["Log of step 5: Invoke dbt with `dbt build`"]
     )
-    (tail,) = [lines for title, lines in found.items() if "step 4" in title]
-    assert [f"deps {n}" for n in range(30, 40)] == tail
+    (end,) = [lines for title, lines in found.items() if "step 4" in title]
+    assert [f"deps {n}" for n in range(30, 40)] == end
 
 
-def test_log_failed__nothing_after_a_success(make_step: MakeStep) -> None:
+def test_log_failed__has_nothing_after_a_success(make_step: MakeStep) -> None:
     workflow_step = make_step(WARNED)
 
     workflow_step.run()
@@ -238,7 +237,7 @@ def test_log_failed__nothing_after_a_success(make_step: MakeStep) -> None:
     assert {} == groups(workflow_step)
 
 
-def test_log_none__nothing_after_a_failure(make_step: MakeStep) -> None:
+def test_log_none__has_nothing_after_a_failure(make_step: MakeStep) -> None:
     workflow_step = make_step(RED)
 
     workflow_step.run(log="none")
@@ -246,8 +245,8 @@ def test_log_none__nothing_after_a_failure(make_step: MakeStep) -> None:
     assert {} == groups(workflow_step)
 
 
-def test_log_live__every_line_once_as_it_comes(make_step: MakeStep) -> None:
-    """The script's steps give their logs when they are over; that is as it comes."""
+def test_log_live__has_every_line_once_as_it_comes(make_step: MakeStep) -> None:
+    """A scripted step has its log when it is over."""
     steps = tuple(ScriptedStep(command=f"dbt run -s {n}", seconds=30.0, logs=f"one {n}\ntwo {n}\n") for n in range(3))
     workflow_step = make_step(Script(steps=steps))
 

@@ -1,4 +1,4 @@
-"""Files and outputs: results as JSON and JUnit, written where the user wants them; seen from outside."""
+"""Results as JSON, JUnit and outputs of a whole step."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_junit_path__is_written_and_named(make_step: MakeStep) -> None:
 
 
 def test_files__are_written_without_results_too(make_step: MakeStep) -> None:
-    """Whoever reads them afterwards finds an empty list, not a missing file."""
+    """A later step that reads them finds an empty list instead of a missing file."""
     clone = ScriptedStep(name="Clone Git Repository", status=Status.ERROR, logs="fatal: no\n")
     workflow_step = make_step(Script(steps=(clone,), bare=True))
 
@@ -57,15 +57,15 @@ def test_files__are_written_without_results_too(make_step: MakeStep) -> None:
 @pytest.mark.parametrize("name", ["results_path", "junit_path"])
 def test_files__that_cannot_be_written_are_a_warning(make_step: MakeStep, name: str) -> None:
     workflow_step = make_step(WARNED)
-    (workflow_step.folder / "file").write_text("in the way")
+    (workflow_step.folder / "file").write_text("no folder")
 
     assert ExitCode.OK == workflow_step.run(**{name: str(workflow_step.folder / "file" / "x")})
 
     assert name.replace("_", "-") not in workflow_step.outputs
-    assert any("could not be written" in told for told in workflow_step.told("warning"))
+    assert any("could not be written" in annotation for annotation in workflow_step.annotations("warning"))
 
 
-def test_outputs__counts(make_step: MakeStep) -> None:
+def test_outputs__have_the_counts(make_step: MakeStep) -> None:
     workflow_step = make_step(RED)
 
     workflow_step.run()

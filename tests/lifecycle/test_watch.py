@@ -1,4 +1,4 @@
-"""What is said while waiting: one line at each change, otherwise one a minute, with share and usual duration."""
+"""The log while a step waits: a line at each change, otherwise one a minute, with share and usual duration."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LINE = re.compile(r" *(?P<time>(?:\d+h )?(?:\d+m )?\d+s)  (?P<words>.+)")
 DONE = {"run_results.json": document(a_result())}
 
 
-def said(workflow_step: WorkflowStep) -> list[str]:
-    """The lines of progress without their times."""
+def progress_lines(workflow_step: WorkflowStep) -> list[str]:
+    """The lines about progress, without their times."""
     return [found["words"] for line in workflow_step.log.splitlines() if (found := LINE.fullmatch(line))]
 
 
@@ -33,61 +33,61 @@ def test_each_change__is_one_line(make_step: MakeStep) -> None:
     workflow_step.run(poll_interval="5")
 
     assert ["Queued", "Starting", "Running", "Success"] == list(
-        dict.fromkeys(re.split(r"[ ,]", x)[0] for x in said(workflow_step))
+        dict.fromkeys(re.split(r"[ ,]", x)[0] for x in progress_lines(workflow_step))
     )
-    told = [words for words in said(workflow_step) if "dbt" in words]
-    assert ["seed", "run", "test"] == [re.findall(r"`dbt (\w+)`", words)[0] for words in told]
-    assert len(said(workflow_step)) == len(set(said(workflow_step)))
+    lines = [words for words in progress_lines(workflow_step) if "dbt" in words]
+    assert ["seed", "run", "test"] == [re.findall(r"`dbt (\w+)`", words)[0] for words in lines]
+    assert len(progress_lines(workflow_step)) == len(set(progress_lines(workflow_step)))
 
 
 def test_queued_behind__names_the_run(make_step: MakeStep) -> None:
     workflow_step = make_step(Script(steps=(ScriptedStep(seconds=100, artifacts=DONE),)))
-    first = workflow_step.cloud
-    url = f"{first.url}/api/v2/accounts/{first.account_id}/jobs/{first.job_id}/run/"
-    headers = {"Authorization": f"Token {first.token}"}
-    earlier = requests.post(url, json={"cause": "somebody"}, headers=headers, timeout=5).json()["data"]["id"]
+    cloud = workflow_step.cloud
+    url = f"{cloud.url}/api/v2/accounts/{cloud.account_id}/jobs/{cloud.job_id}/run/"
+    headers = {"Authorization": f"Token {cloud.token}"}
+    earlier = requests.post(url, json={"cause": "another tool"}, headers=headers, timeout=5).json()["data"]["id"]
 
     workflow_step.run(poll_interval="5")
 
-    assert f"Queued, behind run {earlier}" in [words.split(" · ")[0] for words in said(workflow_step)]
+    assert f"Queued, behind run {earlier}" in [words.split(" · ")[0] for words in progress_lines(workflow_step)]
 
 
 def test_long_wait__is_one_line_a_minute(make_step: MakeStep) -> None:
     workflow_step = make_step(Script(steps=(ScriptedStep(seconds=1_800, artifacts=DONE),)))
 
-    workflow_step.run(poll_interval="5")
+    workflow_step.run(poll_interval="20")
 
-    assert 30 - 2 <= len(said(workflow_step)) <= 30 + 4
+    assert 30 - 2 <= len(progress_lines(workflow_step)) <= 30 + 4
     times = [found["time"] for line in workflow_step.log.splitlines() if (found := LINE.fullmatch(line))]
     assert {"10m 00s", "20m 00s", "29m 00s"} <= set(times)
 
 
-@pytest.mark.parametrize("interval", ["1", "7", "59", "120", "auto"])
-def test_heartbeat__never_more_than_one_a_minute_without_a_change(make_step: MakeStep, interval: str) -> None:
-    workflow_step = make_step(Script(steps=(ScriptedStep(seconds=600, artifacts=DONE),)))
+@pytest.mark.parametrize("interval, minutes", [("1", 3), ("7", 10), ("59", 10), ("120", 10), ("auto", 10)])
+def test_heartbeat__is_not_more_than_one_line_a_minute(make_step: MakeStep, interval: str, minutes: int) -> None:
+    workflow_step = make_step(Script(steps=(ScriptedStep(seconds=minutes * 60, artifacts=DONE),)))
 
     workflow_step.run(poll_interval=interval)
 
-    assert 10 + 4 >= len(said(workflow_step))
+    assert minutes + 4 >= len(progress_lines(workflow_step))
 
 
-def test_usual_duration__of_earlier_runs(make_step: MakeStep) -> None:
+def test_usual_duration__is_that_of_earlier_runs(make_step: MakeStep) -> None:
     workflow_step = make_step(Script(steps=(ScriptedStep(seconds=300, artifacts=DONE),)))
     workflow_step.run(poll_interval="10")
-    before = len(said(workflow_step))
+    before = len(progress_lines(workflow_step))
     workflow_step.environ["GITHUB_RUN_ID"] = "6"
     lists = len(workflow_step.requests("GET", "/runs/"))
 
     workflow_step.run(poll_interval="10")
 
-    assert not [words for words in said(workflow_step)[:before] if "usually" in words]
-    going = [words for words in said(workflow_step)[before:] if words.startswith("Running")]
-    assert all(words.endswith("usually 5m 00s") for words in going)
+    assert not [words for words in progress_lines(workflow_step)[:before] if "usually" in words]
+    running = [words for words in progress_lines(workflow_step)[before:] if words.startswith("Running")]
+    assert all(words.endswith("usually 5m 00s") for words in running)
     assert "usually 5m 00s" in workflow_step.summary
     assert 1 == len(workflow_step.requests("GET", "/runs/")) - lists
 
 
-def test_failed_runs__tell_nothing_usual(make_step: MakeStep) -> None:
+def test_usual_duration__is_not_taken_from_failed_runs(make_step: MakeStep) -> None:
     workflow_step = make_step(Script(steps=(ScriptedStep(seconds=300, status=Status.ERROR),)))
     workflow_step.run(poll_interval="10")
     workflow_step.environ["GITHUB_RUN_ID"] = "6"
@@ -97,8 +97,8 @@ def test_failed_runs__tell_nothing_usual(make_step: MakeStep) -> None:
     assert "usually" not in workflow_step.log
 
 
-def test_share__from_the_running_step_s_log(make_step: MakeStep) -> None:
-    """The log of a step is the same answer; more requests are not needed."""
+def test_share__is_read_from_the_log_of_the_running_step(make_step: MakeStep) -> None:
+    """The log is part of the answer about the run, so it costs no request of its own."""
     workflow_step = make_step(Script(steps=(ScriptedStep(seconds=200, artifacts=DONE),)))
     run = {
         "id": 1,
@@ -118,13 +118,13 @@ def test_share__from_the_running_step_s_log(make_step: MakeStep) -> None:
 
     workflow_step.run(poll_interval="5")
 
-    assert "Running · step 4: Invoke dbt with `dbt build` · 1 of 120 nodes" in said(workflow_step)
+    assert "Running · step 4: Invoke dbt with `dbt build` · 1 of 120 nodes" in progress_lines(workflow_step)
 
 
-def test_no_news__is_said_once_and_then_every_minute(make_step: MakeStep) -> None:
+def test_failed_poll__is_logged_once_and_then_every_minute(make_step: MakeStep) -> None:
     workflow_step = make_step(Script(steps=(ScriptedStep(seconds=1_200, artifacts=DONE),)))
     workflow_step.cloud.faults.add(kind="status", code=503, method="GET", path=r"/runs/\d+/$", times=20, after=2)
 
-    workflow_step.run(poll_interval="5")
+    workflow_step.run(poll_interval="10")
 
-    assert 12 > len([words for words in said(workflow_step) if words.startswith("No news")]) > 0
+    assert 12 > len([words for words in progress_lines(workflow_step) if words.startswith("No news")]) > 0

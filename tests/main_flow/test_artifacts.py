@@ -1,4 +1,4 @@
-"""Artifacts on disk: which, where, when they come late; and that they never decide anything."""
+"""Artifacts on disk: which are saved and where, also when they come late; they never change the outcome."""
 
 from __future__ import annotations
 
@@ -33,52 +33,52 @@ def saved(workflow_step: WorkflowStep) -> set[str]:
         pytest.param("", set(), id="none"),
     ],
 )
-def test_wanted(workflow_step: WorkflowStep, wanted: str, expected: set[str]) -> None:
+def test_artifacts__are_saved_as_the_input_says(workflow_step: WorkflowStep, wanted: str, expected: set[str]) -> None:
     assert ExitCode.OK == workflow_step.run(artifacts=wanted)
 
     assert expected == saved(workflow_step)
     assert (str(workflow_step.folder / "target") if expected else None) == workflow_step.outputs.get("artifacts-path")
 
 
-def test_contents__are_whole(workflow_step: WorkflowStep) -> None:
+def test_artifacts__have_their_whole_content(workflow_step: WorkflowStep) -> None:
     workflow_step.run(artifacts="*.sql")
 
     assert b"select 1" == (workflow_step.folder / "target/compiled/shop/models/orders.sql").read_bytes()
 
 
-def test_switches_of_other_actions(workflow_step: WorkflowStep) -> None:
+def test_artifacts__chosen_with_inputs_of_other_actions(workflow_step: WorkflowStep) -> None:
     assert ExitCode.OK == workflow_step.run(get_artifacts="true", fetch_catalog="true")
 
     assert {"manifest.json", "run_results.json"} == saved(workflow_step)
     assert ["catalog.json"] == [
-        name for name in ("catalog.json",) if any(name in t for t in workflow_step.told("warning"))
+        name for name in ("catalog.json",) if any(name in t for t in workflow_step.annotations("warning"))
     ]
 
 
-def test_failed_run__has_artifacts_too(make_step: MakeStep) -> None:
+def test_artifacts__of_a_failed_run_are_saved_too(make_step: MakeStep) -> None:
     workflow_step = make_step(RED)
 
     assert ExitCode.FAILED == workflow_step.run(artifacts="*")
     assert {"run_results.json"} == saved(workflow_step)
 
 
-def test_nothing_matches__one_warning_and_green(workflow_step: WorkflowStep) -> None:
+def test_artifacts__that_do_not_exist_are_one_warning(workflow_step: WorkflowStep) -> None:
     assert ExitCode.OK == workflow_step.run(artifacts="nothing-*.json")
 
-    (told,) = workflow_step.told("warning")
-    assert "nothing-*.json" in told
+    (annotation,) = workflow_step.annotations("warning")
+    assert "nothing-*.json" in annotation
 
 
-def test_run_without_artifacts__one_warning_and_green(make_step: MakeStep) -> None:
+def test_artifacts__of_a_run_that_has_none_are_one_warning(make_step: MakeStep) -> None:
     workflow_step = make_step(Script(steps=(ScriptedStep(command="dbt parse"),)))
 
     assert ExitCode.OK == workflow_step.run(artifacts="*")
 
-    assert 1 == len(workflow_step.told("warning"))
-    assert workflow_step.clock.passed <= 90.0
+    assert 1 == len(workflow_step.annotations("warning"))
+    assert 90.0 >= workflow_step.clock.passed
 
 
-def test_late__are_waited_for(make_step: MakeStep) -> None:
+def test_late_artifacts__are_waited_for(make_step: MakeStep) -> None:
     workflow_step = make_step(replace(GREEN, artifact_seconds=20.0))
 
     assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
@@ -88,14 +88,14 @@ def test_late__are_waited_for(make_step: MakeStep) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reset", "truncate", "html", "status", "empty"])
-def test_server_trouble__never_decides(workflow_step: WorkflowStep, kind: str) -> None:
+def test_failing_server__does_not_change_the_outcome(workflow_step: WorkflowStep, kind: str) -> None:
     workflow_step.cloud.faults.add(kind=kind, method="GET", path="/artifacts/", times=None)
 
     assert ExitCode.OK == workflow_step.run(artifacts="*")
     assert ["pending", "success"] == workflow_step.states
 
 
-def test_trouble_once__is_got_over(workflow_step: WorkflowStep) -> None:
+def test_failed_download__is_repeated(workflow_step: WorkflowStep) -> None:
     workflow_step.cloud.faults.add(kind="truncate", method="GET", path=r"/artifacts/manifest\.json$")
 
     assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
@@ -103,19 +103,19 @@ def test_trouble_once__is_got_over(workflow_step: WorkflowStep) -> None:
     assert b'{"nodes": {}}' == (workflow_step.folder / "target/manifest.json").read_bytes()
 
 
-def test_cut_off__leaves_no_half_file(workflow_step: WorkflowStep) -> None:
+def test_truncated_download__leaves_no_partial_file(workflow_step: WorkflowStep) -> None:
     workflow_step.cloud.faults.add(kind="truncate", method="GET", path=r"/artifacts/manifest\.json$", times=None)
 
     assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
 
     assert set() == saved(workflow_step)
-    assert any("manifest.json" in told for told in workflow_step.told("warning"))
+    assert any("manifest.json" in annotation for annotation in workflow_step.annotations("warning"))
 
 
 @pytest.mark.parametrize(
     "name", ["../evil.txt", "/etc/evil.txt", "a/../../evil.txt", "..\\evil.txt", "C:evil.txt", "a//b", "nul\0"]
 )
-def test_hostile_name__is_not_written(make_step: MakeStep, name: str) -> None:
+def test_unsafe_name__is_not_written(make_step: MakeStep, name: str) -> None:
     artifacts = {name: b"evil", "fine.json": b"{}", "run_results.json": run_results(PASSED)}
     workflow_step = make_step(Script(steps=(ScriptedStep(artifacts=artifacts),)))
     before = {path for path in workflow_step.folder.parent.rglob("*") if path.is_file()}
@@ -127,16 +127,16 @@ def test_hostile_name__is_not_written(make_step: MakeStep, name: str) -> None:
     assert all("evil" not in path.name for path in new)
 
 
-def test_folder_cannot_be_made__is_a_warning(workflow_step: WorkflowStep, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_made__is_a_warning(workflow_step: WorkflowStep, tmp_path: Path) -> None:
     (tmp_path / "target").write_text("a file is in the way")
 
     assert ExitCode.OK == workflow_step.run(artifacts="manifest.json")
 
     assert "artifacts-path" not in workflow_step.outputs
-    assert any("manifest.json" in told for told in workflow_step.told("warning"))
+    assert any("manifest.json" in annotation for annotation in workflow_step.annotations("warning"))
 
 
-def test_name_in_the_way__one_file_is_missing_and_the_rest_is_there(make_step: MakeStep) -> None:
+def test_file_that_cannot_be_written__does_not_keep_others_from_being_saved(make_step: MakeStep) -> None:
     """`a` and `a/b` cannot both be files."""
     artifacts = {"a": b"1", "a/b": b"2", "c": b"3", "run_results.json": run_results(PASSED)}
     workflow_step = make_step(Script(steps=(ScriptedStep(artifacts=artifacts),)))
@@ -144,4 +144,4 @@ def test_name_in_the_way__one_file_is_missing_and_the_rest_is_there(make_step: M
     assert ExitCode.OK == workflow_step.run(artifacts="*")
 
     assert {"a", "c", "run_results.json"} <= saved(workflow_step)
-    assert 1 == len(workflow_step.told("warning"))
+    assert 1 == len(workflow_step.annotations("warning"))

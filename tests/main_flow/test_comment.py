@@ -1,4 +1,4 @@
-"""The one comment on a pull request: when it is written, when it is changed, and when there is none."""
+"""The one comment on a pull request: when it is written, when it is changed, and when nobody is told."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def again(workflow_step: WorkflowStep, run_id: int = 6) -> None:
     workflow_step.environ["GITHUB_RUN_ID"] = str(run_id)
 
 
-def test_comment__is_not_written_by_default(make: Make) -> None:
+def test_never__is_the_default(make: Make) -> None:
     workflow_step, github = make(RED)
 
     assert ExitCode.FAILED == workflow_step.run()
@@ -65,7 +65,7 @@ def test_comment__is_not_written_by_default(make: Make) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["on-failure", "always"])
-def test_comment__on_a_failure_has_the_reason(make: Make, wanted: str) -> None:
+def test_failure__is_told_with_its_reason(make: Make, wanted: str) -> None:
     workflow_step, github = make(RED)
 
     assert ExitCode.FAILED == workflow_step.run(comment=wanted)
@@ -78,7 +78,7 @@ def test_comment__on_a_failure_has_the_reason(make: Make, wanted: str) -> None:
 
 
 @pytest.mark.parametrize("wanted, count", [("on-failure", 0), ("always", 1)])
-def test_comment__on_a_success_is_written_only_with_always(make: Make, wanted: str, count: int) -> None:
+def test_success__is_told_only_when_asked_for(make: Make, wanted: str, count: int) -> None:
     workflow_step, github = make(GREEN)
 
     assert ExitCode.OK == workflow_step.run(comment=wanted)
@@ -87,7 +87,7 @@ def test_comment__on_a_success_is_written_only_with_always(make: Make, wanted: s
 
 
 @pytest.mark.parametrize("wanted", ["on-failure", "always"])
-def test_comment__is_edited_by_the_next_push(make: Make, wanted: str) -> None:
+def test_next_push__changes_the_comment_in_place(make: Make, wanted: str) -> None:
     workflow_step, github = make(RED, GREEN)
     workflow_step.run(comment=wanted)
     again(workflow_step)
@@ -100,7 +100,7 @@ def test_comment__is_edited_by_the_next_push(make: Make, wanted: str) -> None:
     assert "failed" not in comment.body
 
 
-def test_comment__is_found_among_many_on_any_page(make: Make) -> None:
+def test_among_many__it_is_found_on_whatever_page(make: Make) -> None:
     workflow_step, github = make(RED, RED)
     for number in range(150):
         github.add(f"I think {number}")
@@ -115,7 +115,7 @@ def test_comment__is_found_among_many_on_any_page(make: Make) -> None:
     assert [1] == [comment.edits for comment in github.comments if comment.edits]
 
 
-def test_comment__a_quote_of_it_is_left_alone(make: Make) -> None:
+def test_somebody_quotes_it__their_comment_is_left_alone(make: Make) -> None:
     workflow_step, github = make(RED, RED)
     github.add("placeholder")
     workflow_step.run(comment="always")
@@ -128,7 +128,7 @@ def test_comment__a_quote_of_it_is_left_alone(make: Make) -> None:
     assert [0, 1] == [comment.edits for comment in github.comments]
 
 
-def test_comment__there_is_one_for_each_status(make: Make) -> None:
+def test_one_for_each_status(make: Make) -> None:
     workflow_step, github = make(RED, RED, RED)
     workflow_step.run(comment="always", status_context="dbt / one")
     again(workflow_step, 6)
@@ -139,7 +139,7 @@ def test_comment__there_is_one_for_each_status(make: Make) -> None:
     assert [1, 0] == [comment.edits for comment in github.comments]
 
 
-def test_comment__a_push_has_none(make: Make) -> None:
+def test_push__has_no_pull_request_to_comment_on(make: Make) -> None:
     workflow_step, github = make(RED)
     workflow_step.event("push", {"ref": "refs/heads/main"})
 
@@ -148,8 +148,8 @@ def test_comment__a_push_has_none(make: Make) -> None:
     assert [] == github.comments
 
 
-def test_comment__a_fork_has_one_when_the_token_is_allowed(make: Make) -> None:
-    """With `pull_request_target` it is."""
+def test_fork__gets_one_when_the_token_may(make: Make) -> None:
+    """In `pull_request_target` it may."""
     workflow_step, github = make(RED, fork=True)
     workflow_step.environ["GITHUB_EVENT_NAME"] = "pull_request_target"
 
@@ -158,28 +158,28 @@ def test_comment__a_fork_has_one_when_the_token_is_allowed(make: Make) -> None:
     assert 1 == len(github.comments)
 
 
-def test_comment__a_missing_permission_is_one_warning_that_says_what_to_do(make: Make) -> None:
+def test_forbidden__is_one_warning_that_says_what_to_do(make: Make) -> None:
     workflow_step, github = make(GREEN, mute=True)
 
     assert ExitCode.OK == workflow_step.run(comment="always")
 
     assert [] == github.comments
-    (warning,) = workflow_step.told("warning")
-    assert "pull-requests: write" in warning
+    (annotation,) = workflow_step.annotations("warning")
+    assert "pull-requests: write" in annotation
 
 
 @pytest.mark.parametrize("kind", ["status", "reset", "html", "truncate", "empty"])
-def test_comment__that_cannot_be_written_does_not_change_the_outcome(make: Make, kind: str) -> None:
+def test_trouble__never_decides(make: Make, kind: str) -> None:
     workflow_step, github = make(GREEN)
     github.faults.add(kind=kind, path="/issues/", times=None)
 
     assert ExitCode.OK == workflow_step.run(comment="always")
 
     assert "success" == workflow_step.states[-1]
-    assert 1 == len(workflow_step.told("warning"))
+    assert 1 == len(workflow_step.annotations("warning"))
 
 
-def test_comment__is_written_without_a_commit_status(make: Make) -> None:
+def test_no_status__but_a_comment(make: Make) -> None:
     """`commit-status: false` is about the status alone."""
     workflow_step, github = make(RED)
 
@@ -189,7 +189,7 @@ def test_comment__is_written_without_a_commit_status(make: Make) -> None:
     assert 1 == len(github.comments)
 
 
-def test_comment__has_no_secrets(make: Make) -> None:
+def test_secrets__are_not_in_it(make: Make) -> None:
     message = f"Error: token {CLOUD_TOKEN} was refused"
     leaking = ScriptedStep(
         status=Status.ERROR, artifacts={"run_results.json": document(a_result(status="error", message=message))}

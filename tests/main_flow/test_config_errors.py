@@ -1,4 +1,4 @@
-"""Inputs that cannot be used: exit code 2, all problems in one message, and not one request to anybody."""
+"""Inputs that cannot be used: exit code 2, one message with all problems, and no request to dbt Cloud or GitHub."""
 
 from __future__ import annotations
 
@@ -57,27 +57,27 @@ from tests.support.workflow_step import CLOUD_TOKEN, HEAD_SHA, SHA, WorkflowStep
         pytest.param("annotations", "truee", id="annotations no boolean"),
     ],
 )
-def test_bad_value__named_echoed_and_nothing_sent(workflow_step: WorkflowStep, name: str, value: str) -> None:
+def test_bad_value__is_named_and_shown_and_nothing_is_sent(workflow_step: WorkflowStep, name: str, value: str) -> None:
     workflow_step.environ["GITHUB_JOB"] = "deploy"
 
     assert ExitCode.CONFIG == workflow_step.run(**{name: value})
 
     assert () == workflow_step.cloud.requests
     assert () == workflow_step.github.requests
-    (told,) = workflow_step.told("error")
-    assert f"`{name}`" in told
-    assert value.partition("\n")[0] in told
+    (annotation,) = workflow_step.annotations("error")
+    assert f"`{name}`" in annotation
+    assert value.partition("\n")[0] in annotation
 
 
-def test_all_problems_are_told_together(workflow_step: WorkflowStep) -> None:
+def test_problems__are_reported_together(workflow_step: WorkflowStep) -> None:
     del workflow_step.environ["INPUT_DBT-TOKEN"]
 
     code = workflow_step.run(job_id="x", wait="perhaps", poll_interval="-1", on_cancel="?", branch="a b")
 
     assert ExitCode.CONFIG == code
-    (told,) = workflow_step.told("error")
+    (annotation,) = workflow_step.annotations("error")
     assert [True] * 6 == [
-        f"`{name}`" in told for name in ("dbt-token", "job-id", "wait", "poll-interval", "on-cancel", "branch")
+        f"`{name}`" in annotation for name in ("dbt-token", "job-id", "wait", "poll-interval", "on-cancel", "branch")
     ]
     assert () == workflow_step.cloud.requests
 
@@ -86,42 +86,42 @@ def test_all_problems_are_told_together(workflow_step: WorkflowStep) -> None:
 def test_bad_token__is_named_but_never_shown(workflow_step: WorkflowStep, value: str) -> None:
     assert ExitCode.CONFIG == workflow_step.run(**{"dbt-token": value})
 
-    (told,) = workflow_step.told("error")
-    assert "`dbt-token`" in told
+    (annotation,) = workflow_step.annotations("error")
+    assert "`dbt-token`" in annotation
     for part in value.split():
         assert part not in workflow_step.log
     assert () == workflow_step.cloud.requests
 
 
 @pytest.mark.parametrize("missing", ["account-id", "job-id"])
-def test_missing__is_named(workflow_step: WorkflowStep, missing: str) -> None:
+def test_missing_input__is_named(workflow_step: WorkflowStep, missing: str) -> None:
     assert ExitCode.CONFIG == workflow_step.run(**{missing: ""})
 
-    (told,) = workflow_step.told("error")
-    assert f"`{missing}` is missing" in told
-    assert "job-url" in told
+    (annotation,) = workflow_step.annotations("error")
+    assert f"`{missing}` is missing" in annotation
+    assert "job-url" in annotation
 
 
-def test_branch_and_commit__both_given(workflow_step: WorkflowStep) -> None:
+def test_branch_and_git_sha__exclude_each_other(workflow_step: WorkflowStep) -> None:
     assert ExitCode.CONFIG == workflow_step.run(branch="main", git_sha=SHA)
 
-    (told,) = workflow_step.told("error")
-    assert "`branch`" in told
-    assert "`git-sha`" in told
+    (annotation,) = workflow_step.annotations("error")
+    assert "`branch`" in annotation
+    assert "`git-sha`" in annotation
     assert () == workflow_step.cloud.requests
 
 
-def test_job_url_and_job_id__that_disagree(workflow_step: WorkflowStep) -> None:
+def test_job_url_and_job_id__of_different_jobs_are_an_error(workflow_step: WorkflowStep) -> None:
     page = f"{workflow_step.cloud.url}/deploy/{workflow_step.cloud.account_id}/projects/2/jobs/99"
 
     assert ExitCode.CONFIG == workflow_step.run(job_url=page)
 
-    (told,) = workflow_step.told("error")
-    assert "99" in told
-    assert str(workflow_step.cloud.job_id) in told
+    (annotation,) = workflow_step.annotations("error")
+    assert "99" in annotation
+    assert str(workflow_step.cloud.job_id) in annotation
 
 
-def test_job_url_alone__says_everything(workflow_step: WorkflowStep) -> None:
+def test_job_url__is_enough(workflow_step: WorkflowStep) -> None:
     cloud = workflow_step.cloud
     page = f"{cloud.url}/deploy/{cloud.account_id}/projects/{cloud.project_id}/jobs/{cloud.job_id}"
 
@@ -142,9 +142,9 @@ def test_missing_token__in_a_pull_request_from_a_fork(workflow_step: WorkflowSte
 
     assert ExitCode.CONFIG == workflow_step.run(**{"dbt-token": ""})
 
-    (told,) = workflow_step.told("error")
-    assert "fork" in told
-    assert "if:" in told
+    (annotation,) = workflow_step.annotations("error")
+    assert "fork" in annotation
+    assert "if:" in annotation
     assert () == workflow_step.cloud.requests
 
 
@@ -152,29 +152,28 @@ def test_missing_token__for_dependabot(workflow_step: WorkflowStep) -> None:
     workflow_step.environ["GITHUB_ACTOR"] = "dependabot[bot]"
 
     assert ExitCode.CONFIG == workflow_step.run(**{"dbt-token": ""})
-    assert "Dependabot" in workflow_step.told("error")[0]
+    assert "Dependabot" in workflow_step.annotations("error")[0]
 
 
-def test_missing_token__elsewhere_names_the_secret(workflow_step: WorkflowStep) -> None:
+def test_missing_token__outside_of_a_pull_request_names_the_secret(workflow_step: WorkflowStep) -> None:
     assert ExitCode.CONFIG == workflow_step.run(**{"dbt-token": ""})
 
-    (told,) = workflow_step.told("error")
-    assert "fork" not in told
-    assert "secrets." in told
+    (annotation,) = workflow_step.annotations("error")
+    assert "fork" not in annotation
+    assert "secrets." in annotation
 
 
-def test_event_without_a_commit__says_what_to_give(workflow_step: WorkflowStep) -> None:
+def test_event_without_a_commit__names_the_inputs_that_help(workflow_step: WorkflowStep) -> None:
     workflow_step.event("issue_comment", {"issue": {"number": 7, "pull_request": {}}, "comment": {"body": "/dbt"}})
 
     assert ExitCode.CONFIG == workflow_step.run()
 
-    (told,) = workflow_step.told("error")
-    assert "git-sha" in told
-    assert "run-on: job" in told
+    (annotation,) = workflow_step.annotations("error")
+    assert "git-sha" in annotation
+    assert "run-on: job" in annotation
     assert () == workflow_step.cloud.requests
 
 
-def test_other_problems__never_show_the_token(workflow_step: WorkflowStep) -> None:
-    """A token that was put into the wrong input is not echoed either."""
+def test_token_in_another_input__is_not_shown(workflow_step: WorkflowStep) -> None:
     assert ExitCode.CONFIG == workflow_step.run(job_id=CLOUD_TOKEN, wait=CLOUD_TOKEN)
     assert CLOUD_TOKEN not in workflow_step.log

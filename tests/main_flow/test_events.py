@@ -1,4 +1,4 @@
-"""The same step for every event: the right commit is run, and the right commit is told."""
+"""The same step for every event of GitHub: which commit dbt Cloud runs, and which commit gets the statuses."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ EVENTS: list[tuple[str, dict[str, str], dict[str, Any], str, dict[str, Any], str
 @pytest.mark.parametrize(
     "environ, payload, run_on, version, sha", [pytest.param(*row[1:], id=row[0]) for row in EVENTS]
 )
-def test_event(
+def test_event__decides_what_is_run_and_which_commit_gets_the_status(
     workflow_step: WorkflowStep,
     environ: dict[str, str],
     payload: dict[str, Any],
@@ -153,8 +153,8 @@ def test_event(
     assert {workflow_step.outputs["run-url"]} == {status.target_url for status in workflow_step.statuses}
 
 
-def test_fork__with_a_token_runs_and_tells(workflow_step: WorkflowStep) -> None:
-    """Self-hosted servers may hand secrets to forks; what then comes is dbt Cloud's business."""
+def test_fork__with_a_token_is_run_like_any_other(workflow_step: WorkflowStep) -> None:
+    """An administrator may allow that forks get secrets."""
     workflow_step.event("pull_request", {"pull_request": pull(repo=FORK)}, **in_pull_request())
 
     assert ExitCode.OK == workflow_step.run()
@@ -162,24 +162,24 @@ def test_fork__with_a_token_runs_and_tells(workflow_step: WorkflowStep) -> None:
 
 
 @pytest.mark.parametrize("repo", [FORK, None], ids=["a fork", "a fork that is gone"])
-def test_fork__without_a_token_is_told_what_it_is(workflow_step: WorkflowStep, repo: object) -> None:
+def test_fork__without_a_token_gets_a_message_about_forks(workflow_step: WorkflowStep, repo: object) -> None:
     workflow_step.event("pull_request", {"pull_request": pull(repo=repo)}, **in_pull_request())  # type: ignore[arg-type]
 
     assert ExitCode.CONFIG == workflow_step.run(**{"dbt-token": ""})
 
-    assert "fork" in workflow_step.told("error")[-1]
+    assert "fork" in workflow_step.annotations("error")[-1]
     assert () == workflow_step.cloud.requests
 
 
-def test_same_repository_without_a_token__is_no_fork(workflow_step: WorkflowStep) -> None:
+def test_same_repository__without_a_token_gets_no_message_about_forks(workflow_step: WorkflowStep) -> None:
     workflow_step.event("pull_request", {"pull_request": pull(repo=OWN)}, **in_pull_request())
 
     assert ExitCode.CONFIG == workflow_step.run(**{"dbt-token": ""})
-    assert "`dbt-token` is missing" in workflow_step.told("error")[-1]
+    assert "`dbt-token` is missing" in workflow_step.annotations("error")[-1]
 
 
 def test_guide__its_environment_is_enough(workflow_step: WorkflowStep) -> None:
-    """A pipeline of dbt's own guide, on a CI that nobody has told us about."""
+    """A pipeline of dbt's own guide, on a CI that the action does not know."""
     cloud = workflow_step.cloud
     workflow_step.environ = {
         "DBT_URL": f"{cloud.url}/",
@@ -205,10 +205,10 @@ def test_guide__its_environment_is_enough(workflow_step: WorkflowStep) -> None:
 
 def test_guide__without_a_branch_the_job_decides(workflow_step: WorkflowStep) -> None:
     """The guide's own block for GitHub leaves the branch empty on `push`."""
-    kept = {name: value for name, value in workflow_step.environ.items() if not name.startswith("INPUT_")}
+    others = {name: value for name, value in workflow_step.environ.items() if not name.startswith("INPUT_")}
     cloud = workflow_step.cloud
     workflow_step.environ = {
-        **kept,
+        **others,
         "DBT_URL": cloud.url,
         "DBT_API_KEY": CLOUD_TOKEN,
         "DBT_ACCOUNT_ID": str(cloud.account_id),

@@ -1,15 +1,17 @@
-"""A trigger whose answer is lost, in every way in which an answer can be lost: exactly one run, and it is ours."""
+"""A trigger whose answer is lost, in every way in which that can happen: exactly one run is started and watched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from dbt_action.errors import ExitCode
-from dbt_action.timeouts import HttpTimeouts
+from emulator import Script
 from tests.support.scripts import GREEN, lasting
+from tests.support.virtual_hangs import virtual_hangs
 from tests.support.workflow_step import WorkflowStep
 
 MakeStep = Callable[..., WorkflowStep]
@@ -31,14 +33,30 @@ LOSSES: list[tuple[str, dict[str, Any], bool]] = [
     ("500", {"kind": "status", "code": 500}, False),
     ("503", {"kind": "status", "code": 503}, False),
     ("504", {"kind": "status", "code": 504}, False),
-    ("429 with a wish", {"kind": "status", "code": 429, "headers": {"Retry-After": "7"}}, False),
-    ("429 without a wish", {"kind": "status", "code": 429}, False),
+    ("answered too late", {"kind": "slow", "seconds": 60.0}, True),
+    ("never answered", {"kind": "hang"}, False),
+    ("never answered, and done 15 s later", {"kind": "late", "seconds": 20.0}, True),
+    ("429 with Retry-After", {"kind": "status", "code": 429, "headers": {"Retry-After": "7"}}, False),
+    ("429", {"kind": "status", "code": 429}, False),
 ]
 WAYS = [pytest.param(fault, done, id=name) for name, fault, done in LOSSES]
 
 
-def one_adopted_run(workflow_step: WorkflowStep) -> None:
-    """There is one run, it was watched to its end, and everybody was told its number."""
+@pytest.fixture
+def make_step(make_step: MakeStep) -> Iterator[MakeStep]:
+    """As everywhere, and servers that do not answer take virtual time."""
+    with ExitStack() as stack:
+
+        def make(*script: Script, **habits: Any) -> WorkflowStep:  # noqa: ANN401 - of the emulator
+            step = make_step(*script, **habits)
+            stack.enter_context(virtual_hangs(step.clock))
+            return step
+
+        yield make
+
+
+def assert_one_run(workflow_step: WorkflowStep) -> None:
+    """There is one run, it was watched to its end, and the outputs have its number."""
     (run,) = workflow_step.cloud.runs
     assert str(run.id) == workflow_step.outputs["run-id"]
     assert "success" == workflow_step.outputs["status"]
@@ -46,17 +64,21 @@ def one_adopted_run(workflow_step: WorkflowStep) -> None:
 
 
 @pytest.mark.parametrize("fault, done", WAYS)
-def test_answer_lost_once(workflow_step: WorkflowStep, fault: dict[str, Any], done: bool) -> None:  # noqa: FBT001
+def test_lost_answer__is_searched_for_before_another_trigger(
+    workflow_step: WorkflowStep,
+    fault: dict[str, Any],
+    done: bool,  # noqa: FBT001
+) -> None:
     workflow_step.cloud.faults.add(method="POST", path=TRIGGER, **fault)
 
     assert ExitCode.OK == workflow_step.run()
 
-    one_adopted_run(workflow_step)
+    assert_one_run(workflow_step)
     assert (1 if done else 2) == len(workflow_step.triggers)
 
 
 @pytest.mark.parametrize("fault, done", WAYS)
-def test_answer_lost_once__and_the_list_lags(
+def test_lost_answer__while_new_runs_stay_invisible_for_a_while(
     make_step: MakeStep,
     fault: dict[str, Any],
     done: bool,  # noqa: FBT001
@@ -66,12 +88,12 @@ def test_answer_lost_once__and_the_list_lags(
 
     assert ExitCode.OK == workflow_step.run()
 
-    one_adopted_run(workflow_step)
+    assert_one_run(workflow_step)
     assert (1 if done else 2) == len(workflow_step.triggers)
 
 
 @pytest.mark.parametrize("fault, done", WAYS)
-def test_answer_lost_once__and_the_list_fails_too(
+def test_lost_answer__while_the_search_fails_too(
     workflow_step: WorkflowStep,
     fault: dict[str, Any],
     done: bool,  # noqa: FBT001
@@ -81,34 +103,20 @@ def test_answer_lost_once__and_the_list_fails_too(
 
     assert ExitCode.OK == workflow_step.run()
 
-    one_adopted_run(workflow_step)
+    assert_one_run(workflow_step)
     assert (1 if done else 2) == len(workflow_step.triggers)
 
 
-@pytest.mark.parametrize(
-    "kind, done", [pytest.param("slow", True, id="answered too late"), pytest.param("hang", False, id="never answered")]
-)
-def test_answer_after_our_patience(workflow_step: WorkflowStep, kind: str, done: bool) -> None:  # noqa: FBT001
-    workflow_step.timeouts = HttpTimeouts(connect_seconds=0.4, read_seconds=0.4)
-    workflow_step.cloud.faults.add(kind=kind, method="POST", path=TRIGGER, seconds=2.0)
-
-    assert ExitCode.OK == workflow_step.run()
-
-    one_adopted_run(workflow_step)
-    assert (1 if done else 2) == len(workflow_step.triggers)
-
-
-def test_answers_lost_twice_after_the_work(workflow_step: WorkflowStep) -> None:
-    """The run of the first trigger is there, so a second is never sent."""
+def test_lost_answer__of_a_trigger_that_was_accepted_sends_no_other(workflow_step: WorkflowStep) -> None:
     workflow_step.cloud.faults.add(kind="lose", method="POST", path=TRIGGER, times=None)
 
     assert ExitCode.OK == workflow_step.run()
 
-    one_adopted_run(workflow_step)
+    assert_one_run(workflow_step)
     assert 1 == len(workflow_step.triggers)
 
 
-def test_never_accepted__gives_up_and_says_that_a_run_may_exist(workflow_step: WorkflowStep) -> None:
+def test_lost_answer__every_time_gives_up_and_says_that_a_run_may_exist(workflow_step: WorkflowStep) -> None:
     workflow_step.cloud.faults.add(kind="reset", method="POST", path=TRIGGER, times=None)
 
     assert ExitCode.CLOUD == workflow_step.run()
@@ -118,27 +126,27 @@ def test_never_accepted__gives_up_and_says_that_a_run_may_exist(workflow_step: W
     assert ["error"] == workflow_step.states
     assert "error" == workflow_step.outputs["status"]
     marker = workflow_step.triggers[0].json["cause"].rsplit("[", 1)[1]
-    assert any(marker in told for told in workflow_step.told("error"))
+    assert any(marker in annotation for annotation in workflow_step.annotations("error"))
     assert "It is not known whether a run" in workflow_step.log
     assert "Perhaps not started" in str(workflow_step.statuses[-1].description)
 
 
-def test_every_trigger_of_a_step_carries_the_same_marker(workflow_step: WorkflowStep) -> None:
+def test_marker__is_the_same_in_every_trigger_of_a_step(workflow_step: WorkflowStep) -> None:
     workflow_step.cloud.faults.add(kind="reset", method="POST", path=TRIGGER, times=2)
 
     assert ExitCode.OK == workflow_step.run()
     assert 1 == len({trigger.body for trigger in workflow_step.triggers})
 
 
-def test_two_steps_never_share_a_marker(workflow_step: WorkflowStep) -> None:
+def test_marker__is_different_in_every_step(workflow_step: WorkflowStep) -> None:
     workflow_step.run()
     workflow_step.run()
 
     assert 2 == len({trigger.json["cause"] for trigger in workflow_step.triggers})
 
 
-def test_run_of_somebody_else_with_the_same_words_is_not_taken(workflow_step: WorkflowStep) -> None:
-    """The answer is lost and nothing was done; the other run with our words but another marker stays theirs."""
+def test_search__does_not_take_another_run_with_the_same_cause(workflow_step: WorkflowStep) -> None:
+    """The trigger was not accepted, and a run of another step has the same words and another marker."""
     workflow_step.run(cause="nightly", wait="false")
     (other,) = workflow_step.cloud.runs
     workflow_step.cloud.faults.add(kind="reset", method="POST", path=TRIGGER)
@@ -149,18 +157,18 @@ def test_run_of_somebody_else_with_the_same_words_is_not_taken(workflow_step: Wo
     assert str(other.id) != workflow_step.outputs["run-id"]
 
 
-def test_adopted_run_is_found_behind_many_newer_ones(workflow_step: WorkflowStep) -> None:
+def test_search__finds_the_run_behind_many_newer_ones(workflow_step: WorkflowStep) -> None:
     workflow_step.cloud.faults.add(kind="lose", method="POST", path=TRIGGER)
-    crowd = iter(range(30))
+    others = iter(range(30))
 
-    def somebody_triggers(seconds: float) -> None:
-        """While we pause before the look, others start thirty runs of the same job."""
-        for number in crowd if seconds else ():
-            workflow_step.cloud._scheduler.trigger(  # noqa: SLF001 - other people
-                workflow_step.cloud.jobs[0], {**NOTHING, "cause": f"other {number}"}
+    def trigger_others(seconds: float) -> None:
+        """During the pause before the search thirty other runs of the same job are started."""
+        for number in others if seconds else ():
+            workflow_step.cloud._scheduler.trigger(  # noqa: SLF001 - other clients
+                workflow_step.cloud.jobs[0], {**NO_PARAMETERS, "cause": f"other {number}"}
             )
 
-    workflow_step.clock.on_sleep = somebody_triggers
+    workflow_step.clock.on_sleep = trigger_others
 
     assert ExitCode.OK == workflow_step.run()
 
@@ -176,7 +184,7 @@ def test_adopted_run_is_found_behind_many_newer_ones(workflow_step: WorkflowStep
         pytest.param(404, {"status": {"code": 404, "user_message": "Not found."}, "data": None}, id="404"),
     ],
 )
-def test_refused__one_trigger_and_the_end(workflow_step: WorkflowStep, code: int, body: object) -> None:
+def test_refused_trigger__is_not_repeated(workflow_step: WorkflowStep, code: int, body: object) -> None:
     workflow_step.cloud.faults.add(kind="status", method="POST", path=TRIGGER, code=code, body=body, times=None)
 
     assert ExitCode.CLOUD == workflow_step.run()
@@ -184,32 +192,32 @@ def test_refused__one_trigger_and_the_end(workflow_step: WorkflowStep, code: int
     assert 1 == len(workflow_step.triggers)
     assert ["error"] == workflow_step.states
     assert "https://github.example/acme/shop/actions/runs/5/attempts/1" == workflow_step.statuses[0].target_url
-    assert str(code) in workflow_step.told("error")[0]
+    assert str(code) in workflow_step.annotations("error")[0]
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
-def test_redirected__never_followed(workflow_step: WorkflowStep, code: int) -> None:
-    """A redirected trigger is a wrong address: nobody knows what a repeated one would do there."""
+def test_redirected_trigger__is_not_followed(workflow_step: WorkflowStep, code: int) -> None:
+    """A redirect means that the address is wrong; what a POST to the other one would do is not known."""
     elsewhere = {"Location": f"{workflow_step.cloud.url}/elsewhere/"}
     workflow_step.cloud.faults.add(kind="status", method="POST", path=TRIGGER, code=code, headers=elsewhere, times=None)
 
     assert ExitCode.CLOUD == workflow_step.run()
 
     assert 1 == len(workflow_step.triggers)
-    assert not any("elsewhere" in asked.path for asked in workflow_step.cloud.requests)
-    assert "/elsewhere/" in workflow_step.told("error")[0]
+    assert not any("elsewhere" in request.path for request in workflow_step.cloud.requests)
+    assert "/elsewhere/" in workflow_step.annotations("error")[0]
 
 
-def test_time_limit_holds_while_looking_for_the_run(make_step: MakeStep) -> None:
+def test_search__ends_with_the_time_limit(make_step: MakeStep) -> None:
     workflow_step = make_step(lasting(10.0))
     workflow_step.cloud.faults.add(kind="lose", method="POST", path=TRIGGER)
     workflow_step.cloud.faults.add(kind="status", method="GET", path=LIST, code=500, times=None)
 
     assert ExitCode.CLOUD == workflow_step.run(timeout_minutes="1")
-    assert workflow_step.clock.passed <= 75.0
+    assert 75.0 >= workflow_step.clock.passed
 
 
-NOTHING = {
+NO_PARAMETERS = {
     "git_branch": None,
     "git_sha": None,
     "azure_pull_request_id": None,

@@ -22,8 +22,8 @@ def one_warning(workflow_step: WorkflowStep) -> str:
     """The step is green with all that is ours to tell, and one warning."""
     assert "success" == workflow_step.outputs["status"]
     assert () == workflow_step.statuses
-    assert [] == workflow_step.told("error")
-    (told,) = workflow_step.told("warning")
+    assert [] == workflow_step.annotations("error")
+    (told,) = workflow_step.annotations("warning")
     assert "commit status" in told
     return told
 
@@ -82,7 +82,7 @@ def test_down(workflow_step: WorkflowStep, fault: dict[str, Any]) -> None:
 
     # Three for each of the two statuses, and for the second one once more at the very end.
     assert len(workflow_step.github.requests) <= 9
-    assert len(workflow_step.told("warning")) <= 1
+    assert len(workflow_step.annotations("warning")) <= 1
     assert "success" == workflow_step.outputs["status"]
 
 
@@ -136,8 +136,8 @@ def test_trouble_does_not_hide_a_failure(make_step: MakeStep) -> None:
     workflow_step = make_step(RED, github={"read_only": True})
 
     assert ExitCode.FAILED == workflow_step.run()
-    assert 1 == len(workflow_step.told("warning"))
-    assert "Got 3 results" in workflow_step.told("error")[-1]
+    assert 1 == len(workflow_step.annotations("warning"))
+    assert "Got 3 results" in workflow_step.annotations("error")[-1]
 
 
 def test_enterprise_server__path_of_the_api_is_kept(make_step: MakeStep) -> None:
@@ -158,7 +158,7 @@ def test_command_file_cannot_be_written__is_a_warning(
     assert ExitCode.OK == workflow_step.run()
 
     assert ["pending", "success"] == workflow_step.states
-    assert any(variable in told for told in workflow_step.told("warning"))
+    assert any(variable in told for told in workflow_step.annotations("warning"))
 
 
 def test_command_files_are_not_there__nothing_is_said(workflow_step: WorkflowStep) -> None:
@@ -166,7 +166,7 @@ def test_command_files_are_not_there__nothing_is_said(workflow_step: WorkflowSte
         del workflow_step.environ[variable]
 
     assert ExitCode.OK == workflow_step.run()
-    assert [] == workflow_step.told("warning")
+    assert [] == workflow_step.annotations("warning")
 
 
 def test_terminal__runs_without_any_ci(workflow_step: WorkflowStep) -> None:

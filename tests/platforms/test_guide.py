@@ -30,7 +30,7 @@ ARCHIVE = "https://github.com/org/dbt-cloud-run-action/archive/refs/tags/v1.tar.
 # What the user keeps in the platform's store of variables.
 SECRETS = {"DBT_API_KEY": CLOUD_TOKEN}
 
-# What installs things or is old: each takes the one call that the blocks make of it, and uvx has a Python of its own.
+# Stand-ins for programs that install something. Each accepts only the call that the guide makes.
 COMMANDS = {
     "pip": '[ "$*" = "install --quiet uv" ]',
     "python": '[ "$*" = "-m pip install requests" ]',
@@ -44,8 +44,8 @@ COMMANDS = {
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the guide's scripts are for bash")
 
 
-class Pipe:
-    """Runs the script of a block as the platform's shell would; `commands` are played."""
+class GuideShell:
+    """Runs the script of a block of the guide as the platform's shell would, with stand-ins for `commands`."""
 
     commands: Mapping[str, str] = COMMANDS
 
@@ -72,7 +72,7 @@ class Pipe:
         return yaml.safe_load(text.replace("https://cloud.getdbt.com", self.cloud.url))
 
     def run(self, script: str, environ: Mapping[str, str]) -> str:
-        """The log of a green end."""
+        """Run a script that must succeed; returns its log."""
         path = f"{self.folder / 'bin'}{os.pathsep}{environ.get('PATH', os.environ['PATH'])}"
         done = subprocess.run(
             ["bash", "-e", "-c", script],
@@ -83,7 +83,7 @@ class Pipe:
             check=False,
             timeout=120,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert 0 == done.returncode, done.stdout + done.stderr
         return done.stdout
 
     @property
@@ -93,13 +93,13 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe(tmp_path: Path) -> Iterator[Pipe]:
+def shell(tmp_path: Path) -> Iterator[GuideShell]:
     with Emulator(GREEN, token=CLOUD_TOKEN) as cloud:
-        yield Pipe(cloud, tmp_path)
+        yield GuideShell(cloud, tmp_path)
 
 
 def expanded(variables: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """`$NAME` in values, as GitLab expands it; what is not there is empty."""
+    """Replace `$NAME` in values as GitLab does; an unknown name becomes an empty text."""
     return {
         name: re.sub(r"\$(\w+)", lambda match: environ.get(match[1], ""), str(value))
         for name, value in variables.items()
@@ -107,7 +107,7 @@ def expanded(variables: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
 
 
 def macros(text: str, variables: Mapping[str, str]) -> str:
-    """`$(Name)`, as Azure's agent replaces it, in scripts too; what it does not know stays."""
+    """Replace `$(Name)` as Azure's agent does, also in scripts; an unknown name stays as it is."""
     known = {name.upper(): value for name, value in variables.items()}
     return re.sub(r"\$\(([\w.]+)\)", lambda match: known.get(match[1].upper(), match[0]), text)
 
@@ -127,52 +127,52 @@ def gitlab_push(request: pytest.FixtureRequest) -> dict[str, str]:
     return {name: value for name, value in request.param.items() if "MERGE_REQUEST" not in name}
 
 
-def test_guide__gitlab(pipe: Pipe, serve: Serve, gitlab_push: dict[str, str]) -> None:
+def test_guide__gitlab(shell: GuideShell, serve: Serve, gitlab_push: dict[str, str]) -> None:
     sha, number = gitlab_push["CI_COMMIT_SHA"], int(gitlab_push["CI_PIPELINE_ID"])
     pipeline = Pipeline(number, sha, gitlab_push["CI_COMMIT_REF_NAME"])
     host = serve(GitLab(project=gitlab_push["CI_PROJECT_ID"], pipelines=(pipeline,)))
-    block = pipe.adjust("gitlab")
+    block = shell.adjust("gitlab")
     environ = {**gitlab_push, **SECRETS, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
     environ |= expanded(block["variables"], environ)
-    pipe.run("\n".join(block["run-dbt-job"]["script"]), environ)
+    shell.run("\n".join(block["run-dbt-job"]["script"]), environ)
 
-    assert [(one.sha, one.pipeline, one.name, one.status) for one in host.statuses] == [(sha, number, NAME, "success")]
-    assert pipe.body["cause"].startswith("GitLab Pipeline CI Job")
-    # As the guide's script: a branch when the platform tells one, never a commit.
-    assert "git_sha" not in pipe.body
-    assert pipe.body.get("git_branch", "") == gitlab_push.get("CI_COMMIT_BRANCH", "")
+    assert [(sha, number, NAME, "success")] == [(one.sha, one.pipeline, one.name, one.status) for one in host.statuses]
+    assert shell.body["cause"].startswith("GitLab Pipeline CI Job")
+    # Like the guide's own script: a branch when the platform has one, never a commit.
+    assert "git_sha" not in shell.body
+    assert gitlab_push.get("CI_COMMIT_BRANCH", "") == shell.body.get("git_branch", "")
 
 
-def azure(pipe: Pipe, environ: Mapping[str, str], known: Mapping[str, str]) -> str:
+def azure(shell: GuideShell, environ: Mapping[str, str], known: Mapping[str, str]) -> str:
     """Run the block for Azure; `known` are the variables of the agent that it does not export."""
-    block = pipe.adjust("azure")
+    block = shell.adjust("azure")
     _, install, step = block["steps"]
     known = {**SECRETS, **known}
     variables = {name: str(value) for name, value in block["variables"].items()}
     variables |= {name: macros(value, known) for name, value in step["env"].items()}
-    pipe.run(install["script"], environ)
-    return pipe.run(macros(step["script"], known), {**environ, **variables})
+    shell.run(install["script"], environ)
+    return shell.run(macros(step["script"], known), {**environ, **variables})
 
 
-def test_guide__azure_repos(pipe: Pipe, serve: Serve) -> None:
+def test_guide__azure_repos(shell: GuideShell, serve: Serve) -> None:
     host = serve(AzureDevOps())
-    log = azure(pipe, {**env.AZURE_PUSH, "SYSTEM_COLLECTIONURI": host.url}, {"System.AccessToken": "azure-token"})
+    log = azure(shell, {**env.AZURE_PUSH, "SYSTEM_COLLECTIONURI": host.url}, {"System.AccessToken": "azure-token"})
 
-    assert [(one.commit, one.genre, one.name, one.state) for one in host.statuses] == [
-        (env.PUSHED, "dbt Cloud", JOB_NAME, state) for state in ("pending", "succeeded")
+    assert [(env.PUSHED, "dbt Cloud", JOB_NAME, state) for state in ("pending", "succeeded")] == [
+        (one.commit, one.genre, one.name, one.state) for one in host.statuses
     ]
     assert "GITHUB_TOKEN" not in log
 
 
-def test_guide__azure_repos_pull_request(pipe: Pipe, serve: Serve) -> None:
+def test_guide__azure_repos_pull_request(shell: GuideShell, serve: Serve) -> None:
     host = serve(AzureDevOps(pull_requests={12: PullRequest([env.HEAD])}))
     environ = {**env.AZURE_PULL_REQUEST, "SYSTEM_COLLECTIONURI": host.url}
-    azure(pipe, environ, {"System.AccessToken": "azure-token"})
+    azure(shell, environ, {"System.AccessToken": "azure-token"})
 
-    assert [(one.commit, one.pull_request, one.state) for one in host.statuses] == [
+    assert [
         (commit, number, state) for state in ("pending", "succeeded") for commit, number in (("", 12), (env.HEAD, 0))
-    ]
-    assert pipe.body["azure_pull_request_id"] == 12
+    ] == [(one.commit, one.pull_request, one.state) for one in host.statuses]
+    assert 12 == shell.body["azure_pull_request_id"]
 
 
 AZURE_FOR_GITHUB = {**env.AZURE_FOR_GITHUB, "BUILD_REPOSITORY_NAME": "octocat/ci-detector"}
@@ -184,23 +184,23 @@ def azure_for_github(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 def test_guide__azure_pipelines_for_a_github_repository(
-    pipe: Pipe, serve: Serve, azure_for_github: dict[str, str]
+    shell: GuideShell, serve: Serve, azure_for_github: dict[str, str]
 ) -> None:
     environ = azure_for_github
     sha = environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or environ["BUILD_SOURCEVERSION"]
     host = serve(GitHub(token="ghp-token", repository="octocat/ci-detector"))
-    here = {**environ, "AGENT_TEMPDIRECTORY": str(pipe.work), "GITHUB_API_URL": host.url}
-    azure(pipe, here, {"GITHUB_TOKEN": "ghp-token", "System.AccessToken": "azure-token"})
+    job = {**environ, "AGENT_TEMPDIRECTORY": str(shell.work), "GITHUB_API_URL": host.url}
+    azure(shell, job, {"GITHUB_TOKEN": "ghp-token", "System.AccessToken": "azure-token"})
 
-    assert [(one.sha, one.context, one.state) for one in host.statuses] == [
+    assert [
         (sha, NAME, "pending"),
         (sha, NAME, "success"),
-    ]
-    assert pipe.body.get("github_pull_request_id") == (89 if environ["BUILD_REASON"] == "PullRequest" else None)
+    ] == [(one.sha, one.context, one.state) for one in host.statuses]
+    assert (89 if environ["BUILD_REASON"] == "PullRequest" else None) == shell.body.get("github_pull_request_id")
 
 
-def test_guide__azure_without_a_token_for_github_says_so(pipe: Pipe) -> None:
-    log = azure(pipe, env.AZURE_FOR_GITHUB, {"System.AccessToken": "azure-token"})
+def test_guide__azure_without_a_token_for_github_says_that_no_status_is_posted(shell: GuideShell) -> None:
+    log = azure(shell, env.AZURE_FOR_GITHUB, {"System.AccessToken": "azure-token"})
 
     assert "No commit status: `GITHUB_TOKEN` is not set" in log
 
@@ -208,56 +208,56 @@ def test_guide__azure_without_a_token_for_github_says_so(pipe: Pipe) -> None:
 BITBUCKET_PULL_REQUEST = {**env.BITBUCKET_PULL_REQUEST, "BITBUCKET_PROJECT_KEY": "SH"}
 
 
-def bitbucket(pipe: Pipe, host: Bitbucket, environ: Mapping[str, str], step: Mapping[str, Any]) -> None:
+def bitbucket(shell: GuideShell, host: Bitbucket, environ: Mapping[str, str], step: Mapping[str, Any]) -> None:
     variables = {**SECRETS, "BITBUCKET_API_URL": host.url, "BITBUCKET_ACCESS_TOKEN": "bitbucket-token"}
-    pipe.run("\n".join(step["script"]), {**environ, **variables})
+    shell.run("\n".join(step["script"]), {**environ, **variables})
 
 
 @pytest.mark.parametrize("push", cases(env.BITBUCKET, "BitbucketPipelines"))
-def test_guide__bitbucket(pipe: Pipe, serve: Serve, push: Mapping[str, str]) -> None:
+def test_guide__bitbucket(shell: GuideShell, serve: Serve, push: Mapping[str, str]) -> None:
     host = serve(Bitbucket(repository=push["BITBUCKET_REPO_FULL_NAME"]))
-    (step,) = pipe.adjust("bitbucket")["pipelines"]["branches"]["main"]
-    bitbucket(pipe, host, push, step["step"])
+    (step,) = shell.adjust("bitbucket")["pipelines"]["branches"]["main"]
+    bitbucket(shell, host, push, step["step"])
 
-    assert [(one.commit, one.name, one.state) for one in host.history] == [
-        (push["BITBUCKET_COMMIT"], NAME, state) for state in ("INPROGRESS", "SUCCESSFUL")
+    assert [(push["BITBUCKET_COMMIT"], NAME, state) for state in ("INPROGRESS", "SUCCESSFUL")] == [
+        (one.commit, one.name, one.state) for one in host.history
     ]
-    assert "git_sha" not in pipe.body
+    assert "git_sha" not in shell.body
 
 
 @pytest.mark.parametrize("pull_request", cases(BITBUCKET_PULL_REQUEST, "BitbucketPipelinesPullRequest"))
-def test_guide__bitbucket_pull_request(pipe: Pipe, serve: Serve, pull_request: Mapping[str, str]) -> None:
+def test_guide__bitbucket_pull_request(shell: GuideShell, serve: Serve, pull_request: Mapping[str, str]) -> None:
     full = pull_request["BITBUCKET_COMMIT"].ljust(40, "0")
     host = serve(Bitbucket(repository=pull_request["BITBUCKET_REPO_FULL_NAME"], commits=(full,)))
-    (step,) = pipe.adjust("bitbucket")["pipelines"]["pull-requests"]["**"]
-    bitbucket(pipe, host, pull_request, step["step"])
+    (step,) = shell.adjust("bitbucket")["pipelines"]["pull-requests"]["**"]
+    bitbucket(shell, host, pull_request, step["step"])
 
-    assert [(one.commit, one.state, one.refname) for one in host.history] == [
-        (full, state, pull_request["BITBUCKET_BRANCH"]) for state in ("INPROGRESS", "SUCCESSFUL")
+    assert [(full, state, pull_request["BITBUCKET_BRANCH"]) for state in ("INPROGRESS", "SUCCESSFUL")] == [
+        (one.commit, one.state, one.refname) for one in host.history
     ]
     number = int(pull_request["BITBUCKET_PR_ID"])
-    assert pipe.body["schema_override"] == f"DBT_CLOUD_PR_{pull_request['BITBUCKET_PROJECT_KEY']}_{number}"
-    assert pipe.body["git_branch"] == pull_request["BITBUCKET_BRANCH"]
-    assert pipe.body["non_native_pull_request_id"] == number
+    assert f"DBT_CLOUD_PR_{pull_request['BITBUCKET_PROJECT_KEY']}_{number}" == shell.body["schema_override"]
+    assert pull_request["BITBUCKET_BRANCH"] == shell.body["git_branch"]
+    assert number == shell.body["non_native_pull_request_id"]
 
 
 @pytest.mark.parametrize("token", ["", "ghs-token"], ids=["without a token", "with a token"])
 @pytest.mark.parametrize("environ", cases(env.GITHUB_PUSH, "GitHubActions"))
-def test_guide__github(pipe: Pipe, serve: Serve, environ: Mapping[str, str], token: str) -> None:
+def test_guide__github(shell: GuideShell, serve: Serve, environ: Mapping[str, str], token: str) -> None:
     host = serve(GitHub(token="ghs-token", repository=environ["GITHUB_REPOSITORY"]))
-    block = pipe.adjust("github")["jobs"]["run_dbt_job"]
+    block = shell.adjust("github")["jobs"]["run_dbt_job"]
     written = {name: str(value) for name, value in block["env"].items()}
-    written |= {"DBT_API_KEY": CLOUD_TOKEN, "DBT_JOB_BRANCH": "test-github", "DBT_URL": pipe.cloud.url}
+    written |= {"DBT_API_KEY": CLOUD_TOKEN, "DBT_JOB_BRANCH": "test-github", "DBT_URL": shell.cloud.url}
     (script,) = [step["run"] for step in block["steps"] if "run" in step]
-    log = pipe.run(script, {**environ, **written, "GITHUB_API_URL": host.url, "GITHUB_TOKEN": token})
+    log = shell.run(script, {**environ, **written, "GITHUB_API_URL": host.url, "GITHUB_TOKEN": token})
 
     states = [(one.sha, one.state) for one in host.statuses]
-    assert states == ([(environ["GITHUB_SHA"], state) for state in ("pending", "success")] if token else [])
+    assert ([(environ["GITHUB_SHA"], state) for state in ("pending", "success")] if token else []) == states
     assert ("No commit status" in log) is not bool(token)
 
 
 @pytest.mark.parametrize("block", ["github", "gitlab", "azure", "bitbucket"])
-def test_guide__the_names_of_its_script_are_all_there(block: str) -> None:
+def test_guide__has_all_variables_of_dbt_s_own_script(block: str) -> None:
     text = (GUIDE / f"{block}.yml").read_text(encoding="utf-8")
     names = ("DBT_ACCOUNT_ID", "DBT_PROJECT_ID", "DBT_PR_JOB_ID", "DBT_JOB_CAUSE")
 
@@ -274,7 +274,7 @@ OLD = {
 
 
 @pytest.mark.parametrize("block", OLD)
-def test_guide__keeps_its_old_pythons_and_our_page_has_its_line(block: str) -> None:
+def test_guide__keeps_its_old_python_and_our_page_has_its_line(block: str) -> None:
     text = (GUIDE / f"{block}.yml").read_text(encoding="utf-8")
     page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
     lines = {line.strip().removeprefix("- ").removeprefix("run: ") for line in text.splitlines() if ARCHIVE in line}

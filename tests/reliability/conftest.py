@@ -1,52 +1,38 @@
-"""One bench for each module of tests, since servers are slow to start; every test has a rig, so a job, of its own."""
+"""One pair of servers for each test module, because they are slow to start; every test has a job of its own on them."""
 
 from __future__ import annotations
 
-import gc
-import threading
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.reliability.rig import Bench, Rig, bench
+from tests.reliability.open_resources import count, left_open
+from tests.reliability.steps import Servers, Step, start_servers
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("bench")) as made:
-        yield made
+def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with start_servers(tmp_path_factory.mktemp("servers")) as servers:
+        yield servers
 
 
 @pytest.fixture
-def servers(shared: Bench) -> Iterator[Bench]:
-    """The servers, without anything that another test has left in force."""
-    shared.clock.on_sleep = lambda _seconds: None
-    yield shared
-    shared.clock.on_sleep = lambda _seconds: None
-    shared.cloud.faults.clear()
-    shared.github.faults.clear()
+def servers(shared_servers: Servers) -> Iterator[Servers]:
+    """The servers of the module, without faults."""
+    shared_servers.reset()
+    yield shared_servers
+    shared_servers.reset()
 
 
 @pytest.fixture
-def rig(servers: Bench) -> Callable[..., Rig]:
-    """`rig(script)`: a step for a new job."""
-    return servers.rig
+def new_step(servers: Servers) -> Callable[..., Step]:
+    """`new_step(script)`: a step for a new job."""
+    return servers.new_step
 
 
 @pytest.fixture(autouse=True)
 def _nothing_stays_open() -> Iterator[None]:
-    """No descriptor and no thread is left after a test; the servers' own threads end by themselves, soon."""
-    before = _open()
+    """No file descriptor and no thread is left after a test."""
+    before = count()
     yield
-    limit = time.monotonic() + 2
-    while _open() > before and time.monotonic() < limit:
-        gc.collect()
-        time.sleep(0.01)
-    assert _open() <= before
-
-
-def _open() -> int:
-    folder = Path("/proc/self/fd")
-    return threading.active_count() + (len(list(folder.iterdir())) if folder.exists() else 0)
+    assert 0 == left_open(before)

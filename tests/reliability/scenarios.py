@@ -1,4 +1,4 @@
-"""Steps drawn at random: a script, a configuration, faults at any request, and something that happens meanwhile."""
+"""Steps drawn at random: a script, inputs, faults at any request, and a signal or a SIGKILL at any moment."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator import Script, ScriptedStep, Status
-from tests.reliability.rig import Scripted
+from tests.reliability.steps import ScriptSource
 from tests.support.scripts import GREEN, RED
 
 RESULTS = GREEN.steps[0].artifacts
 FAILURE = RED.steps[0].artifacts
+# So many requests to a server may be hit by faults.
 REQUESTS = 120
-# Hangs take real time.
-MAX_HANGS = 2
 
-PASSING: tuple[tuple[str, Mapping[str, Any]], ...] = (
+TRANSIENT: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("status", {"code": 500}),
     ("status", {"code": 503, "headers": {"Retry-After": "4"}}),
     ("status", {"code": 429, "headers": {"Retry-After": "9"}}),
@@ -30,15 +29,21 @@ PASSING: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("lose", {}),
     ("truncate", {}),
     ("empty", {}),
-    ("hang", {"seconds": 0.6}),
-    ("late", {"seconds": 0.6}),
+    ("hang", {"seconds": 3600.0}),
+    # Sooner than the client gives up, and later.
+    ("late", {"seconds": 3.0}),
+    ("late", {"seconds": 50.0}),
 )
-FINAL: tuple[tuple[str, Mapping[str, Any]], ...] = tuple(("status", {"code": code}) for code in (400, 401, 403, 404))
+PERMANENT: tuple[tuple[str, Mapping[str, Any]], ...] = tuple(
+    ("status", {"code": code}) for code in (400, 401, 403, 404)
+)
+# Nothing is promised for a GitHub that handles an old request after a newer one.
+GITHUB_TRANSIENT = tuple(fault for fault in TRANSIENT if fault != ("late", {"seconds": 50.0}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A fault that hits the request number `after`."""
+    """A fault that hits one request; `after` requests come before that one."""
 
     kind: str
     params: Mapping[str, Any]
@@ -47,7 +52,7 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Everything about one step, printable; the seed alone makes it again."""
+    """Everything about one step; the same seed draws the same scenario."""
 
     seed: str
     first: str
@@ -56,26 +61,22 @@ class Scenario:
     habits: Mapping[str, float]
     faults: tuple[Hit, ...] = ()
     github_faults: tuple[Hit, ...] = ()
-    # (what, when): "signal" or "kill", at a virtual second or at a line of the product.
+    # ("signal" or "kill", "second" or "line", which one): a virtual second, or how many source lines come before.
     event: tuple[str, str, float] | None = None
     attempts: int = 1
     pull_request: bool = False
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def hangs(self) -> bool:
-        return any(hit.kind in ("hang", "late") for hit in (*self.faults, *self.github_faults))
-
-    @property
     def undisturbed(self) -> bool:
         return not self.faults and not self.github_faults and self.event is None
 
-    def script(self) -> Scripted:
-        """What the runs do, first and retried ones."""
+    def script(self) -> ScriptSource:
+        """What the triggered run does, and what retries of it do."""
         return lambda trigger: _script(self.retried if trigger["retrying_run_id"] else self.first, self.seconds)
 
 
-KINDS = ("green", "red", "no results", "cancelled", "endless", "odd", "odd end")
+KINDS = ("green", "red", "no results", "cancelled", "endless", "unknown status", "unknown end")
 
 
 def _script(kind: str, seconds: Mapping[str, float]) -> Script:
@@ -84,21 +85,21 @@ def _script(kind: str, seconds: Mapping[str, float]) -> Script:
         return Script(steps=(ScriptedStep(seconds=math.inf),), queue_seconds=queue)
     if kind == "cancelled":
         return Script(steps=(ScriptedStep(seconds=lasts),), status=Status.CANCELLED, queue_seconds=queue)
-    if kind == "odd end":
+    if kind == "unknown end":
         return Script(steps=(ScriptedStep(seconds=lasts),), status=42, complete=True, queue_seconds=queue)
     status = Status.ERROR if kind in ("red", "no results") else Status.SUCCESS
     artifacts = {"red": FAILURE, "no results": {}}.get(kind, RESULTS)
     step = ScriptedStep(seconds=lasts, status=status, artifacts=artifacts, logs=f"{kind}\n")
-    running = 7 if kind == "odd" else Status.RUNNING
+    running = 7 if kind == "unknown status" else Status.RUNNING
     return Script(steps=(step,), queue_seconds=queue, running_status=running, artifact_seconds=seconds["artifacts"])
 
 
 def draw(seed: str) -> Scenario:
-    """The scenario of this seed."""
+    """The scenario of a seed."""
     dice = random.Random(seed)  # noqa: S311 - not for secrets
     timeout = dice.choice(("0.5", "2", "10", "10", "300"))
     kinds = KINDS if float(timeout) <= 10 else tuple(kind for kind in KINDS if kind != "endless")
-    kind = dice.choice(("status", "reset", "none"))
+    github_fails = dice.random() < 0.67
     return Scenario(
         seed=seed,
         first=dice.choice((*kinds, "green", "red", "red")),
@@ -108,8 +109,8 @@ def draw(seed: str) -> Scenario:
             "cancel_seconds": dice.choice((0.0, 0.0, 2.0)),
             "read_after_write_lag": dice.choice((0.0, 0.0, 0.0, 20.0)),
         },
-        faults=_faults(dice, dice.choice((0.0, 0.05, 0.15, 0.4))),
-        github_faults=_faults(dice, dice.choice((0.0, 0.0, 0.3))) if kind != "none" else (),
+        faults=_faults(dice, dice.choice((0.0, 0.05, 0.15, 0.4)), TRANSIENT),
+        github_faults=_faults(dice, dice.choice((0.0, 0.0, 0.3)), GITHUB_TRANSIENT) if github_fails else (),
         event=_event(dice),
         attempts=dice.choice((1, 1, 1, 2, 3)),
         pull_request=dice.random() < 0.4,
@@ -136,19 +137,17 @@ def _inputs(dice: random.Random, timeout: str) -> dict[str, str]:
     return drawn | ({"artifacts": "*"} if dice.random() < 0.3 else {})
 
 
-def _faults(dice: random.Random, share: float) -> tuple[Hit, ...]:
+def _faults(dice: random.Random, share: float, transient: tuple[tuple[str, Mapping[str, Any]], ...]) -> tuple[Hit, ...]:
     found: list[Hit] = []
-    hangs = 0
     outage = dice.random() < share / 4
     start, length = dice.randrange(20), dice.randrange(5, 60)
     for number in range(REQUESTS):
         down = outage and start <= number < start + length
         if not down and dice.random() >= share:
             continue
-        kind, params = ("status", {"code": 503}) if down else dice.choice(PASSING if dice.random() < 0.93 else FINAL)
-        hangs += kind in ("hang", "late")
-        if kind in ("hang", "late") and hangs > MAX_HANGS:
-            continue
+        kind, params = (
+            ("status", {"code": 503}) if down else dice.choice(transient if dice.random() < 0.93 else PERMANENT)
+        )
         found.append(Hit(kind=kind, params=params, after=number))
     return tuple(found)
 

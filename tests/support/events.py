@@ -1,4 +1,4 @@
-"""Payloads of GitHub's events, reduced to what tells one event from another; field names are GitHub's own."""
+"""Payloads of GitHub's events, reduced to the fields that matter here; field names are GitHub's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Payload = dict[str, Any]
 
 
 def pull(*, number: int = 7, repo: Payload | None = OWN, login: str = "octocat", **more: Any) -> Payload:  # noqa: ANN401
-    """A pull request as events carry it; `repo` None is a fork that is gone."""
+    """A pull request as events carry it; `repo` None is a fork that was deleted."""
     return {
         "number": number,
         "state": "open",
@@ -32,7 +32,7 @@ def pull(*, number: int = 7, repo: Payload | None = OWN, login: str = "octocat",
 
 
 def variables(name: str, *, sha: str, ref: str, **more: str) -> dict[str, str]:
-    """What the runner sets for an event; `ref` as in GITHUB_REF."""
+    """The variables that the runner sets for an event; `ref` as in GITHUB_REF."""
     kind = "tag" if ref.startswith("refs/tags/") else "branch"
     short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/").removeprefix("refs/pull/")
     return {

@@ -1,4 +1,4 @@
-"""A build on any platform: an environment, a dbt Cloud, the host of its code, and everything the step leaves behind."""
+"""A build on any platform: its environment, its dbt Cloud and code host, and everything the step leaves behind."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Serve = Callable[[Any], Any]
 
 
 class KilledError(BaseException):
-    """The process is gone; nothing may catch this."""
+    """Stands for SIGKILL: the product catches no exception of this kind."""
 
 
 class Build:
-    """One step on some platform; `run` does it, the rest is what one finds afterwards."""
+    """One step on some platform: call `run`, then look at log, files and requests."""
 
     def __init__(self, cloud: Emulator, clock: FakeClock, folder: Path) -> None:
         self.cloud, self.clock, self.folder = cloud, clock, folder
@@ -55,13 +55,13 @@ class Build:
         return app.run(environ, out=self.out, clock=self.clock, interrupts=self.interrupts, http_timeouts=self.timeouts)
 
     def run_and_be_killed(self) -> None:
-        """Begin, and die as soon as there is a run."""
+        """Run the step, and kill it in its first sleep after the run has started."""
 
-        def strike(_seconds: float) -> None:
+        def kill(_seconds: float) -> None:
             if self.cloud.runs:
                 raise KilledError
 
-        self.clock.on_sleep = strike
+        self.clock.on_sleep = kill
         with pytest.raises(KilledError):
             self.run()
         self.clock.on_sleep = lambda _seconds: None

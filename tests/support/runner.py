@@ -1,4 +1,4 @@
-"""What GitHub's runner makes of a log and of a command file, by its own rules; written without the product's code.
+"""Reads a log and a command file as GitHub's runner does, without the product's code.
 
 [actions/runner: ActionCommand.cs, OutputManager.cs, FileCommandManager.cs]
 """
@@ -21,17 +21,17 @@ class Command:
 
 
 def lines(log: str) -> list[str]:
-    """The log as the runner cuts it: a lone carriage return ends a line too."""
+    """The lines of a log; for the runner a lone carriage return ends a line too."""
     return LINE_END.split(log)
 
 
 def commands(log: str) -> list[Command]:
-    """Every command that a runner of GitHub would obey, whether it knows its name or not."""
+    """Every workflow command in a log that GitHub's runner would carry out, of any name."""
     return [found for line in lines(log) for found in (_second_form(line) or _first_form(line),) if found]
 
 
 def azure_commands(log: str) -> list[str]:
-    """What an agent of Azure Pipelines would obey."""
+    """The lines that an agent of Azure Pipelines would carry out as commands."""
     return [line for line in lines(log) if re.search(r"##vso\[[^\]]*\]", line, re.IGNORECASE)]
 
 

@@ -1,4 +1,4 @@
-"""Runs as scripts for the emulator: green, red, endless; with logs and results like dbt's."""
+"""Scripts of runs for the emulator: successful, failed, endless; with logs and results like dbt's."""
 
 from __future__ import annotations
 

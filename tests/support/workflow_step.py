@@ -1,4 +1,4 @@
-"""One step of a workflow from outside: an environment, a dbt Cloud, a GitHub, and everything the step leaves behind."""
+"""One step of a workflow as a black box: its environment, its dbt Cloud and GitHub, and everything it leaves behind."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ JOB_NAME = "Production build"
 
 
 class WorkflowStep:
-    """`run` does what a runner does; the rest is what one finds afterwards."""
+    """Call `run`, then look at log, outputs, summary, statuses and requests."""
 
     def __init__(self, cloud: Emulator, github: GitHub, clock: FakeClock, folder: Path) -> None:
         self.cloud, self.github, self.clock, self.folder = cloud, github, clock, folder
         self.out = io.StringIO()
         self.interrupts = Interrupts()
-        # Long enough for two cores that do other things too; only tests of a hanging server shorten it.
+        # Long enough for a busy machine; only tests of a hanging server shorten it.
         self.timeouts = HttpTimeouts(connect_seconds=5.0, read_seconds=5.0)
         self.environ = {
             "GITHUB_ACTIONS": "true",
@@ -69,7 +69,7 @@ class WorkflowStep:
         self.environ |= {"GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": str(path), **variables}
 
     def run(self, **inputs: str) -> ExitCode:
-        """Run the step with these inputs besides the necessary ones; None of an input is the empty string."""
+        """Run the step with these inputs besides the necessary ones."""
         given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
         return app.run(
             {**self.environ, **given},
@@ -79,11 +79,11 @@ class WorkflowStep:
             http_timeouts=self.timeouts,
         )
 
-    # What is left behind.
+    # What the step has left behind.
 
     @property
     def log(self) -> str:
-        """The log as people see it: the runner takes the masks out."""
+        """The log as people see it: the runner removes the lines that mask secrets."""
         return "".join(
             line for line in self.out.getvalue().splitlines(keepends=True) if not line.startswith("::add-mask::")
         )
@@ -92,9 +92,9 @@ class WorkflowStep:
     def commands(self) -> list[Command]:
         return commands(self.log)
 
-    def told(self, name: str) -> list[str]:
-        """The texts of all annotations of one level."""
-        return [command.data for command in self.commands if command.name == name]
+    def annotations(self, level: str) -> list[str]:
+        """The texts of all annotations of one level: error, warning or notice."""
+        return [command.data for command in self.commands if command.name == level]
 
     def file(self, name: str) -> str:
         path = self.folder / name
@@ -117,11 +117,11 @@ class WorkflowStep:
         """The states that the commit went through."""
         return [status.state for status in self.statuses]
 
-    # What was asked for.
+    # What the step has requested of dbt Cloud.
 
     def requests(self, method: str, end: str) -> list[RecordedRequest]:
         """The requests to dbt Cloud whose path ends so."""
-        return [asked for asked in self.cloud.requests if asked.method == method and asked.path.endswith(end)]
+        return [request for request in self.cloud.requests if request.method == method and request.path.endswith(end)]
 
     @property
     def triggers(self) -> list[RecordedRequest]:
@@ -129,6 +129,6 @@ class WorkflowStep:
 
     @property
     def body(self) -> Any:  # noqa: ANN401 - JSON
-        """What the one trigger asked for."""
+        """The body of the one trigger."""
         (trigger,) = self.triggers
         return trigger.json

@@ -1,4 +1,4 @@
-"""A step with everything around it, on one virtual clock; `workflow_step` is green, `make_step` makes any other."""
+"""Steps with a dbt Cloud and a GitHub of their own, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ MakeStep = Callable[..., WorkflowStep]
 
 @pytest.fixture
 def make_step(tmp_path: Path) -> Iterator[MakeStep]:
-    """`make_step(script, github={...}, **habits)`: a workflow_step with such a dbt Cloud and such a GitHub."""
+    """`make_step(script, github={...}, **habits)`: a step; `habits` are arguments of the emulated dbt Cloud."""
     with ExitStack() as servers:
 
-        def made(script: Any = GREEN, *, github: dict[str, Any] | None = None, **habits: Any) -> WorkflowStep:  # noqa: ANN401
+        def make(script: Any = GREEN, *, github: dict[str, Any] | None = None, **habits: Any) -> WorkflowStep:  # noqa: ANN401
             clock = FakeClock()
             cloud = servers.enter_context(Emulator(script, token=CLOUD_TOKEN, now=clock.now, **habits))
             host = servers.enter_context(GitHub(token=GITHUB_TOKEN, repository=REPOSITORY, **(github or {})))
             return WorkflowStep(cloud, host, clock, tmp_path)
 
-        yield made
+        yield make
 
 
 @pytest.fixture
 def workflow_step(make_step: MakeStep) -> WorkflowStep:
-    """A build whose run succeeds at once."""
+    """A step whose run succeeds at once."""
     return make_step()

@@ -1,4 +1,4 @@
-"""The phases of a step and the faults that can hit them; what comes of each pair is found out in `table`."""
+"""The phases of a step and the faults that can hit a request in them; `table` runs every pair."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS
 from emulator import Script, ScriptedStep, Status
-from tests.reliability.rig import Rig, Scripted
+from tests.reliability.steps import ScriptSource, Step
 from tests.support.scripts import GREEN, RED, lasting
 
-ENVELOPE: Mapping[int, str] = {
+USER_MESSAGES: Mapping[int, str] = {
     400: "The request was invalid. Please double check the provided data and try again.",
     401: "Invalid token.",
     403: "Access denied: Token is not scoped to account.",
@@ -24,23 +25,25 @@ ENVELOPE: Mapping[int, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way for a request to go wrong. `hangs`: there is no answer in time."""
+    """One way for a request to go wrong: a fault of the emulator and its parameters."""
 
     name: str
     kind: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    hangs: bool = False
 
 
 def _refusal(code: int, **headers: str) -> dict[str, Any]:
-    status = {"code": code, "is_success": False, "user_message": ENVELOPE[code], "developer_message": None}
-    # `message` is where GitHub's answers have their words.
-    body = {"status": status, "data": None, "message": ENVELOPE[code]}
+    status = {"code": code, "is_success": False, "user_message": USER_MESSAGES[code], "developer_message": None}
+    # dbt Cloud reads `status`, GitHub `message`: the same faults are used for both.
+    body = {"status": status, "data": None, "message": USER_MESSAGES[code]}
     return {"code": code, "body": body, "headers": {name.replace("_", "-"): value for name, value in headers.items()}}
 
 
-# Longer than the read time-out of `rig.IMPATIENT`, so that the client gives up first.
-_HANG = {"seconds": 0.6}
+# Longer than any read time-out of the product, so the client gives up first.
+_HANG_SECONDS = 3600.0
+# Between the moment at which the client gives up and the moment at which the server does the work.
+LATE_SECONDS = 20.0
+_LATE = {"seconds": DEFAULT_HTTP_TIMEOUTS.read_seconds + LATE_SECONDS}
 
 FAULTS = (
     Fault(name="400", kind="status", params=_refusal(400)),
@@ -58,8 +61,8 @@ FAULTS = (
     Fault(name="cut-off JSON, work done", kind="truncate"),
     Fault(name="connection reset, nothing done", kind="reset"),
     Fault(name="connection reset, work done", kind="lose"),
-    Fault(name="no answer, nothing done", kind="hang", params=_HANG, hangs=True),
-    Fault(name="no answer, work done 20 s later", kind="late", params=_HANG, hangs=True),
+    Fault(name="no answer, nothing done", kind="hang", params={"seconds": _HANG_SECONDS}),
+    Fault(name="no answer, work done 20 s later", kind="late", params=_LATE),
     Fault(
         name="redirect",
         kind="status",
@@ -68,41 +71,42 @@ FAULTS = (
 )
 
 
-# Fewer looks make a faster test.
-SELDOM = {"poll_interval": "25"}
+# With fewer requests the test is faster.
+RARE_POLLS = {"poll_interval": "25"}
 
 
-def _nothing(_rig: Rig) -> None:
-    """Most phases need no preparation."""
+def _no_preparation(_step: Step) -> None:
+    """Most phases need none."""
 
 
-def _lose_the_trigger(rig: Rig) -> None:
-    rig.bench.cloud.faults.add(kind="lose", method="POST", path="/run/$")
+def _lose_the_trigger(step: Step) -> None:
+    step.servers.cloud.faults.add(kind="lose", method="POST", path="/run/$")
 
 
-def _fail_an_attempt(rig: Rig) -> None:
-    rig.run()
+def _fail_an_attempt(step: Step) -> None:
+    step.run()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One moment of a step: the requests (of `method` to `path`, the first `after` excepted) that a fault hits.
+    """One phase of a step: a fault hits the requests of `method` to `path`, but not the first `after` of them.
 
-    `prepare` happens before; `attempt` is the number of the attempt in which the fault occurs.
+    `github`: they are requests to GitHub. `prepare` is called before the step is run; `attempt` is the number of the
+    attempt of the build in which the fault occurs.
     """
 
     name: str
-    script: Callable[[], Script | Scripted]
+    script: Callable[[], Script | ScriptSource]
     method: str
     path: str
     after: int = 0
     inputs: Mapping[str, str] = field(default_factory=dict)
     github: bool = False
-    prepare: Callable[[Rig], None] = _nothing
+    prepare: Callable[[Step], None] = _no_preparation
     attempt: int = 1
 
 
-def _red_then_green() -> Scripted:
+def _red_then_green() -> ScriptSource:
     scripts = itertools.chain([RED], itertools.repeat(GREEN))
     return lambda _trigger: next(scripts)
 
@@ -134,16 +138,16 @@ PHASES = (
         script=lambda: lasting(100),
         method="POST",
         path=r"/statuses/",
-        inputs=SELDOM,
+        inputs=RARE_POLLS,
         github=True,
     ),
-    Phase(name="watch while queued", script=_queued_then_green, method="GET", path=r"/runs/\d+/$", inputs=SELDOM),
+    Phase(name="watch while queued", script=_queued_then_green, method="GET", path=r"/runs/\d+/$", inputs=RARE_POLLS),
     Phase(
         name="watch while running",
         script=lambda: lasting(100),
         method="GET",
         path=r"/runs/\d+/$",
-        inputs=SELDOM,
+        inputs=RARE_POLLS,
         after=2,
     ),
     Phase(

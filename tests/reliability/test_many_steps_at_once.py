@@ -1,4 +1,4 @@
-"""A hundred actions at the same moment on one dbt Cloud: each has its own run and takes nobody else's."""
+"""A hundred steps at the same moment on one dbt Cloud: each starts one run and reports that one."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from emulator import Emulator, GitHub, Script, ScriptedStep
 from tests.support.runner import assignments
 from tests.support.workflow_step import CLOUD_TOKEN, GITHUB_TOKEN, REPOSITORY
 
-CROWD = 100
-# Seconds of the clock in a real one.
+STEPS = 100
+# Seconds on the clock for each real second.
 SPEED = 20.0
 
 
 class FastClock:
-    """Real time, but faster: all of the crowd see the same."""
+    """Real time, but faster; threads sleep on it at the same time, which a virtual clock does not allow."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
+        self.started_at = time.monotonic()
 
     def now(self) -> float:
-        return 1_800_000_000.0 + (time.monotonic() - self.began) * SPEED
+        return 1_800_000_000.0 + (time.monotonic() - self.started_at) * SPEED
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds) / SPEED)
 
 
-def test_crowd__of_a_hundred_gets_a_run_each_although_every_tenth_answer_is_lost(tmp_path: Path) -> None:
+def test_hundred_steps__get_a_run_each_although_every_tenth_answer_is_lost(tmp_path: Path) -> None:
     clock = FastClock()
-    script = Script(steps=(ScriptedStep(seconds=20, artifacts={"run_results.json": b'{"results": []}'}),))
+    script = Script(steps=(ScriptedStep(seconds=4, artifacts={"run_results.json": b'{"results": []}'}),))
     cloud = Emulator(script, token=CLOUD_TOKEN, now=clock.now)
     github = GitHub(token=GITHUB_TOKEN, repository=REPOSITORY)
     with cloud, github:
-        # Jobs of this kind do not wait for one another.
+        # Runs of this type of job do not wait for one another.
         job_id = cloud.add_job("CI build", job_type="ci")
-        for number in range(0, CROWD, 10):
+        for number in range(0, STEPS, 10):
             cloud.faults.add(kind="lose", method="POST", path="/run/$", after=number)
-        together = threading.Barrier(CROWD)
+        together = threading.Barrier(STEPS)
 
-        def act(number: int) -> ExitCode:
+        def run_step(number: int) -> ExitCode:
             environ = {
                 "GITHUB_ACTIONS": "true",
                 "GITHUB_API_URL": github.url,
@@ -65,19 +65,19 @@ def test_crowd__of_a_hundred_gets_a_run_each_although_every_tenth_answer_is_lost
                 "INPUT_JOB-ID": str(job_id),
             }
             together.wait()
-            patience = HttpTimeouts(connect_seconds=30, read_seconds=30)
-            return app.run(environ, out=io.StringIO(), clock=clock, interrupts=Interrupts(), http_timeouts=patience)
+            limits = HttpTimeouts(connect_seconds=30, read_seconds=30)
+            return app.run(environ, out=io.StringIO(), clock=clock, interrupts=Interrupts(), http_timeouts=limits)
 
-        with ThreadPoolExecutor(CROWD) as pool:
-            codes = Counter(pool.map(act, range(CROWD)))
-        outputs = [assignments((tmp_path / f"{number}").read_text(encoding="utf-8")) for number in range(CROWD)]
+        with ThreadPoolExecutor(STEPS) as pool:
+            codes = Counter(pool.map(run_step, range(STEPS)))
+        outputs = [assignments((tmp_path / f"{number}").read_text(encoding="utf-8")) for number in range(STEPS)]
         runs = cloud.runs
 
-    assert codes == {ExitCode.OK: CROWD}
-    assert len(runs) == CROWD
-    assert {out["run-id"] for out in outputs} == {str(run.id) for run in runs}
+    assert {ExitCode.OK: STEPS} == codes
+    assert STEPS == len(runs)
+    assert {str(run.id) for run in runs} == {out["run-id"] for out in outputs}
     by_sha = {run.trigger["git_sha"]: str(run.id) for run in runs}
-    assert all(out["run-id"] == by_sha[out["git-sha"]] for out in outputs)
+    assert [by_sha[out["git-sha"]] for out in outputs] == [out["run-id"] for out in outputs]
     last = {status.sha: status for status in github.statuses}
-    assert len(last) == CROWD
+    assert STEPS == len(last)
     assert all(status.state == "success" and by_sha[sha] in str(status.target_url) for sha, status in last.items())

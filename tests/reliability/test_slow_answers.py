@@ -1,4 +1,4 @@
-"""Servers that never quite stop answering: a time-out for each wait is not enough against a byte now and then."""
+"""Servers that send a byte now and then, for ever: a time-out for each single read would never end that."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import CloudError
 from dbt_action.timeouts import HttpTimeouts
 
-READ = 0.3
+READ_SECONDS = 0.2
+MAX_SECONDS = 3.0
+HTTP_TIMEOUTS = HttpTimeouts(connect_seconds=1, read_seconds=READ_SECONDS)
 
 
 @contextmanager
-def dripping(head: bytes, drops: bytes) -> Iterator[str]:
-    """A server that sends `head` at once and then `drops`, one byte each tenth of a second, for ever."""
-    over = threading.Event()
+def slow_server(head: bytes) -> Iterator[str]:
+    """A server that sends `head` at once and then a blank every few hundredths of a second, for ever."""
+    stopping = threading.Event()
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -29,17 +31,17 @@ def dripping(head: bytes, drops: bytes) -> Iterator[str]:
         with closing(connection):
             connection.recv(65536)
             connection.sendall(head)
-            # The client hangs up.
+            # The client closes the connection at last.
             with suppress(OSError):
-                while not over.wait(0.1):
-                    connection.sendall(drops)
+                while not stopping.wait(READ_SECONDS / 10):
+                    connection.sendall(b" ")
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
-        over.set()
+        stopping.set()
         listening.close()
         thread.join()
 
@@ -52,18 +54,14 @@ def dripping(head: bytes, drops: bytes) -> Iterator[str]:
         pytest.param(b"HTTP/1.1 500 Oh\r\nContent-Length: 100000\r\n\r\n[", id="an error"),
     ],
 )
-def test_answer__that_drips_is_given_up(head: bytes) -> None:
-    began = time.monotonic()
+def test_answer__that_never_ends_is_given_up(head: bytes) -> None:
+    started_at = time.monotonic()
     with (
-        dripping(head, b" ") as url,
-        closing(
-            ApiSession(
-                url, "token", clock=SystemClock(), http_timeouts=HttpTimeouts(connect_seconds=1, read_seconds=READ)
-            )
-        ) as session,
+        slow_server(head) as url,
+        closing(ApiSession(url, "token", clock=SystemClock(), http_timeouts=HTTP_TIMEOUTS)) as session,
     ):
         with pytest.raises(CloudError) as caught:
             session.get_json("/api/v2/x/")
 
-        assert time.monotonic() - began < 10 * READ
+        assert MAX_SECONDS > time.monotonic() - started_at
     assert caught.value.transient
