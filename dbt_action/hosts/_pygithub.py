@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from github import Auth, Github, GithubException
+from github.Repository import Repository
 from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester, RequestsResponse
 
 from dbt_action import __version__
 
-__all__ = ["GithubException", "UnexpectedStatusError", "client"]
+__all__ = ["GithubException", "Repository", "UnexpectedStatusError", "client"]
 
 _SIGN_IN, _ACCEPTED, _REDIRECTS = 203, 202, range(300, 400)
 

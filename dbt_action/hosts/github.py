@@ -25,7 +25,7 @@ from dbt_action.report.headline import MAX_DESCRIPTION
 from dbt_action.report.outcome import CommitState
 
 if TYPE_CHECKING:
-    from github.Repository import Repository
+    from dbt_action.hosts._pygithub import Repository
 
 T = TypeVar("T")
 
