@@ -16,7 +16,7 @@ _SIGN_IN, _ACCEPTED, _REDIRECTS = 203, 202, range(300, 400)
 
 
 class UnexpectedStatusError(Exception):
-    """An answer below 400 that none of our requests can have; `status` is its status."""
+    """An answer below 400 with a status that GitHub does not use for our requests."""
 
     def __init__(self, status: int) -> None:
         """Keep the status."""
@@ -25,10 +25,10 @@ class UnexpectedStatusError(Exception):
 
 
 def _checked(response: RequestsResponse) -> RequestsResponse:
-    """The answer. Raises UnexpectedStatusError.
+    """Return `response`. Raises UnexpectedStatusError.
 
-    PyGithub would follow a redirect without its query, wait and ask again after a 202, and does not say which status
-    an answer below 400 had.
+    By itself PyGithub follows a redirect without its query, repeats a request two seconds after a 202, and does not
+    say which status an answer below 400 had.
     """
     if response.status in (_ACCEPTED, _SIGN_IN) or response.status in _REDIRECTS:
         raise UnexpectedStatusError(response.status)
@@ -46,7 +46,7 @@ class _Https(HTTPSRequestsConnectionClass):
 
 
 def client(api_url: str, token: str, *, timeout: float) -> Github:
-    """A client that sends one request for each call and waits for nothing but the answer; `timeout` is in seconds."""
+    """Return a client that sends one request for each call and waits only for its answer, `timeout` seconds a read."""
     Requester.injectConnectionClasses(_Http, _Https)
     return Github(
         base_url=api_url.rstrip("/"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,7 +17,7 @@ from dbt_action import http_limits, text
 from dbt_action.config import inputs
 from dbt_action.config.context import CiContext
 from dbt_action.hosts import transport
-from dbt_action.hosts.base import COMMENT, STATUS, Host, HostSettings, HostType
+from dbt_action.hosts.base import COMMENT, STATUS, HostSettings, HostType
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.hosts.transport import HostError
 from dbt_action.report.headline import MAX_DESCRIPTION
@@ -101,10 +100,10 @@ class GitHub(RestHost):
         422: "The commit is not in this repository, or the commit has too many statuses.",
     }
 
-    def __init__(self, library: ModuleType, address: Address, settings: HostSettings, token: str) -> None:
-        """`library` is our module around PyGithub. Nothing is sent here."""
+    def __init__(self, address: Address, settings: HostSettings, token: str) -> None:
+        """Nothing is sent here."""
         super().__init__(settings)
-        self._library, self._address, self._token = library, address, token
+        self._address, self._token = address, token
 
     def hint(self, what: str, status: int) -> str:
         """Return a hint; for the token of a workflow it says which permission is missing there."""
@@ -183,8 +182,11 @@ class GitHub(RestHost):
         )
 
     def _call_once(self, work: Callable[[Repository], T]) -> T:
+        # Imports PyGithub, which takes time that the trigger must not wait for.
+        from dbt_action.hosts import _pygithub  # noqa: PLC0415
+
         # A client for each call: one that is abandoned after its time limit must not share a connection with the next.
-        client = self._library.client(self._address.api_url, self._token, timeout=self.settings.timeout)
+        client = _pygithub.client(self._address.api_url, self._token, timeout=self.settings.timeout)
 
         def call() -> T:
             with client:
@@ -195,25 +197,28 @@ class GitHub(RestHost):
         except HostError:
             raise
         except Exception as error:  # noqa: BLE001 - PyGithub raises what Python raises when an answer has another shape
-            raise self._host_error(error) from None
+            raise _host_error(error) from None
 
-    def _host_error(self, error: Exception) -> HostError:
-        """Return the error for what PyGithub has raised. The only place that knows its exceptions."""
-        if isinstance(error, self._library.GithubException):
-            return _refusal(error.status, error.data, error.headers or {})
-        if isinstance(error, self._library.UnexpectedStatusError):
-            transient = error.status < _REDIRECT and error.status != _SIGN_IN
-            return HostError(error.status, "an answer that is not GitHub's", transient=transient)
-        if isinstance(error, http_limits.CallTimeoutError):
-            return transport.timeout_error()
-        if isinstance(error, http_limits.HTTP_EXCEPTIONS):
-            return transport.connection_error(error)
-        # ValueError, AssertionError, AttributeError and others: an answer of another shape.
-        return _not_githubs_answer()
+
+def _host_error(error: Exception) -> HostError:
+    """Return the error for what PyGithub has raised. The only place that knows its exceptions."""
+    from dbt_action.hosts import _pygithub  # noqa: PLC0415 - as above
+
+    if isinstance(error, _pygithub.GithubException):
+        return _refusal(error.status, error.data, error.headers or {})
+    if isinstance(error, _pygithub.UnexpectedStatusError):
+        transient = error.status < _REDIRECT and error.status != _SIGN_IN
+        return HostError(error.status, "an answer that is not GitHub's", transient=transient)
+    if isinstance(error, http_limits.CallTimeoutError):
+        return transport.timeout_error()
+    if isinstance(error, http_limits.HTTP_EXCEPTIONS):
+        return transport.connection_error(error)
+    # ValueError, AssertionError, AttributeError and others: an answer of another shape.
+    return _not_githubs_answer()
 
 
 def _not_githubs_answer() -> HostError:
-    """Return the error for an answer that says that all is well and is not GitHub's; a proxy gives such ones."""
+    """Return the error for an answer with a status below 300 that is not GitHub's, such as a proxy's page."""
     return HostError(_SUCCESS, "an answer that is not GitHub's", transient=True)
 
 
@@ -229,16 +234,10 @@ def _refusal(status: int, body: object, headers: Mapping[str, str]) -> HostError
     return error
 
 
-def _connect(address: Address, settings: HostSettings, token: str) -> Host:
-    from dbt_action.hosts import _pygithub  # noqa: PLC0415 - takes time, which a trigger must not wait for
-
-    return GitHub(_pygithub, address, settings, token)
-
-
 HOST_TYPE = HostType(
     key="github",
     token=inputs.GITHUB_TOKEN,
     credential_hint="a token with the permission Commit statuses (write)",
     read_address=read_address,
-    connect=_connect,
+    connect=GitHub,
 )
