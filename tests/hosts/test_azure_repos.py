@@ -64,7 +64,7 @@ SAMPLE = HostSample(
 def test_azure__an_unresolved_macro_is_no_token(build: MakeBuild, make_case: MakeCase) -> None:
     step = build().on(make_case("azure").environ)
 
-    assert step.run(SYSTEM_ACCESSTOKEN="$(System.AccessToken)") is ExitCode.OK
+    assert ExitCode.OK is step.run(SYSTEM_ACCESSTOKEN="$(System.AccessToken)")
     assert "`SYSTEM_ACCESSTOKEN` is not set" in step.log
     assert "env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}" in step.log
 
@@ -75,15 +75,15 @@ def test_azure__branch_policies_and_people_both_see_it(build: MakeBuild, make_ca
 
     on_pull_request = case.host.newest(pull_request=12)["dbt Cloud", JOB_NAME]
     on_commit = case.host.newest(commit=env.HEAD)["dbt Cloud", JOB_NAME]
-    assert (on_pull_request.state, on_pull_request.iteration) == ("succeeded", 2)
-    assert (on_commit.state, on_commit.iteration) == ("succeeded", None)
+    assert ("succeeded", 2) == (on_pull_request.state, on_pull_request.iteration)
+    assert ("succeeded", None) == (on_commit.state, on_commit.iteration)
 
 
 def test_azure__a_push_has_a_status_of_the_commit(build: MakeBuild, serve: Serve) -> None:
     host = serve(AzureDevOps())
     build().on(env.AZURE_PUSH, SYSTEM_COLLECTIONURI=host.url, SYSTEM_ACCESSTOKEN="azure-token").run()
 
-    assert list(host.newest(commit=env.PUSHED)) == [("dbt Cloud", JOB_NAME)]
+    assert [("dbt Cloud", JOB_NAME)] == list(host.newest(commit=env.PUSHED))
 
 
 def test_azure__without_iterations_the_whole_pull_request_has_the_status(build: MakeBuild, make_case: MakeCase) -> None:
@@ -100,11 +100,11 @@ def test_azure__a_missing_permission_is_told_with_who_needs_it(build: MakeBuild,
     case = make_case("azure", read_only=True)
     step = build().on(case.environ)
 
-    assert step.run() is ExitCode.OK
-    assert step.log.count("TF401027") == 1
+    assert ExitCode.OK is step.run()
+    assert 1 == step.log.count("TF401027")
     # The commit has its statuses all the same; the pull request is asked once, since it is refused for good.
-    assert [(one.commit, one.state) for one in case.host.statuses] == [(env.HEAD, "pending"), (env.HEAD, "succeeded")]
-    assert len([asked for asked in case.host.requests if asked.path.endswith("/pullRequests/12/statuses")]) == 1
+    assert [(env.HEAD, "pending"), (env.HEAD, "succeeded")] == [(one.commit, one.state) for one in case.host.statuses]
+    assert 1 == len([asked for asked in case.host.requests if asked.path.endswith("/pullRequests/12/statuses")])
     assert "Build Service" in step.log
 
 
@@ -115,7 +115,7 @@ def test_azure__a_hiccup_of_the_iterations_is_not_for_ever(make_case: MakeCase) 
 
     assert host.set_status(CommitState.PENDING, "Started", "") is False
     assert host.set_status(CommitState.SUCCESS, "Fine", "") is True
-    assert case.host.newest(pull_request=12)["dbt Cloud", JOB_NAME].iteration == 2
+    assert 2 == case.host.newest(pull_request=12)["dbt Cloud", JOB_NAME].iteration
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,14 @@ def test_azure__a_hiccup_of_the_iterations_is_not_for_ever(make_case: MakeCase) 
     ],
 )
 def test_azure__genre_and_name(name: str, expected: tuple[str, str]) -> None:
-    assert names(name) == expected
+    assert expected == names(name)
 
 
 def test_azure__a_comment_is_a_closed_thread(make_case: MakeCase) -> None:
     case = make_case("azure")
     connected(case.environ, []).comment("red", "marker")
 
-    assert [thread.status for thread in case.host.pull_requests[12].threads] == ["closed"]
+    assert ["closed"] == [thread.status for thread in case.host.pull_requests[12].threads]
 
 
 def test_azure__what_was_accepted_is_not_posted_again_for_the_part_that_was_not(
@@ -148,4 +148,4 @@ def test_azure__what_was_accepted_is_not_posted_again_for_the_part_that_was_not(
     case.host.faults.add(kind="status", code=500, method="POST", path="/commits/", times=None)
     build().on(case.environ).run()
 
-    assert [one.state for one in case.host.statuses if one.pull_request] == ["pending", "succeeded"]
+    assert ["pending", "succeeded"] == [one.state for one in case.host.statuses if one.pull_request]

@@ -61,9 +61,9 @@ def test_bitbucket__the_key_fits_and_no_two_names_share_one(build: MakeBuild, ma
     build().on(case.environ, DBT_STATUS_CONTEXT=f"{long}, and another").run()
 
     keys = {status.key for status in case.host.statuses.values()}
-    assert len(keys) == 2
-    assert {len(one) for one in keys} == {40}
-    assert key("x" * 40) == "x" * 40
+    assert 2 == len(keys)
+    assert {40} == {len(one) for one in keys}
+    assert "x" * 40 == key("x" * 40)
     assert re.fullmatch("dbt-Cloud-Production-build-[0-9a-f]{8}", key(NAME))
     assert key("a/b") != key("a b") != key("a-b") == "a-b"
 
@@ -73,7 +73,7 @@ def test_bitbucket__shows_on_the_pull_request_of_the_branch(build: MakeBuild, ma
     build().on(case.environ).run()
 
     (status,) = case.host.statuses.values()
-    assert (status.commit, status.refname, status.name) == (env.HEAD, "feature/x", NAME)
+    assert (env.HEAD, "feature/x", NAME) == (status.commit, status.refname, status.name)
 
 
 def test_bitbucket__only_who_has_created_a_status_may_change_it(build: MakeBuild, make_case: MakeCase) -> None:
@@ -81,7 +81,7 @@ def test_bitbucket__only_who_has_created_a_status_may_change_it(build: MakeBuild
     case.host.post(BuildStatus(env.HEAD, key(NAME), "INPROGRESS", NAME, "https://x.example", "", None, "somebody else"))
     step = build().on(case.environ)
 
-    assert step.run() is ExitCode.OK
+    assert ExitCode.OK is step.run()
     assert "only the token that has created a status may change it" in step.log
 
 
@@ -90,7 +90,7 @@ def test_bitbucket__takes_people_with_their_api_token_too(build: MakeBuild, make
     step = build(RED).on(case.environ, BITBUCKET_ACCESS_TOKEN="jane@example.com:s3cret-api")
     step.run()
 
-    assert case.posted == ["INPROGRESS", "FAILED"]
+    assert ["INPROGRESS", "FAILED"] == case.posted
     assert "s3cret-api" not in step.log
 
 
@@ -101,7 +101,7 @@ def test_bitbucket__the_next_page_of_comments_is_not_looked_for_elsewhere(make_c
     warnings: list[str] = []
     connected(case.environ, warnings).comment("red", "marker")
 
-    assert len(warnings) == 1
+    assert 1 == len(warnings)
     assert "on another server" in warnings[0]
 
 
@@ -110,7 +110,7 @@ def test_bitbucket__comments_have_no_html(make_case: MakeCase) -> None:
     body = "# Red\n<details><summary>More</summary>\n\n| a | b<br> |\n</details>"
     connected(case.environ, []).comment(body, "marker")
 
-    assert case.comments[0] == "[//]: <> (marker)\n\n# Red\n**More**\n\n| a | b |\n"
+    assert "[//]: <> (marker)\n\n# Red\n**More**\n\n| a | b |\n" == case.comments[0]
 
 
 def test_bitbucket__code_in_comments_stays_as_it_is(make_case: MakeCase) -> None:
@@ -118,4 +118,4 @@ def test_bitbucket__code_in_comments_stays_as_it_is(make_case: MakeCase) -> None
     code = "````sql\nselect '<b>' -- ```\n<summary>x</summary>\n````\nand `a <br> b`"
     connected(case.environ, []).comment(f"<b>x</b>\n{code}\n<i>y</i>", "marker")
 
-    assert case.comments[0] == f"[//]: <> (marker)\n\nx\n{code}\ny"
+    assert f"[//]: <> (marker)\n\nx\n{code}\ny" == case.comments[0]

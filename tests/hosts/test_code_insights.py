@@ -29,41 +29,41 @@ def host(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Bitbucket:
 
 def report(host: Bitbucket) -> Report:
     ((commit, _), found) = next(iter(host.reports.items()))
-    assert commit == env.HEAD
-    assert len(host.reports) == 1
+    assert env.HEAD == commit
+    assert 1 == len(host.reports)
     return found
 
 
 def test_report__of_a_red_run_needs_no_token(build: MakeBuild, host: Bitbucket) -> None:
     step = build(test_telling.RED).on(env.BITBUCKET_PULL_REQUEST, BITBUCKET_API_URL=host.url)
 
-    assert step.run() is ExitCode.FAILED
+    assert ExitCode.FAILED is step.run()
     found = report(host)
-    assert (found.fields["title"], found.fields["result"], found.fields["report_type"]) == (NAME, "FAILED", "TEST")
+    assert (NAME, "FAILED", "TEST") == (found.fields["title"], found.fields["result"], found.fields["report_type"])
     assert found.fields["link"].endswith(f"/runs/{step.cloud.runs[0].id}/")
     assert {"title": "failed", "type": "NUMBER", "value": 1} in found.fields["data"]
     (annotation,) = found.annotations.values()
-    assert (annotation["path"], annotation["result"]) == ("models/orders.yml", "FAILED")
+    assert ("models/orders.yml", "FAILED") == (annotation["path"], annotation["result"])
     assert annotation["summary"].startswith("unique_orders_id (test): Got 3 results")
-    assert host.history == []
-    assert step.log.count("No commit status: `BITBUCKET_ACCESS_TOKEN` is not set") == 1
+    assert [] == host.history
+    assert 1 == step.log.count("No commit status: `BITBUCKET_ACCESS_TOKEN` is not set")
 
 
 def test_report__is_replaced_by_the_next_build_of_the_commit(build: MakeBuild, host: Bitbucket) -> None:
     for script in (RED, GREEN):
         build(script).on(env.BITBUCKET_PULL_REQUEST, BITBUCKET_API_URL=host.url).run()
 
-    assert report(host).fields["result"] == "PASSED"
-    assert report(host).annotations == {}
+    assert "PASSED" == report(host).fields["result"]
+    assert {} == report(host).annotations
 
 
 def test_report__beside_the_status_does_not_use_the_token(build: MakeBuild, host: Bitbucket) -> None:
     environ = {"BITBUCKET_API_URL": host.url, "BITBUCKET_ACCESS_TOKEN": "bitbucket-token"}
     build(RED).on(env.BITBUCKET_PULL_REQUEST, environ).run()
 
-    assert [status.state for status in host.history] == ["INPROGRESS", "FAILED"]
-    assert report(host).fields["result"] == "FAILED"
-    assert {bool(asked.headers.get("Authorization")) for asked in host.requests if "/reports/" in asked.path} == {False}
+    assert ["INPROGRESS", "FAILED"] == [status.state for status in host.history]
+    assert "FAILED" == report(host).fields["result"]
+    assert {False} == {bool(asked.headers.get("Authorization")) for asked in host.requests if "/reports/" in asked.path}
 
 
 def test_report__elsewhere_is_by_the_token(build: MakeBuild, host: Bitbucket) -> None:
@@ -71,13 +71,13 @@ def test_report__elsewhere_is_by_the_token(build: MakeBuild, host: Bitbucket) ->
     more = {"BITBUCKET_API_URL": host.url, "BITBUCKET_ACCESS_TOKEN": "bitbucket-token"}
     build(RED).on(environ, more).run()
 
-    assert report(host).fields["result"] == "FAILED"
+    assert "FAILED" == report(host).fields["result"]
 
 
 def test_report__is_not_wanted_without_annotations(build: MakeBuild, host: Bitbucket) -> None:
     build(RED).on(env.BITBUCKET_PULL_REQUEST, BITBUCKET_API_URL=host.url, DBT_ANNOTATIONS="false").run()
 
-    assert host.reports == {}
+    assert {} == host.reports
 
 
 @pytest.mark.parametrize("fault", ["reset", "html", "truncate"])
@@ -85,8 +85,8 @@ def test_report__trouble_is_one_line_and_no_warning(build: MakeBuild, host: Bitb
     host.faults.add(kind=fault, path="/reports/", times=None)
     step = build().on(env.BITBUCKET, BITBUCKET_API_URL=host.url)
 
-    assert step.run() is ExitCode.OK
-    assert step.log.count("No Code Insights report on Bitbucket") == 1
+    assert ExitCode.OK is step.run()
+    assert 1 == step.log.count("No Code Insights report on Bitbucket")
     assert "Warning" not in step.log
 
 

@@ -39,7 +39,7 @@ def test_status__goes_from_running_to_the_end(
     code: ExitCode,
 ) -> None:
     assert build(script).on(case.environ).run() is code
-    assert case.posted == case.words(CommitState.PENDING, end)
+    assert case.words(CommitState.PENDING, end) == case.posted
 
 
 def test_status__of_a_cancelled_run(build: MakeBuild, case: Case) -> None:
@@ -51,8 +51,8 @@ def test_status__of_a_cancelled_run(build: MakeBuild, case: Case) -> None:
 
     step.clock.on_sleep = cancel
 
-    assert step.run() is ExitCode.FAILED
-    assert case.posted == case.words(CommitState.PENDING, CommitState.CANCELLED)
+    assert ExitCode.FAILED is step.run()
+    assert case.words(CommitState.PENDING, CommitState.CANCELLED) == case.posted
 
 
 def test_status__links_to_the_run_and_says_what_came_of_it(build: MakeBuild, case: Case) -> None:
@@ -61,17 +61,17 @@ def test_status__links_to_the_run_and_says_what_came_of_it(build: MakeBuild, cas
     last = [asked.json for asked in case.host.requests if asked.method == "POST"][-1]
 
     assert "1 passed" in last["description"]
-    assert {last.get("target_url"), last.get("targetUrl"), last.get("url")} - {None} == {
+    assert {
         f"{step.cloud.url}/deploy/{step.cloud.account_id}/projects/{step.cloud.project_id}/runs/{step.cloud.runs[0].id}/"
-    }
+    } == {last.get("target_url"), last.get("targetUrl"), last.get("url")} - {None}
 
 
 def test_status__without_a_run_links_to_the_build(build: MakeBuild, case: Case) -> None:
     step = build().on(case.environ)
     step.cloud.faults.add(kind="status", path="/jobs/", code=404, times=None)
 
-    assert step.run() is ExitCode.CLOUD
-    assert case.posted == case.words(CommitState.ERROR)
+    assert ExitCode.CLOUD is step.run()
+    assert case.words(CommitState.ERROR) == case.posted
     last = [asked.json for asked in case.host.requests if asked.method == "POST"][-1]
     link = last.get("target_url") or last.get("targetUrl") or last.get("url")
     assert link == ci.detect(case.environ, io.StringIO()).context().build_url != ""
@@ -80,12 +80,12 @@ def test_status__without_a_run_links_to_the_build(build: MakeBuild, case: Case) 
 def test_status__a_missing_token_is_one_line_that_names_the_variable(build: MakeBuild, case: Case) -> None:
     step = build().on(case.environ)
 
-    assert step.run(**{case.token: ""}) is ExitCode.OK
-    assert [line for line in step.log.splitlines() if case.token in line] == [
-        line for line in step.log.splitlines() if line.startswith("No commit status: ")
+    assert ExitCode.OK is step.run(**{case.token: ""})
+    assert [line for line in step.log.splitlines() if line.startswith("No commit status: ")] == [
+        line for line in step.log.splitlines() if case.token in line
     ]
-    assert step.log.count("No commit status: ") == 1
-    assert case.host.requests == ()
+    assert 1 == step.log.count("No commit status: ")
+    assert () == case.host.requests
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_trouble__is_at_most_one_warning_and_never_the_verdict(
     step = build().on(case.environ)
     began = step.clock.time
 
-    assert step.run() is ExitCode.OK
+    assert ExitCode.OK is step.run()
     assert step.log.count("could not be posted") in ((0, 1) if fault["kind"] == "empty" else (1,))
     assert "elsewhere.example" not in step.log
     assert step.clock.time - began <= 30
@@ -124,15 +124,15 @@ def test_trouble__a_hanging_host_costs_seconds(case: Case) -> None:
     host = connected(case.environ, warnings, timeout=0.2)
 
     assert host.set_status(CommitState.PENDING, "Started", "https://x.example/1") is False
-    assert len(warnings) == 1
+    assert 1 == len(warnings)
     assert "no answer in time" in warnings[0]
 
 
 def test_trouble__a_bad_token_is_told_by_name_and_not_shown(build: MakeBuild, case: Case) -> None:
     step = build().on(case.environ)
 
-    assert step.run(**{case.token: "bad-and-secret"}) is ExitCode.OK
-    assert step.log.count("could not be posted") == 1
+    assert ExitCode.OK is step.run(**{case.token: "bad-and-secret"})
+    assert 1 == step.log.count("could not be posted")
     assert case.token in step.log
     assert "bad-and-secret" not in step.log.replace("##vso[task.setsecret]bad-and-secret", "")
     # What cannot get better is not tried again.
@@ -144,8 +144,8 @@ def test_trouble__a_busy_host_is_asked_again(case: Case) -> None:
     warnings: list[str] = []
 
     assert connected(case.environ, warnings).set_status(CommitState.SUCCESS, "Fine", "https://x.example/1") is True
-    assert warnings == []
-    assert case.shown == case.words(CommitState.SUCCESS)
+    assert [] == warnings
+    assert case.words(CommitState.SUCCESS) == case.shown
 
 
 PASSING: list[dict[str, Any]] = [
@@ -183,8 +183,8 @@ def test_trouble__an_unlucky_first_post_does_not_cost_the_end(
     case.host.faults.add(method="POST", path="status", times=3, **fault)
     step = build().on(case.environ)
 
-    assert step.run() is ExitCode.OK
-    assert case.shown == case.words(CommitState.SUCCESS)
+    assert ExitCode.OK is step.run()
+    assert case.words(CommitState.SUCCESS) == case.shown
     assert step.log.count("could not be posted") <= 1
 
 
@@ -197,8 +197,8 @@ def test_trouble__one_unlucky_last_answer_does_not_leave_it_running(
     case.host.faults.add(method="POST", path="status", after=posts, times=1, **fault)
     step = build().on(case.environ)
 
-    assert step.run() is ExitCode.OK
-    assert case.shown == case.words(CommitState.SUCCESS)
+    assert ExitCode.OK is step.run()
+    assert case.words(CommitState.SUCCESS) == case.shown
     assert step.log.count("could not be posted") <= 1
 
 
@@ -208,7 +208,7 @@ def test_trouble__a_page_to_sign_in_is_about_the_token(case: Case, fault: dict[s
     warnings: list[str] = []
 
     assert connected(case.environ, warnings).set_status(CommitState.SUCCESS, "Fine", "") is True
-    assert len(warnings) == 1
+    assert 1 == len(warnings)
     assert f"`{case.token}` is wrong" in warnings[0]
 
 
@@ -236,11 +236,11 @@ def test_trouble__what_nobody_has_thought_of_is_one_warning(case: Case, monkeypa
 
     assert host.set_status(CommitState.PENDING, "Started", "") is False
     assert host.set_status(CommitState.SUCCESS, "Fine", "") is False
-    assert len(warnings) == 1
+    assert 1 == len(warnings)
     assert "(AttributeError)" in warnings[0]
     monkeypatch.undo()
     assert host.set_status(CommitState.SUCCESS, "Fine", "https://x.example/1") is True
-    assert case.shown == case.words(CommitState.SUCCESS)
+    assert case.words(CommitState.SUCCESS) == case.shown
 
 
 # Which host.
@@ -250,10 +250,10 @@ def test_known__each_has_its_key_its_token_and_its_stand_in() -> None:
     assert {kind.key for kind in hosts.KNOWN.values()} == set(hosts.KNOWN) == set(samples.HOSTS)
     assert {"github", "gitlab", "azure", "bitbucket"} <= set(hosts.KNOWN)
     variables = [kind.token.variable for kind in hosts.KNOWN.values()]
-    assert len(set(variables)) == len(variables)
+    assert len(variables) == len(set(variables))
     assert all(kind.token.secret and kind.token in app.ROWS for kind in hosts.KNOWN.values())
     (row,) = [row for row in hosts.INPUTS if row.name == "code-host"]
-    assert set(row.choices) == set(hosts.KNOWN)
+    assert set(hosts.KNOWN) == set(row.choices)
 
 
 @pytest.mark.parametrize("host", ["", "gitea", "Bitbucket"])
@@ -276,7 +276,7 @@ def test_comment__is_written_once_and_then_changed(case: Case) -> None:
     (comment,) = case.comments
     assert comment.endswith("\n\nsecond")
     assert "marker" in comment.splitlines()[0]
-    assert warnings == []
+    assert [] == warnings
 
 
 def test_comment__is_found_over_all_pages(case: Case) -> None:
@@ -287,15 +287,15 @@ def test_comment__is_found_over_all_pages(case: Case) -> None:
     connected(case.environ, warnings).comment("of another job", "other marker")
     connected(case.environ, warnings).comment("second", "marker")
 
-    assert len(case.comments) == 232
+    assert 232 == len(case.comments)
     assert case.comments[230].endswith("\n\nsecond")
     assert case.comments[231].endswith("\n\nof another job")
-    assert warnings == []
+    assert [] == warnings
 
 
 def test_comment__can_be_for_changes_only(case: Case) -> None:
     connected(case.environ, []).comment("all is well", "marker", only_change=True)
-    assert case.comments == []
+    assert [] == case.comments
 
     connected(case.environ, []).comment("red", "marker")
     connected(case.environ, []).comment("all is well", "marker", only_change=True)
@@ -320,7 +320,7 @@ def test_comment__trouble_is_one_warning(case: Case, fault: dict[str, Any]) -> N
     host.comment("first", "marker")
     host.comment("second", "marker")
 
-    assert len(warnings) == 1
+    assert 1 == len(warnings)
     assert "The comment could not be posted" in warnings[0]
 
 
@@ -334,8 +334,8 @@ def test_comment__whose_answer_is_lost_is_not_written_twice(case: Case, fault: d
     warnings: list[str] = []
     connected(case.environ, warnings).comment("red", "marker")
 
-    assert len(case.comments) == 1
-    assert warnings == []
+    assert 1 == len(case.comments)
+    assert [] == warnings
 
 
 @pytest.mark.parametrize("code", [409, 429, 502, 503])
@@ -344,8 +344,8 @@ def test_comment__that_was_not_written_is_written(case: Case, code: int) -> None
     warnings: list[str] = []
     connected(case.environ, warnings).comment("red", "marker")
 
-    assert len(case.comments) == 1
-    assert warnings == []
+    assert 1 == len(case.comments)
+    assert [] == warnings
 
 
 def test_comment__of_a_slow_host_is_not_written_twice(case: Case) -> None:
@@ -354,7 +354,7 @@ def test_comment__of_a_slow_host_is_not_written_twice(case: Case) -> None:
     warnings: list[str] = []
     connected(case.environ, warnings, timeout=0.2).comment("red", "marker")
 
-    assert len([asked for asked in case.host.requests if asked.method == "POST"]) == 1
+    assert 1 == len([asked for asked in case.host.requests if asked.method == "POST"])
     assert "The comment could not be posted" in warnings[0]
 
 
@@ -363,16 +363,16 @@ def test_comment__is_asked_for_again_after_an_answer_that_says_nothing(case: Cas
     connected(case.environ, []).comment("red", "marker")
 
     # Not a post without a look before it.
-    assert [asked.method for asked in case.host.requests] == ["GET", "POST", "GET", "POST"]
+    assert ["GET", "POST", "GET", "POST"] == [asked.method for asked in case.host.requests]
 
 
 def test_comment__of_a_run(build: MakeBuild, case: Case) -> None:
-    assert build(RED).on(case.environ, DBT_COMMENT="on-failure").run() is ExitCode.FAILED
+    assert ExitCode.FAILED is build(RED).on(case.environ, DBT_COMMENT="on-failure").run()
     (comment,) = case.comments
     assert JOB_NAME in comment
     assert "not_null_orders_id" in comment
 
-    assert build().on(case.environ, DBT_COMMENT="always").run() is ExitCode.OK
+    assert ExitCode.OK is build().on(case.environ, DBT_COMMENT="always").run()
     (comment,) = case.comments
     assert "succeeded" in comment
 
@@ -382,13 +382,13 @@ def test_states__each_has_a_word_that_the_host_accepts(case: Case, state: Commit
     warnings: list[str] = []
 
     assert connected(case.environ, warnings).set_status(state, "Something", "https://x.example/1") is True
-    assert warnings == []
-    assert case.posted == case.words(state)
+    assert [] == warnings
+    assert case.words(state) == case.posted
 
 
 def test_pull_request__its_field_follows_from_the_host(build: MakeBuild, case: Case) -> None:
     step = build().on(case.environ)
 
-    assert step.run() is ExitCode.OK
+    assert ExitCode.OK is step.run()
     found = {name: value for name, value in step.body.items() if name in FIELDS}
-    assert found == {case.sample.field: case.sample.number}
+    assert {case.sample.field: case.sample.number} == found

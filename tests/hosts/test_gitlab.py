@@ -56,27 +56,27 @@ def test_gitlab__the_status_is_in_the_pipeline_of_the_job(build: MakeBuild, serv
     host = serve(GitLab(pipelines=pipelines))
     step = build().on(env.GITLAB_MERGED_RESULT, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
 
-    assert step.run() is ExitCode.OK
+    assert ExitCode.OK is step.run()
     # Dbt Cloud builds the head, the pipeline is about the merge commit.
-    assert step.body["git_sha"] == env.HEAD
-    assert [(one.pipeline, one.sha, one.status) for one in host.statuses] == [(77, env.MERGE, "success")]
-    assert len(host.pipelines) == 2
+    assert env.HEAD == step.body["git_sha"]
+    assert [(77, env.MERGE, "success")] == [(one.pipeline, one.sha, one.status) for one in host.statuses]
+    assert 2 == len(host.pipelines)
 
 
 def test_gitlab__another_commit_than_that_of_the_pipeline_has_none_of_it(build: MakeBuild, serve: Serve) -> None:
     host = serve(GitLab(pipelines=(Pipeline(77, env.PUSHED, "main"),)))
     step = build().on(env.GITLAB_PUSH, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token", DBT_GIT_SHA="d" * 40)
 
-    assert step.run() is ExitCode.OK
-    assert host.newest("d" * 40, NAME).status == "success"
+    assert ExitCode.OK is step.run()
+    assert "success" == host.newest("d" * 40, NAME).status
 
 
 def test_gitlab__a_pipeline_that_does_not_fit_is_left_out(build: MakeBuild, serve: Serve) -> None:
     host = serve(GitLab(pipelines=(Pipeline(1, env.PUSHED, "main"),)))
     step = build().on(env.GITLAB_PUSH, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
 
-    assert step.run() is ExitCode.OK
-    assert (host.newest(env.PUSHED, NAME).pipeline, host.newest(env.PUSHED, NAME).status) == (1, "success")
+    assert ExitCode.OK is step.run()
+    assert (1, "success") == (host.newest(env.PUSHED, NAME).pipeline, host.newest(env.PUSHED, NAME).status)
     assert "could not be posted" not in step.log
 
 
@@ -84,12 +84,12 @@ def test_gitlab__outside_of_its_pipeline_the_status_is_on_the_head(build: MakeBu
     host = serve(GitLab(pipelines=(Pipeline(78, env.HEAD, "feature/x"),)))
     step = build().on(env.GITLAB_MERGED_RESULT, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
 
-    assert step.run() is ExitCode.OK
-    assert [(one.pipeline, one.sha, one.ref, one.status) for one in host.statuses] == [
-        (78, env.HEAD, "feature/x", "success")
+    assert ExitCode.OK is step.run()
+    assert [(78, env.HEAD, "feature/x", "success")] == [
+        (one.pipeline, one.sha, one.ref, one.status) for one in host.statuses
     ]
     # No pipeline was opened for the merge commit, which is on no branch.
-    assert len(host.pipelines) == 1
+    assert 1 == len(host.pipelines)
 
 
 def test_gitlab__a_status_that_is_there_already_is_no_trouble(make_case: MakeCase) -> None:
@@ -99,8 +99,8 @@ def test_gitlab__a_status_that_is_there_already_is_no_trouble(make_case: MakeCas
     # Another process, say a retried job, does not know what the first one has posted.
     assert connected(case.environ, warnings).set_status(CommitState.PENDING, "Started", "") is True
 
-    assert [asked.json["state"] for asked in case.host.requests] == ["running", "running"]
-    assert warnings == []
+    assert ["running", "running"] == [asked.json["state"] for asked in case.host.requests]
+    assert [] == warnings
 
 
 def test_gitlab__other_refusals_of_a_transition_are_told(make_case: MakeCase) -> None:
@@ -118,15 +118,15 @@ def test_gitlab__a_status_that_nobody_will_close_does_not_keep_the_pipeline_runn
 ) -> None:
     case = make_case("gitlab")
 
-    assert build(ENDLESS).on(case.environ, DBT_WAIT="false").run() is ExitCode.OK
-    assert case.posted == ["skipped"]
+    assert ExitCode.OK is build(ENDLESS).on(case.environ, DBT_WAIT="false").run()
+    assert ["skipped"] == case.posted
 
 
 def test_gitlab__a_token_without_the_right_role_is_told_which(build: MakeBuild, make_case: MakeCase) -> None:
     case = make_case("gitlab", weak=frozenset({"bot"}))
     step = build().on(case.environ)
 
-    assert step.run() is ExitCode.OK
+    assert ExitCode.OK is step.run()
     assert "role Developer" in step.log
 
 
@@ -138,6 +138,6 @@ def test_gitlab__the_note_of_a_fork_is_in_the_project_that_the_merge_request_is_
     fork = {**env.GITLAB_FORK, "CI_PROJECT_ID": "1300", "CI_PROJECT_PATH": "jane/shop"}
     step = build(RED).on(fork, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token", DBT_COMMENT="always")
 
-    assert step.run() is ExitCode.FAILED
-    assert {asked.path.split("/")[4] for asked in host.requests if "/notes" in asked.path} == {"1217"}
-    assert {asked.path.split("/")[4] for asked in host.requests if "/statuses/" in asked.path} == {"1300"}
+    assert ExitCode.FAILED is step.run()
+    assert {"1217"} == {asked.path.split("/")[4] for asked in host.requests if "/notes" in asked.path}
+    assert {"1300"} == {asked.path.split("/")[4] for asked in host.requests if "/statuses/" in asked.path}

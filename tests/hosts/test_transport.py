@@ -35,7 +35,7 @@ def read(host: GitLab, clock: FakeClock) -> object:
 def test_get__reads_a_large_answer(host: GitLab) -> None:
     host.faults.add(kind="status", code=200, body=["x" * 3_000_000])
 
-    assert read(host, FakeClock()) == ["x" * 3_000_000]
+    assert ["x" * 3_000_000] == read(host, FakeClock())
 
 
 def test_get__an_answer_that_drips_is_given_up_on(host: GitLab) -> None:
@@ -45,7 +45,7 @@ def test_get__an_answer_that_drips_is_given_up_on(host: GitLab) -> None:
     with pytest.raises(HostError, match="an endless answer"):
         read(host, clock)
     assert clock.passed < 20
-    assert len(host.requests) == 1
+    assert 1 == len(host.requests)
 
 
 def test_get__a_redirect_is_not_read_at_the_servers_pace(host: GitLab) -> None:
@@ -56,7 +56,7 @@ def test_get__a_redirect_is_not_read_at_the_servers_pace(host: GitLab) -> None:
 
     with pytest.raises(HostError, match="an endless answer"):
         read(host, clock)
-    assert len(host.requests) == 1
+    assert 1 == len(host.requests)
 
 
 class Endless(rest.RestHost):
@@ -81,5 +81,5 @@ def test_comments__pages_without_end_are_given_up_on(clock: FakeClock) -> None:
     host = Endless(clock)
     host.comment("red", "marker")
 
-    assert len(host.warnings) == 1
+    assert 1 == len(host.warnings)
     assert host.looks <= (rest.MAX_PAGES if clock.passed == 0 else 7)

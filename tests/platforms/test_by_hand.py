@@ -40,23 +40,23 @@ def by_hand(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
 def test_status__is_posted_where_the_user_says(build: MakeBuild, by_hand: Case) -> None:
     step = build().on(by_hand.environ, DBT_PULL_REQUEST=str(by_hand.sample.number))
 
-    assert step.run() is ExitCode.OK
-    assert by_hand.posted == by_hand.words(CommitState.PENDING, CommitState.SUCCESS)
-    assert step.body[by_hand.sample.field] == by_hand.sample.number
+    assert ExitCode.OK is step.run()
+    assert by_hand.words(CommitState.PENDING, CommitState.SUCCESS) == by_hand.posted
+    assert by_hand.sample.number == step.body[by_hand.sample.field]
     assert "No commit status" not in step.log
 
 
 def test_comment__is_written_where_the_user_says(build: MakeBuild, by_hand: Case) -> None:
     step = build(RED).on(by_hand.environ, DBT_PULL_REQUEST=str(by_hand.sample.number), DBT_COMMENT="always")
 
-    assert step.run() is ExitCode.FAILED
+    assert ExitCode.FAILED is step.run()
     (comment,) = by_hand.comments
     assert "not_null_orders_id" in comment
 
 
 def test_status__of_a_branch_that_the_user_builds_needs_no_pull_request(build: MakeBuild, by_hand: Case) -> None:
-    assert build().on(by_hand.environ).run() is ExitCode.OK
-    assert set(by_hand.posted) == set(by_hand.words(CommitState.PENDING, CommitState.SUCCESS))
+    assert ExitCode.OK is build().on(by_hand.environ).run()
+    assert set(by_hand.words(CommitState.PENDING, CommitState.SUCCESS)) == set(by_hand.posted)
 
 
 def test_another_repository__has_nothing_of_the_pipeline_that_this_runs_in(build: MakeBuild, serve: Serve) -> None:
@@ -65,8 +65,8 @@ def test_another_repository__has_nothing_of_the_pipeline_that_this_runs_in(build
     here = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
     step = build().on(here, DBT_REPOSITORY="acme/other", DBT_CODE_HOST="gitlab")
 
-    assert step.run() is ExitCode.OK
-    assert [(one.pipeline, one.sha, one.status) for one in host.statuses] == [(5, env.HEAD, "success")]
+    assert ExitCode.OK is step.run()
+    assert [(5, env.HEAD, "success")] == [(one.pipeline, one.sha, one.status) for one in host.statuses]
     assert "Commit Not Found" not in step.log
 
 
@@ -76,9 +76,9 @@ def test_another_repository__has_no_pull_request_of_this_one(build: MakeBuild, s
     here = {**env.GITLAB_DETACHED, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
     step = build(RED).on(here, DBT_REPOSITORY="acme/other", DBT_GIT_SHA="d" * 40, DBT_COMMENT="always")
 
-    assert step.run() is ExitCode.FAILED
-    assert host.notes == {}
-    assert [(one.sha, one.status) for one in host.statuses] == [("d" * 40, "failed")]
+    assert ExitCode.FAILED is step.run()
+    assert {} == host.notes
+    assert [("d" * 40, "failed")] == [(one.sha, one.status) for one in host.statuses]
     assert "gitlab_merge_request_id" not in step.body
 
 
@@ -87,18 +87,18 @@ def test_the_same_repository__in_other_letters_keeps_everything(build: MakeBuild
     here = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
     step = build().on(here, DBT_REPOSITORY="Acme/Shop")
 
-    assert step.run() is ExitCode.OK
-    assert [(one.pipeline, one.sha, one.status) for one in host.statuses] == [(77, env.MERGE, "success")]
-    assert step.body["gitlab_merge_request_id"] == 7
+    assert ExitCode.OK is step.run()
+    assert [(77, env.MERGE, "success")] == [(one.pipeline, one.sha, one.status) for one in host.statuses]
+    assert 7 == step.body["gitlab_merge_request_id"]
 
 
 def test_comment__alone_needs_no_commit(build: MakeBuild, by_hand: Case) -> None:
     environ = {**by_hand.environ, "DBT_GIT_SHA": "", "DBT_BRANCH": "main", "DBT_COMMIT_STATUS": "false"}
     step = build(RED).on(environ, DBT_PULL_REQUEST=str(by_hand.sample.number), DBT_COMMENT="always")
 
-    assert step.run() is ExitCode.FAILED
-    assert len(by_hand.comments) == 1
-    assert by_hand.posted == []
+    assert ExitCode.FAILED is step.run()
+    assert 1 == len(by_hand.comments)
+    assert [] == by_hand.posted
     assert "No commit status" not in step.log
 
 
@@ -107,7 +107,7 @@ def test_comment__alone_without_a_token_says_that_there_is_none(build: MakeBuild
     step = build(RED).on(environ, DBT_PULL_REQUEST=str(by_hand.sample.number), DBT_COMMENT="always")
     step.run()
 
-    assert step.log.count(f"No comment: `{by_hand.token}` is not set") == 1
+    assert 1 == step.log.count(f"No comment: `{by_hand.token}` is not set")
     assert "No commit status" not in step.log
 
 
@@ -118,8 +118,8 @@ def test_pull_request__said_by_hand_does_not_move_the_status_from_the_commit_sai
     here = {**env.GITLAB_PUSH, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
     step = build().on(here, DBT_PULL_REQUEST="7", DBT_GIT_SHA=env.HEAD)
 
-    assert step.run() is ExitCode.OK
-    assert host.newest(env.HEAD, NAME).status == "success"
+    assert ExitCode.OK is step.run()
+    assert "success" == host.newest(env.HEAD, NAME).status
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_pull_request__said_by_hand_does_not_move_the_status_from_the_commit_sai
 def test_nothing_known__is_one_line_that_names_the_inputs(build: MakeBuild, environ: dict[str, str]) -> None:
     step = build().on(environ, DBT_RUN_ON="job")
 
-    assert step.run() is ExitCode.OK
+    assert ExitCode.OK is step.run()
     (line,) = [line for line in step.log.splitlines() if "No commit status" in line]
     assert "`code-host` (`DBT_CODE_HOST`)" in line
     assert ("`repository` (`DBT_REPOSITORY`)" in line) is not bool(environ)
@@ -140,7 +140,7 @@ def test_nothing_known__is_one_line_that_names_the_inputs(build: MakeBuild, envi
 def test_nothing_known__and_nothing_wanted_is_no_line(build: MakeBuild) -> None:
     step = build().on(DBT_RUN_ON="job", DBT_COMMIT_STATUS="false")
 
-    assert step.run() is ExitCode.OK
+    assert ExitCode.OK is step.run()
     assert "No commit status" not in step.log
 
 
@@ -154,15 +154,15 @@ def test_nothing_known__and_nothing_wanted_is_no_line(build: MakeBuild) -> None:
 def test_azure__what_is_missing_is_named(build: MakeBuild, variables: dict[str, str], missing: str) -> None:
     step = build().on(variables, DBT_CODE_HOST="azure", SYSTEM_ACCESSTOKEN="azure-token", DBT_GIT_SHA=env.HEAD)
 
-    assert step.run() is ExitCode.OK
-    assert step.log.count(f"No commit status: `{missing}` is not set") == 1
+    assert ExitCode.OK is step.run()
+    assert 1 == step.log.count(f"No commit status: `{missing}` is not set")
 
 
 def test_problems__are_told_together_with_their_variables(build: MakeBuild) -> None:
     """Who has a pipeline file looks for variables."""
     step = build().on(DBT_TOKEN="", DBT_JOB_ID="", DBT_REPOSITORY="https://github.com/acme/shop")
 
-    assert step.run() is ExitCode.CONFIG
+    assert ExitCode.CONFIG is step.run()
     for words in (
         "`dbt-token` (`DBT_TOKEN`) is missing",
         "`job-id` (`DBT_JOB_ID`) is missing",
@@ -176,7 +176,7 @@ def test_problems__are_told_together_with_their_variables(build: MakeBuild) -> N
 def test_problems__a_fork_is_not_told_to_create_a_token(build: MakeBuild, fork: dict[str, str]) -> None:
     step = build().on(fork, DBT_TOKEN="")
 
-    assert step.run() is ExitCode.CONFIG
+    assert ExitCode.CONFIG is step.run()
     assert "hands no secrets to those" in step.log
     assert "Create a service token" not in step.log
 
@@ -189,8 +189,8 @@ def test_told__of_another_repository_nothing_of_this_one_is_left() -> None:
         settings, context({**env.GITLAB_DETACHED, "CI_PROJECT_VISIBILITY": "private"})
     )
 
-    assert (found.host, found.repository, found.public) == ("github", "acme/shop", True)
-    assert (found.commit_url, found.file_url, found.server, found.pull_request) == ("", "", "", None)
+    assert ("github", "acme/shop", True) == (found.host, found.repository, found.public)
+    assert ("", "", "", None) == (found.commit_url, found.file_url, found.server, found.pull_request)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script for sh")

@@ -27,14 +27,14 @@ def test_python_gitlab__sees_the_status_and_the_note(build: MakeBuild, serve: Se
     gitlab = pytest.importorskip("gitlab")
     host = serve(GitLab(pipelines=(Pipeline(77, env.HEAD, "refs/merge-requests/7/head"),)))
     step = build(RED).on(env.GITLAB_DETACHED, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token", DBT_COMMENT="always")
-    assert step.run() is ExitCode.FAILED
+    assert ExitCode.FAILED is step.run()
 
     with gitlab.Gitlab(host.root, private_token="glpat-token") as client:
         project = client.projects.get(1217, lazy=True)
         (status,) = project.commits.get(env.HEAD, lazy=True).statuses.list(get_all=True)
         (note,) = project.mergerequests.get(7, lazy=True).notes.list(get_all=True)
 
-    assert (status.status, status.name, status.pipeline_id) == ("failed", NAME, 77)
+    assert ("failed", NAME, 77) == (status.status, status.name, status.pipeline_id)
     assert "1 failed" in status.description
     assert status.target_url.endswith(f"/runs/{step.cloud.runs[0].id}/")
     assert "not_null_orders_id" in note.body
@@ -53,7 +53,7 @@ def test_python_gitlab__is_refused_as_we_are(serve: Serve) -> None:
         with pytest.raises(gitlab.exceptions.GitlabCreateError) as lost:
             statuses.create({"state": "success", "name": NAME, "pipeline_id": 78})
 
-    assert (refused.value.response_code, lost.value.response_code) == (400, 404)
+    assert (400, 404) == (refused.value.response_code, lost.value.response_code)
 
 
 def test_atlassian_python_api__sees_the_build_status(build: MakeBuild, serve: Serve) -> None:
@@ -62,7 +62,7 @@ def test_atlassian_python_api__sees_the_build_status(build: MakeBuild, serve: Se
     step = build(RED).on(
         env.BITBUCKET_PULL_REQUEST, BITBUCKET_API_URL=host.url, BITBUCKET_ACCESS_TOKEN="bitbucket-token"
     )
-    assert step.run() is ExitCode.FAILED
+    assert ExitCode.FAILED is step.run()
 
     client = cloud_module.Cloud(url=f"{host.root}/", token="bitbucket-token")
     answer = client.get(f"repositories/acme/shop/commit/{env.HEAD}")
@@ -73,7 +73,7 @@ def test_atlassian_python_api__sees_the_build_status(build: MakeBuild, serve: Se
     by_key = commit.get_build(one.key)
     commit.close()
 
-    assert (one.failed, one.name) == (True, NAME)
+    assert (True, NAME) == (one.failed, one.name)
     assert "1 failed" in by_key.description
 
 
@@ -88,7 +88,7 @@ def test_azure_devops__sees_the_statuses_and_the_thread(
     step = build(RED).on(
         env.AZURE_PULL_REQUEST, SYSTEM_COLLECTIONURI=host.url, SYSTEM_ACCESSTOKEN="azure-token", DBT_COMMENT="always"
     )
-    assert step.run() is ExitCode.FAILED
+    assert ExitCode.FAILED is step.run()
 
     credentials = authentication.BasicAuthentication("", "azure-token")
     client = git_client.GitClient(base_url=host.url.rstrip("/"), creds=credentials)
@@ -97,7 +97,7 @@ def test_azure_devops__sees_the_statuses_and_the_thread(
     on_pull_request = client.get_pull_request_statuses(pull_request_id=12, **place)
     (thread,) = client.get_threads(pull_request_id=12, **place)
 
-    assert (on_commit.state, on_commit.context.genre, on_commit.context.name) == ("failed", "dbt Cloud", JOB_NAME)
-    assert [(one.state, one.iteration_id) for one in on_pull_request] == [("pending", 2), ("failed", 2)]
+    assert ("failed", "dbt Cloud", JOB_NAME) == (on_commit.state, on_commit.context.genre, on_commit.context.name)
+    assert [("pending", 2), ("failed", 2)] == [(one.state, one.iteration_id) for one in on_pull_request]
     assert "1 failed" in on_pull_request[-1].description
-    assert (thread.status, "not_null_orders_id" in thread.comments[0].content) == ("closed", True)
+    assert ("closed", True) == (thread.status, "not_null_orders_id" in thread.comments[0].content)
