@@ -1,8 +1,10 @@
-"""HTTP with a host: what bounds a request that would not end by itself."""
+"""HTTP with a code host: time and size limits, and `Retry-After`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 
@@ -14,7 +16,7 @@ from tests.support.clock import FakeClock
 
 
 class TickingClock(FakeClock):
-    """Each look at it takes a second, as a chunk of a slow answer would."""
+    """A second passes each time it is read, as if every chunk of the answer were slow."""
 
     def now(self) -> float:
         self.sleep(1.0)
@@ -38,7 +40,7 @@ def test_get__reads_a_large_answer(host: GitLab) -> None:
     assert ["x" * 3_000_000] == read(host, FakeClock())
 
 
-def test_get__an_answer_that_drips_is_given_up_on(host: GitLab) -> None:
+def test_get__an_answer_that_arrives_too_slowly_is_given_up(host: GitLab) -> None:
     host.faults.add(kind="status", code=200, body=["x" * 3_000_000], times=None)
     clock = TickingClock()
 
@@ -48,8 +50,8 @@ def test_get__an_answer_that_drips_is_given_up_on(host: GitLab) -> None:
     assert 1 == len(host.requests)
 
 
-def test_get__a_redirect_is_not_read_at_the_servers_pace(host: GitLab) -> None:
-    """Left to itself requests reads it to the end before it says what it is."""
+def test_get__a_redirect_that_arrives_too_slowly_is_given_up(host: GitLab) -> None:
+    """By itself requests reads a redirect to its end before it returns it."""
     headers = {"Location": "https://elsewhere.example/"}
     host.faults.add(kind="status", code=302, headers=headers, body="x" * 3_000_000, times=None)
     clock = TickingClock()
@@ -60,26 +62,69 @@ def test_get__a_redirect_is_not_read_at_the_servers_pace(host: GitLab) -> None:
 
 
 class Endless(rest.RestHost):
-    """Its pages of comments have no end, and nothing on them."""
+    """A host whose pages of comments have no end, and no comment on them."""
 
     title = "Endless"
 
     def __init__(self, clock: FakeClock) -> None:
         self.warnings: list[str] = []
-        self.looks = 0
+        self.pages = 0
         settings = HostSettings(sha="a", name="x", warn=self.warnings.append, info=print, clock=clock, timeout=1.0)
         super().__init__(settings)
 
     def comments(self) -> Iterator[Sequence[rest.Comment]]:
         while True:
-            self.looks += 1
+            self.pages += 1
             yield []
 
 
 @pytest.mark.parametrize("clock", [FakeClock(), TickingClock()], ids=["fast", "slow"])
-def test_comments__pages_without_end_are_given_up_on(clock: FakeClock) -> None:
+def test_comments__pages_without_end_are_given_up(clock: FakeClock) -> None:
     host = Endless(clock)
     host.comment("red", "marker")
 
     assert 1 == len(host.warnings)
-    assert host.looks <= (rest.MAX_PAGES if clock.passed == 0 else 7)
+    assert host.pages <= (rest.MAX_PAGES if clock.passed == 0 else 7)
+
+
+@pytest.mark.parametrize(
+    "headers, pause",
+    [
+        pytest.param({}, 0.5, id="none"),
+        pytest.param({"Retry-After": "0"}, 0.5, id="at once"),
+        pytest.param({"Retry-After": "2"}, 2.0, id="seconds"),
+    ],
+)
+def test_retry_after__is_waited_for(host: GitLab, headers: dict[str, str], pause: float) -> None:
+    host.faults.add(kind="status", code=503, headers=headers)
+    clock = FakeClock()
+
+    assert [] == read(host, clock)
+    assert pause == clock.passed
+
+
+def date_in(seconds: float) -> str:
+    """A date of HTTP; the emulator sends the present one as `Date`."""
+    return format_datetime(datetime.now(timezone.utc) + timedelta(seconds=seconds), usegmt=True)
+
+
+def test_retry_after__may_be_a_date(host: GitLab) -> None:
+    host.faults.add(kind="status", code=503, headers={"Retry-After": date_in(2)})
+    clock = FakeClock()
+
+    assert [] == read(host, clock)
+    # Dates have whole seconds.
+    assert 1.0 <= clock.passed <= 2.0
+
+
+def test_retry_after__beyond_the_time_limit_is_not_waited_for(host: GitLab) -> None:
+    for wait in ("4", date_in(3600)):
+        host.faults.add(kind="status", code=503, headers={"Retry-After": wait})
+        clock = FakeClock()
+        before = len(host.requests)
+
+        with pytest.raises(HostError) as raised:
+            read(host, clock)
+        assert raised.value.transient, wait
+        assert 0.0 == clock.passed, wait
+        assert 1 == len(host.requests) - before, wait

@@ -1,4 +1,4 @@
-"""A host of code with a build that posts to it, on whatever host."""
+"""A code host for the tests of all hosts: an emulator of it, and a build that posts to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = f"dbt Cloud / {JOB_NAME}"
 
 @dataclass(frozen=True)
 class Case:
-    """A host by its key, a stand-in for it that runs, and the environment of a build."""
+    """A host by its key, a running emulator of it, and the environment of a build."""
 
     key: str
     host: Any
@@ -30,7 +30,7 @@ class Case:
 
     @property
     def token(self) -> str:
-        """The variable of the token."""
+        """The variable that has the token."""
         return hosts.KNOWN[self.key].token.variable
 
     @property
@@ -46,23 +46,23 @@ class Case:
         return self.sample.comments(self.host)
 
     def words(self, *states: CommitState) -> list[str]:
-        """Those states in the host's own words, as often as it hears each."""
+        """Those states in the host's own words, each as often as it is posted."""
         return [self.sample.words[state] for state in states for _ in range(self.sample.parts)]
 
-    def chatter(self, count: int) -> None:
-        """Other people's comments, one of which quotes ours."""
-        words = [f"I say {number}" for number in range(count - 1)]
-        self.sample.chat(self.host, [*words, "> <!-- marker --> [//]: <> (marker)\n\nNo."])
+    def add_comments_of_others(self, count: int) -> None:
+        """Add other people's comments, one of which quotes ours."""
+        comments = [f"Comment {number}" for number in range(count - 1)]
+        self.sample.chat(self.host, [*comments, "> <!-- marker --> [//]: <> (marker)\n\nNo."])
 
 
 MakeCase = Callable[..., Case]
 
 
 def connected(environ: Mapping[str, str], warnings: list[str], **more: Any) -> hosts.Host:  # noqa: ANN401
-    """The host of the build that `environ` describes."""
+    """Connect to the host of the build that `environ` describes; what it logs goes to `warnings`."""
     context = ci.detect(environ, io.StringIO()).context()
     settings = hosts.HostSettings(
         sha=context.sha, name=NAME, warn=warnings.append, info=warnings.append, clock=FakeClock(), **more
     )
-    tokens = {kind.token.name: environ.get(kind.token.variable, "") for kind in hosts.KNOWN.values()}
+    tokens = {host_type.token.name: environ.get(host_type.token.variable, "") for host_type in hosts.KNOWN.values()}
     return hosts.choose(environ, context, tokens=tokens).connect(settings)
