@@ -1,4 +1,4 @@
-"""Every error answer that has been recorded or documented, and what is made of it."""
+"""Error answers of dbt Cloud, recorded and documented ones: the error, its message and its hint."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INVALID = "The request was invalid. Please double check the provided data and tr
 SUPPORT = "There was a server error. Please contact support at support@getdbt.com."
 RESTRICTED = {"account_id": 1, "user_id": None, "is_service_token": True, "account_identifier": "act_x"}
 
-# id, code, body, error, words that must be told
+# id, code, body, error, words that the explanation must have
 ANSWERS: list[tuple[str, int, str, type[CloudError], list[str]]] = [
     (
         "400 of a field",
@@ -89,7 +89,9 @@ ANSWERS: list[tuple[str, int, str, type[CloudError], list[str]]] = [
 
 
 @pytest.mark.parametrize("code, body, kind, words", [pytest.param(*row[1:], id=row[0]) for row in ANSWERS])
-def test_recorded(code: int, body: str, kind: type[CloudError], words: list[str]) -> None:
+def test_answer__is_an_error_with_reason_and_hint(
+    code: int, body: str, kind: type[CloudError], words: list[str]
+) -> None:
     error = refusal(code, body, {}, host=HOST)
 
     assert kind is type(error)
@@ -100,7 +102,7 @@ def test_recorded(code: int, body: str, kind: type[CloudError], words: list[str]
 
 
 def test_ip_restriction__its_object_is_not_printed() -> None:
-    """It holds ids of the account and the user."""
+    """It has ids of the account and the user."""
     error = refusal(403, envelope(403, "Forbidden: Access denied", data=RESTRICTED), {}, host=HOST)
 
     assert "act_x" not in error.explanation
@@ -123,7 +125,9 @@ def test_ip_restriction__its_object_is_not_printed() -> None:
         ({"Retry-After": ""}, None),
     ],
 )
-def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
+def test_retry_after__is_seconds_or_a_date_relative_to_the_answer(
+    headers: dict[str, str], expected: float | None
+) -> None:
     assert expected == refusal(429, "", headers, host=HOST).retry_after
 
 

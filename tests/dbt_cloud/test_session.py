@@ -1,4 +1,4 @@
-"""The HTTP edge: what is sent, what is followed, how long is waited, and that every failure becomes one of ours."""
+"""HTTP to dbt Cloud: what is sent, which redirects are followed, time limits, and each failure as a CloudError."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from dbt_action.timeouts import HttpTimeouts
 from emulator import Emulator
 
 TOKEN = "dbtc_Sup3r/S3cret=="
-HURRIED = HttpTimeouts(connect_seconds=0.3, read_seconds=0.3)
+SHORT = HttpTimeouts(connect_seconds=0.3, read_seconds=0.3)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_post__sends_json(cloud: Emulator, http: ApiSession) -> None:
     assert {"cause": "ü", "threads_override": 4} == asked.json
 
 
-def test_headers(cloud: Emulator, http: ApiSession) -> None:
+def test_headers__have_token_version_and_format(cloud: Emulator, http: ApiSession) -> None:
     http.get_json(jobs(cloud))
     http.post_json(f"{jobs(cloud)}run/", {"cause": "x"})
 
@@ -100,25 +100,25 @@ def test_netrc__does_not_replace_the_token(
     assert f"Token {TOKEN}" == cloud.requests[0].headers["Authorization"]
 
 
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("here", [True, False], ids=["on this host", "to another"])
-def test_post__is_never_redirected(cloud: Emulator, http: ApiSession, code: int, here: bool) -> None:  # noqa: FBT001
-    target = f"{cloud.url}/elsewhere/" if here else "https://elsewhere.example/"
-    cloud.faults.add(kind="status", code=code, headers={"Location": target})
+def test_post__is_never_redirected(cloud: Emulator, http: ApiSession) -> None:
+    for code in (301, 302, 303, 307, 308):
+        for target in (f"{cloud.url}/elsewhere/", "https://elsewhere.example/"):
+            before = len(cloud.requests)
+            cloud.faults.add(kind="status", code=code, headers={"Location": target})
 
-    with pytest.raises(Misdirected) as raised:
-        http.post_json(f"{jobs(cloud)}run/", {"cause": "x"})
+            with pytest.raises(Misdirected) as raised:
+                http.post_json(f"{jobs(cloud)}run/", {"cause": "x"})
 
-    assert target in raised.value.message
-    assert 1 == len(cloud.requests)
-    assert not raised.value.transient
+            assert target in raised.value.message, code
+            assert 1 == len(cloud.requests) - before, (code, target)
+            assert not raised.value.transient, (code, target)
 
 
-@pytest.mark.parametrize("code", [301, 302, 307, 308])
-def test_get__follows_on_the_same_host(cloud: Emulator, http: ApiSession, code: int) -> None:
-    cloud.faults.add(kind="status", code=code, headers={"Location": jobs(cloud)})
+def test_get__follows_redirects_on_the_same_host(cloud: Emulator, http: ApiSession) -> None:
+    for code in (301, 302, 303, 307, 308):
+        cloud.faults.add(kind="status", code=code, headers={"Location": jobs(cloud)})
 
-    assert cloud.job_id == http.get_json("/api/v2/old/")["id"]
+        assert cloud.job_id == http.get_json("/api/v2/old/")["id"], code
     assert {f"Token {TOKEN}"} == {asked.headers["Authorization"] for asked in cloud.requests}
 
 
@@ -133,32 +133,31 @@ def test_get__never_follows_to_another_host(cloud: Emulator, http: ApiSession) -
         assert () == other.requests
 
 
-@pytest.mark.parametrize(
-    "location",
-    [
+def test_get__follows_only_within_the_same_scheme_host_and_port(cloud: Emulator, http: ApiSession) -> None:
+    port = cloud.url.rpartition(":")[2]
+    for location in (
         "//elsewhere.example/x",
         "http://127.0.0.1/x",
         "http://localhost:1/x",
-        "https://127.0.0.1:{port}/x",
-        "http://user:word@127.0.0.1:{port}/x",
-        "http://127.0.0.1:{port}@elsewhere.example/x",
+        f"https://127.0.0.1:{port}/x",
+        f"http://user:word@127.0.0.1:{port}/x",
+        f"http://127.0.0.1:{port}@elsewhere.example/x",
         "http:\\\\elsewhere.example",
-        "ftp://127.0.0.1:{port}/x",
+        f"ftp://127.0.0.1:{port}/x",
         "file:///etc/passwd",
-    ],
-)
-def test_get__host_scheme_and_port_make_the_origin(cloud: Emulator, http: ApiSession, location: str) -> None:
-    port = cloud.url.rpartition(":")[2]
-    cloud.faults.add(kind="status", code=302, headers={"Location": location.replace("{port}", port)}, times=None)
+    ):
+        before = len(cloud.requests)
+        cloud.faults.add(kind="status", code=302, headers={"Location": location})
 
-    with pytest.raises(CloudError) as raised:
-        http.get_json(jobs(cloud))
+        with pytest.raises(CloudError) as raised:
+            http.get_json(jobs(cloud))
 
-    assert not raised.value.unsent
+        assert not raised.value.unsent, location
+        assert 1 == len(cloud.requests) - before, location
     assert {cloud.url.removeprefix("http://")} == {asked.headers["Host"] for asked in cloud.requests}
 
 
-def test_get__redirects_in_a_circle_end(cloud: Emulator, http: ApiSession) -> None:
+def test_get__gives_up_redirects_in_a_circle(cloud: Emulator, http: ApiSession) -> None:
     cloud.faults.add(kind="status", code=302, headers={"Location": jobs(cloud)}, times=None)
 
     with pytest.raises(Misdirected):
@@ -186,23 +185,23 @@ def test_get__redirects_in_a_circle_end(cloud: Emulator, http: ApiSession) -> No
         pytest.param({"kind": "status", "code": 204}, Malformed, id="204"),
     ],
 )
-@pytest.mark.parametrize("method", ["get_json", "post_json"])
-def test_failure__on_a_real_socket(
-    cloud: Emulator, http: ApiSession, fault: dict[str, Any], kind: type[CloudError], method: str
+def test_failure__is_one_request_and_a_cloud_error(
+    cloud: Emulator, http: ApiSession, fault: dict[str, Any], kind: type[CloudError]
 ) -> None:
-    """Each is one request: repeating is decided elsewhere."""
-    cloud.faults.add(**fault)
+    """Whether a request is repeated is not decided by the session."""
+    cloud.faults.add(times=2, **fault)
 
-    with pytest.raises(kind) as raised:
-        getattr(http, method)(jobs(cloud))
+    for number, call in enumerate((http.get_json, http.post_json), 1):
+        with pytest.raises(kind) as raised:
+            call(jobs(cloud))
 
-    assert 1 == len(cloud.requests)
-    # Only a rate limit and a missing connection may be taken for "dbt Cloud has not accepted it".
-    assert raised.value.unsent is (kind is RateLimited)
-    assert cloud.url.removeprefix("http://") in raised.value.message
+        assert number == len(cloud.requests), call
+        # Only a rate limit and a missing connection may be taken for "dbt Cloud has not accepted it".
+        assert raised.value.unsent is (kind is RateLimited), call
+        assert cloud.url.removeprefix("http://") in raised.value.message, call
 
 
-def test_wrong_token(cloud: Emulator) -> None:
+def test_wrong_token__is_unauthorized(cloud: Emulator) -> None:
     other = ApiSession(cloud.url, "dbtc_other", clock=SystemClock(), http_timeouts=HttpTimeouts())
 
     with pytest.raises(Unauthorized):
@@ -215,14 +214,14 @@ def test_hanging_server__is_given_up_on(cloud: Emulator, method: str) -> None:
     cloud.faults.add(kind="hang")
 
     began = time.monotonic()
-    with session_to(cloud.url, HURRIED) as http, pytest.raises(Unavailable) as raised:
+    with session_to(cloud.url, SHORT) as http, pytest.raises(Unavailable) as raised:
         getattr(http, method)(jobs(cloud))
 
     assert time.monotonic() - began < 2
     assert not raised.value.unsent
 
 
-def test_hurry__is_obeyed(cloud: Emulator, http: ApiSession) -> None:
+def test_limit_timeouts__shortens_later_requests(cloud: Emulator, http: ApiSession) -> None:
     cloud.faults.add(kind="hang")
     http.limit_timeouts(0.2)
 
@@ -232,7 +231,7 @@ def test_hurry__is_obeyed(cloud: Emulator, http: ApiSession) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_nobody_listens__nothing_was_sent() -> None:
+def test_no_server__nothing_was_sent() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with (
@@ -258,7 +257,7 @@ def test_no_such_host__nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None
 
 @contextmanager
 def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that reads one request and lets `answer` do what it wants with the connection."""
+    """A server that reads one request and gives the connection to `answer`."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -268,7 +267,7 @@ def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
             try:
                 answer(connection)
             except OSError:
-                # The other side has had enough.
+                # The client has closed the connection.
                 return
 
     thread = threading.Thread(target=serve)
@@ -281,40 +280,40 @@ def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
     assert not thread.is_alive()
 
 
-def test_slow_drip__is_bounded() -> None:
-    """A byte now and then keeps every read short; the whole is bounded all the same."""
+def test_slow_answer__is_given_up() -> None:
+    """Each byte arrives within the time limit of a read; the whole answer has a limit of its own."""
 
-    def drip(connection: socket.socket) -> None:
+    def send_slowly(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10000\r\n\r\n")
         for _ in range(100):
             connection.sendall(b" ")
             time.sleep(0.05)
 
     began = time.monotonic()
-    with raw_server(drip) as url, session_to(url, HURRIED) as http, pytest.raises(Unavailable):
+    with raw_server(send_slowly) as url, session_to(url, SHORT) as http, pytest.raises(Unavailable):
         http.get_json("/")
     assert time.monotonic() - began < 2
 
 
-def test_endless_answer__is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_answer__is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "MAX_JSON_BYTES", 1_000_000)
-    packed = gzip.compress(b" " * 50_000_000)
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    compressed = gzip.compress(b" " * 50_000_000)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(compressed)}\r\n\r\n"
 
     with (
-        raw_server(lambda connection: connection.sendall(head.encode() + packed)) as url,
+        raw_server(lambda connection: connection.sendall(head.encode() + compressed)) as url,
         session_to(url) as http,
         pytest.raises(Unavailable),
     ):
         http.get_json("/")
 
 
-def test_packed_answer__is_read() -> None:
-    packed = gzip.compress(b'{"data": {"id": 5}}')
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+def test_compressed_answer__is_read() -> None:
+    compressed = gzip.compress(b'{"data": {"id": 5}}')
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(compressed)}\r\n\r\n"
 
     with (
-        raw_server(lambda connection: connection.sendall(head.encode() + packed)) as url,
+        raw_server(lambda connection: connection.sendall(head.encode() + compressed)) as url,
         session_to(url) as http,
     ):
         assert {"id": 5} == http.get_json("/")
@@ -343,15 +342,15 @@ def test_answer_in_chunks__is_read() -> None:
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", id="long header"),
     ],
 )
-@pytest.mark.parametrize("method", ["get_json", "post_json"])
-def test_broken_server__is_an_error_of_ours(answer: bytes, method: str) -> None:
-    with raw_server(lambda connection: connection.sendall(answer)) as url, session_to(url, HURRIED) as http:
-        with pytest.raises(CloudError) as raised:
-            getattr(http, method)("/")
-        assert not raised.value.unsent
+def test_broken_answer__is_a_cloud_error(answer: bytes) -> None:
+    for method in ("get_json", "post_json"):
+        with raw_server(lambda connection: connection.sendall(answer)) as url, session_to(url, SHORT) as http:
+            with pytest.raises(CloudError) as raised:
+                getattr(http, method)("/")
+            assert not raised.value.unsent, method
 
 
-ALL = sorted(
+EXCEPTIONS = sorted(
     {
         kind
         for kind in vars(requests.exceptions).values()
@@ -395,30 +394,27 @@ RAISED: list[tuple[str, requests.exceptions.RequestException, type[CloudError]]]
     ("cut off", requests.exceptions.ChunkedEncodingError(f"with {TOKEN}"), Unavailable),
     *[
         (f"bare {kind.__name__}", kind(f"with {TOKEN}"), CloudError)
-        for kind in ALL
+        for kind in EXCEPTIONS
         if kind.__name__ != "JSONDecodeError"
     ],
 ]
 
 
-@pytest.mark.parametrize("error, kind", [pytest.param(*row[1:], id=row[0]) for row in RAISED])
-@pytest.mark.parametrize("method", ["get_json", "post_json"])
-def test_exception_of_the_library__is_one_of_ours(
-    error: requests.exceptions.RequestException, kind: type[CloudError], method: str
-) -> None:
-    with requests_mock.Mocker() as mock, session_to("https://ab123.us1.dbt.com") as http:
-        mock.register_uri(requests_mock.ANY, requests_mock.ANY, exc=error)
-        with pytest.raises(kind) as raised:
-            getattr(http, method)("/")
+def test_exception_of_the_library__is_a_cloud_error_without_its_text() -> None:
+    """Its text may have the address and the token."""
+    for name, error, kind in RAISED:
+        for method in ("get_json", "post_json"):
+            with requests_mock.Mocker() as mock, session_to("https://ab123.us1.dbt.com") as http:
+                mock.register_uri(requests_mock.ANY, requests_mock.ANY, exc=error)
+                with pytest.raises(CloudError) as raised:
+                    getattr(http, method)("/")
 
-    ours = raised.value
-    assert isinstance(ours, CloudError)
-    assert TOKEN not in ours.explanation
-    assert ours.__cause__ is None
-    assert ours.__suppress_context__
+            assert isinstance(raised.value, kind), (name, method)
+            assert TOKEN not in raised.value.explanation, (name, method)
+            assert raised.value.__cause__ is None, (name, method)
+            assert raised.value.__suppress_context__, (name, method)
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 422, 429, 500, 503])
 @pytest.mark.parametrize(
     "body",
     [
@@ -428,14 +424,13 @@ def test_exception_of_the_library__is_one_of_ours(
         pytest.param(f"bad {TOKEN}", id="text"),
     ],
 )
-def test_token_echoed_by_the_server__is_not_in_the_error(
-    cloud: Emulator, http: ApiSession, code: int, body: str
-) -> None:
-    cloud.faults.add(kind="status", code=code, body=body)
+def test_token_in_an_answer__is_not_in_the_error(cloud: Emulator, http: ApiSession, body: str) -> None:
+    for code in (400, 401, 403, 404, 405, 422, 429, 500, 503):
+        cloud.faults.add(kind="status", code=code, body=body)
 
-    with pytest.raises(CloudError) as raised:
-        http.get_json(jobs(cloud))
-    assert TOKEN not in raised.value.explanation + repr(raised.value)
+        with pytest.raises(CloudError) as raised:
+            http.get_json(jobs(cloud))
+        assert TOKEN not in raised.value.explanation + repr(raised.value), code
 
 
 def test_token__is_not_in_the_representation(http: ApiSession) -> None:
