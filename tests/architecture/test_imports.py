@@ -46,6 +46,11 @@ def files_of(name: str) -> list[Path]:
     return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
 
 
+def roots(path: Path) -> set[str]:
+    """The packages that a module imports."""
+    return {name.partition(".")[0] for name in imported(ast.walk(parse(path)))}
+
+
 def test_imports__are_absolute() -> None:
     for path in MODULES:
         levels = {node.level for node in ast.walk(parse(path)) if isinstance(node, ast.ImportFrom)}

@@ -29,7 +29,7 @@ PULL = {"pull_request": PullRequest(number=7)}
     "common, change, expected",
     [
         pytest.param({}, {}, set(), id="nothing"),
-        pytest.param({}, {"platform": "GitLab CI/CD"}, {"build"}, id="CI"),
+        pytest.param({}, {"ci_id": "gitlab"}, {"build"}, id="CI"),
         pytest.param({}, {"repository": "acme/other"}, {"scope", "build", "step"}, id="repository"),
         pytest.param({}, {"build_id": "6"}, {"build"}, id="build"),
         pytest.param({}, {"job": "test"}, {"step"}, id="job"),

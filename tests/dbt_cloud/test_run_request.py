@@ -260,7 +260,7 @@ def test_status_sha__is_the_head_or_the_commit_that_runs(
         ),
         pytest.param(
             RunOn.BRANCH,
-            {"branch": "", "event": "", "secrets_hint": "Store it as a variable."},
+            {"branch": "", "event": "", "inputs_are_variables": True},
             "`run-on` is `branch`, but the environment does not name a branch. "
             "Give `branch` (`DBT_BRANCH`), or `run-on: job` to run what the job is set to.",
             id="branch unknown, where inputs are variables",

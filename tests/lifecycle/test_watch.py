@@ -127,4 +127,4 @@ def test_failed_poll__is_logged_once_and_then_every_minute(make_step: MakeStep) 
 
     workflow_step.run(poll_interval="10")
 
-    assert 12 > len([words for words in progress_lines(workflow_step) if words.startswith("No news")]) > 0
+    assert 12 > len([words for words in progress_lines(workflow_step) if words.startswith("No answer")]) > 0

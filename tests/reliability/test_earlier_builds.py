@@ -152,7 +152,7 @@ def test_supersede__that_fails_is_logged_and_changes_nothing_else(servers: Serve
 
     assert ExitCode.OK == ours.run(supersede="true")
 
-    logged = {"/runs/$": "No look for runs of earlier builds was possible", "/cancel/$": "could not be cancelled"}
+    logged = {"/runs/$": "Looking for runs of earlier builds was not possible", "/cancel/$": "could not be cancelled"}
     assert logged[path] in ours.log
 
 

@@ -68,7 +68,7 @@ def test_retry_failed__reports_the_failed_run_when_dbt_cloud_refuses_the_retry(n
 
     assert [None] == step.origins
     assert "failure" == step.states[-1]
-    assert "retry did not come to be" in step.log
+    assert "The retry was not started" in step.log
 
 
 def test_retry__may_be_404_in_its_first_minute(tmp_path_factory: pytest.TempPathFactory) -> None:
