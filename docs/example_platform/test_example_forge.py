@@ -1,6 +1,6 @@
-"""A stand-in for Example Forge, for the tests of all hosts. Copy it to `tests/hosts/test_<name>.py`.
+"""An emulator of Example Forge, for the tests of all hosts. Copy it to `tests/hosts/test_<name>.py`.
 
-A stand-in that the demo or a local runner needs too belongs in `emulator/hosts/`.
+An emulator that the demo or a local runner needs too belongs in `emulator/hosts/`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tests.support.samples import HostSample
 
 
 class Forge(FakeHost):
-    """One repository with its rules, refusals included; each with its source: code, documentation, an answer."""
+    """One repository with the rules of the host, refusals included. Say for each where it is documented or recorded."""
 
     def __init__(self) -> None:
         self.history: list[str] = []
         self.statuses: dict[tuple[str, str], str] = {}
         self.comments: dict[int, str] = {}
-        # As many comments are on a page.
+        # Comments on a page.
         self.page = 100
         super().__init__()
 

@@ -91,7 +91,7 @@ def test_netrc__does_not_replace_the_token(
     cloud: Emulator, http: ApiSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password other\ndefault login any password one\n")
+    netrc.write_text("machine 127.0.0.1 login user password other\ndefault login any password one\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
 
@@ -146,14 +146,12 @@ def test_get__follows_only_within_the_same_scheme_host_and_port(cloud: Emulator,
         f"ftp://127.0.0.1:{port}/x",
         "file:///etc/passwd",
     ):
-        before = len(cloud.requests)
         cloud.faults.add(kind="status", code=302, headers={"Location": location})
 
         with pytest.raises(CloudError) as raised:
             http.get_json(jobs(cloud))
 
         assert not raised.value.unsent, location
-        assert 1 == len(cloud.requests) - before, location
     assert {cloud.url.removeprefix("http://")} == {asked.headers["Host"] for asked in cloud.requests}
 
 

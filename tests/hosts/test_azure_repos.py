@@ -21,8 +21,8 @@ from tests.support.workflow_step import JOB_NAME
 MakeBuild = Callable[..., Build]
 
 
-def start(**habits: Any) -> AzureDevOps:  # noqa: ANN401 - of the stand-in
-    return AzureDevOps(pull_requests={12: PullRequest(["1" * 40, env.HEAD])}, **habits)
+def start(**settings: Any) -> AzureDevOps:  # noqa: ANN401 - those of the emulator
+    return AzureDevOps(pull_requests={12: PullRequest(["1" * 40, env.HEAD])}, **settings)
 
 
 def environ(host: AzureDevOps) -> Mapping[str, str]:
@@ -31,7 +31,7 @@ def environ(host: AzureDevOps) -> Mapping[str, str]:
 
 def shown(host: AzureDevOps) -> list[str]:
     on_both = (host.newest(pull_request=12), host.newest(commit=env.HEAD))
-    return [place["dbt Cloud", JOB_NAME].state for place in on_both]
+    return [statuses["dbt Cloud", JOB_NAME].state for statuses in on_both]
 
 
 def chat(host: AzureDevOps, words: list[str]) -> None:
@@ -61,7 +61,7 @@ SAMPLE = HostSample(
 )
 
 
-def test_azure__an_unresolved_macro_is_no_token(build: MakeBuild, make_case: MakeCase) -> None:
+def test_azure__a_macro_that_was_not_expanded_is_no_token(build: MakeBuild, make_case: MakeCase) -> None:
     step = build().on(make_case("azure").environ)
 
     assert ExitCode.OK is step.run(SYSTEM_ACCESSTOKEN="$(System.AccessToken)")
@@ -96,19 +96,19 @@ def test_azure__without_iterations_the_whole_pull_request_has_the_status(build: 
     assert "could not be posted" not in step.log
 
 
-def test_azure__a_missing_permission_is_told_with_who_needs_it(build: MakeBuild, make_case: MakeCase) -> None:
+def test_azure__a_missing_permission_names_who_needs_it(build: MakeBuild, make_case: MakeCase) -> None:
     case = make_case("azure", read_only=True)
     step = build().on(case.environ)
 
     assert ExitCode.OK is step.run()
     assert 1 == step.log.count("TF401027")
-    # The commit has its statuses all the same; the pull request is asked once, since it is refused for good.
+    # The statuses of the commit are posted all the same; that of the pull request is tried once, as it is refused.
     assert [(env.HEAD, "pending"), (env.HEAD, "succeeded")] == [(one.commit, one.state) for one in case.host.statuses]
-    assert 1 == len([asked for asked in case.host.requests if asked.path.endswith("/pullRequests/12/statuses")])
+    assert 1 == len([request for request in case.host.requests if request.path.endswith("/pullRequests/12/statuses")])
     assert "Build Service" in step.log
 
 
-def test_azure__a_hiccup_of_the_iterations_is_not_for_ever(make_case: MakeCase) -> None:
+def test_azure__the_iteration_is_read_again_after_a_transient_failure(make_case: MakeCase) -> None:
     case = make_case("azure")
     case.host.faults.add(kind="reset", path="/iterations", times=3)
     host = connected(case.environ, [])
@@ -141,7 +141,7 @@ def test_azure__a_comment_is_a_closed_thread(make_case: MakeCase) -> None:
     assert ["closed"] == [thread.status for thread in case.host.pull_requests[12].threads]
 
 
-def test_azure__what_was_accepted_is_not_posted_again_for_the_part_that_was_not(
+def test_azure__a_part_that_was_accepted_is_not_posted_again_with_the_part_that_failed(
     build: MakeBuild, make_case: MakeCase
 ) -> None:
     case = make_case("azure")

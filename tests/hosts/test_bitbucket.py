@@ -21,8 +21,8 @@ from tests.support.scripts import RED
 MakeBuild = Callable[..., Build]
 
 
-def start(**habits: Any) -> Bitbucket:  # noqa: ANN401 - of the stand-in
-    return Bitbucket(commits=(env.HEAD, env.PUSHED), **habits)
+def start(**settings: Any) -> Bitbucket:  # noqa: ANN401 - those of the emulator
+    return Bitbucket(commits=(env.HEAD, env.PUSHED), **settings)
 
 
 def environ(host: Bitbucket) -> Mapping[str, str]:
@@ -76,16 +76,16 @@ def test_bitbucket__shows_on_the_pull_request_of_the_branch(build: MakeBuild, ma
     assert (env.HEAD, "feature/x", NAME) == (status.commit, status.refname, status.name)
 
 
-def test_bitbucket__only_who_has_created_a_status_may_change_it(build: MakeBuild, make_case: MakeCase) -> None:
+def test_bitbucket__a_status_of_another_token_cannot_be_changed(build: MakeBuild, make_case: MakeCase) -> None:
     case = make_case("bitbucket")
-    case.host.post(BuildStatus(env.HEAD, key(NAME), "INPROGRESS", NAME, "https://x.example", "", None, "somebody else"))
+    case.host.post(BuildStatus(env.HEAD, key(NAME), "INPROGRESS", NAME, "https://x.example", "", None, "another user"))
     step = build().on(case.environ)
 
     assert ExitCode.OK is step.run()
     assert "only the token that has created a status may change it" in step.log
 
 
-def test_bitbucket__takes_people_with_their_api_token_too(build: MakeBuild, make_case: MakeCase) -> None:
+def test_bitbucket__accepts_a_user_with_an_api_token(build: MakeBuild, make_case: MakeCase) -> None:
     case = make_case("bitbucket", tokens={"jane@example.com:s3cret-api": "jane"})
     step = build(RED).on(case.environ, BITBUCKET_ACCESS_TOKEN="jane@example.com:s3cret-api")
     step.run()
@@ -94,7 +94,7 @@ def test_bitbucket__takes_people_with_their_api_token_too(build: MakeBuild, make
     assert "s3cret-api" not in step.log
 
 
-def test_bitbucket__the_next_page_of_comments_is_not_looked_for_elsewhere(make_case: MakeCase) -> None:
+def test_bitbucket__the_next_page_of_comments_is_not_read_from_another_server(make_case: MakeCase) -> None:
     case = make_case("bitbucket")
     body = {"values": [], "next": "https://elsewhere.example/2.0/more"}
     case.host.faults.add(kind="status", method="GET", code=200, body=body, times=None)

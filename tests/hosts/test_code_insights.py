@@ -1,4 +1,4 @@
-"""Bitbucket's reports on a commit: by a pipeline's own proxy without any token, elsewhere by the token."""
+"""Code Insights reports on Bitbucket: through the proxy of a pipeline without a token, elsewhere with the token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MakeBuild = Callable[..., Build]
 
 @pytest.fixture
 def host(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Bitbucket:
-    """Also the proxy of the pipeline."""
+    """A Bitbucket that is also the proxy of the pipeline."""
     server: Bitbucket = serve(Bitbucket(commits=(env.HEAD, env.PUSHED)))
     monkeypatch.setattr(code_insights, "PROXY", server.root)
     return server

@@ -18,8 +18,8 @@ from tests.support.scripts import ENDLESS, RED
 MakeBuild = Callable[..., Build]
 
 
-def start(**habits: Any) -> GitLab:  # noqa: ANN401 - of the stand-in
-    return GitLab(pipelines=(Pipeline(77, env.HEAD, "refs/merge-requests/7/head"),), **habits)
+def start(**settings: Any) -> GitLab:  # noqa: ANN401 - those of the emulator
+    return GitLab(pipelines=(Pipeline(77, env.HEAD, "refs/merge-requests/7/head"),), **settings)
 
 
 def environ(host: GitLab) -> Mapping[str, str]:
@@ -57,13 +57,13 @@ def test_gitlab__the_status_is_in_the_pipeline_of_the_job(build: MakeBuild, serv
     step = build().on(env.GITLAB_MERGED_RESULT, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
 
     assert ExitCode.OK is step.run()
-    # Dbt Cloud builds the head, the pipeline is about the merge commit.
+    # The run builds the head; the pipeline is about the merge commit.
     assert env.HEAD == step.body["git_sha"]
     assert [(77, env.MERGE, "success")] == [(one.pipeline, one.sha, one.status) for one in host.statuses]
     assert 2 == len(host.pipelines)
 
 
-def test_gitlab__another_commit_than_that_of_the_pipeline_has_none_of_it(build: MakeBuild, serve: Serve) -> None:
+def test_gitlab__a_status_of_another_commit_is_not_in_the_pipeline_of_the_job(build: MakeBuild, serve: Serve) -> None:
     host = serve(GitLab(pipelines=(Pipeline(77, env.PUSHED, "main"),)))
     step = build().on(env.GITLAB_PUSH, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token", DBT_GIT_SHA="d" * 40)
 
@@ -71,7 +71,7 @@ def test_gitlab__another_commit_than_that_of_the_pipeline_has_none_of_it(build: 
     assert "success" == host.newest("d" * 40, NAME).status
 
 
-def test_gitlab__a_pipeline_that_does_not_fit_is_left_out(build: MakeBuild, serve: Serve) -> None:
+def test_gitlab__a_pipeline_without_the_commit_is_left_out(build: MakeBuild, serve: Serve) -> None:
     host = serve(GitLab(pipelines=(Pipeline(1, env.PUSHED, "main"),)))
     step = build().on(env.GITLAB_PUSH, CI_API_V4_URL=host.url, GITLAB_TOKEN="glpat-token")
 
@@ -92,18 +92,18 @@ def test_gitlab__outside_of_its_pipeline_the_status_is_on_the_head(build: MakeBu
     assert 1 == len(host.pipelines)
 
 
-def test_gitlab__a_status_that_is_there_already_is_no_trouble(make_case: MakeCase) -> None:
+def test_gitlab__a_status_that_exists_already_is_no_failure(make_case: MakeCase) -> None:
     case = make_case("gitlab")
     warnings: list[str] = []
     assert connected(case.environ, warnings).set_status(CommitState.PENDING, "Started", "") is True
-    # Another process, say a retried job, does not know what the first one has posted.
+    # Another process, such as a retried job, does not know what the first one has posted.
     assert connected(case.environ, warnings).set_status(CommitState.PENDING, "Started", "") is True
 
     assert ["running", "running"] == [asked.json["state"] for asked in case.host.requests]
     assert [] == warnings
 
 
-def test_gitlab__other_refusals_of_a_transition_are_told(make_case: MakeCase) -> None:
+def test_gitlab__other_refusals_of_a_transition_are_a_warning(make_case: MakeCase) -> None:
     case = make_case("gitlab")
     message = "Cannot transition status via :drop from :archived"
     case.host.faults.add(kind="status", code=400, body={"message": message}, times=None)
@@ -113,7 +113,7 @@ def test_gitlab__other_refusals_of_a_transition_are_told(make_case: MakeCase) ->
     assert message in warnings[0]
 
 
-def test_gitlab__a_status_that_nobody_will_close_does_not_keep_the_pipeline_running(
+def test_gitlab__without_waiting_no_running_status_is_left_in_the_pipeline(
     build: MakeBuild, make_case: MakeCase
 ) -> None:
     case = make_case("gitlab")
@@ -122,7 +122,7 @@ def test_gitlab__a_status_that_nobody_will_close_does_not_keep_the_pipeline_runn
     assert ["skipped"] == case.posted
 
 
-def test_gitlab__a_token_without_the_right_role_is_told_which(build: MakeBuild, make_case: MakeCase) -> None:
+def test_gitlab__a_token_with_too_weak_a_role_is_a_warning_with_the_role(build: MakeBuild, make_case: MakeCase) -> None:
     case = make_case("gitlab", weak=frozenset({"bot"}))
     step = build().on(case.environ)
 

@@ -1,4 +1,4 @@
-"""GitHub that is down, slow, full or unwilling: one warning at most, and the verdict is the run's alone."""
+"""A GitHub that is down, slow or refuses: at most one warning, and the result is that of the run alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MakeStep = Callable[..., WorkflowStep]
 
 
 def one_warning(workflow_step: WorkflowStep) -> str:
-    """The step is green with all that is ours to tell, and one warning."""
+    """Check that the step succeeded with one warning and no status; return the warning."""
     assert "success" == workflow_step.outputs["status"]
     assert () == workflow_step.statuses
     assert [] == workflow_step.annotations("error")
-    (told,) = workflow_step.annotations("warning")
-    assert "commit status" in told
-    return told
+    (warning,) = workflow_step.annotations("warning")
+    assert "commit status" in warning
+    return warning
 
 
 def test_read_only_token__says_which_permission(make_step: MakeStep) -> None:
@@ -51,14 +51,14 @@ def test_empty_token__is_one_warning_and_no_request(workflow_step: WorkflowStep)
     assert () == workflow_step.github.requests
 
 
-def test_unknown_commit(make_step: MakeStep) -> None:
+def test_unknown_commit__is_one_warning(make_step: MakeStep) -> None:
     workflow_step = make_step(GREEN, github={"commits": {"c" * 40}})
 
     assert ExitCode.OK == workflow_step.run()
     assert "422" in one_warning(workflow_step)
 
 
-def test_unknown_repository(workflow_step: WorkflowStep) -> None:
+def test_unknown_repository__is_one_warning(workflow_step: WorkflowStep) -> None:
     workflow_step.environ["GITHUB_REPOSITORY"] = "acme/other"
 
     assert ExitCode.OK == workflow_step.run()
@@ -75,7 +75,7 @@ def test_unknown_repository(workflow_step: WorkflowStep) -> None:
         pytest.param({"kind": "empty"}, id="no body"),
     ],
 )
-def test_down(workflow_step: WorkflowStep, fault: dict[str, Any]) -> None:
+def test_github_is_down__costs_few_requests_and_one_warning(workflow_step: WorkflowStep, fault: dict[str, Any]) -> None:
     workflow_step.github.faults.add(times=None, **fault)
 
     assert ExitCode.OK == workflow_step.run()
@@ -88,10 +88,10 @@ def test_down(workflow_step: WorkflowStep, fault: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("code", [403, 429])
 def test_rate_limited_for_an_hour__no_sleep(workflow_step: WorkflowStep, code: int) -> None:
-    """PyGithub left to itself sleeps for the hour that GitHub asks for."""
+    """By itself PyGithub sleeps for the hour that GitHub asks for."""
     body = {"message": "You have exceeded a secondary rate limit.", "documentation_url": "https://docs.github.com"}
-    patience = {"Retry-After": "3600"}
-    workflow_step.github.faults.add(kind="status", code=code, headers=patience, body=body, times=None)
+    headers = {"Retry-After": "3600"}
+    workflow_step.github.faults.add(kind="status", code=code, headers=headers, body=body, times=None)
 
     began = time.monotonic()
     assert ExitCode.OK == workflow_step.run()
@@ -104,14 +104,14 @@ def test_rate_limited_for_an_hour__no_sleep(workflow_step: WorkflowStep, code: i
 
 
 def test_rate_limited_at_first__final_status_arrives(workflow_step: WorkflowStep) -> None:
-    """Patience is for now only: the one status that counts is tried again at the end."""
+    """The last status is tried again at the end of the step."""
     workflow_step.github.faults.add(kind="status", code=429, headers={"Retry-After": "3600"}, times=1)
 
     assert ExitCode.OK == workflow_step.run()
     assert ["success"] == workflow_step.states
 
 
-def test_hanging__is_given_up_on_quickly(workflow_step: WorkflowStep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_github_hangs__is_given_up_quickly(workflow_step: WorkflowStep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "HOST_REQUEST_SECONDS", 1)
     workflow_step.github.faults.add(kind="hang", times=None)
 
@@ -122,7 +122,7 @@ def test_hanging__is_given_up_on_quickly(workflow_step: WorkflowStep, monkeypatc
     one_warning(workflow_step)
 
 
-def test_nobody_listens(workflow_step: WorkflowStep) -> None:
+def test_no_server__is_one_warning(workflow_step: WorkflowStep) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         workflow_step.environ["GITHUB_API_URL"] = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -132,7 +132,7 @@ def test_nobody_listens(workflow_step: WorkflowStep) -> None:
     one_warning(workflow_step)
 
 
-def test_trouble_does_not_hide_a_failure(make_step: MakeStep) -> None:
+def test_failed_run__is_reported_beside_the_warning(make_step: MakeStep) -> None:
     workflow_step = make_step(RED, github={"read_only": True})
 
     assert ExitCode.FAILED == workflow_step.run()
@@ -158,10 +158,10 @@ def test_command_file_cannot_be_written__is_a_warning(
     assert ExitCode.OK == workflow_step.run()
 
     assert ["pending", "success"] == workflow_step.states
-    assert any(variable in told for told in workflow_step.annotations("warning"))
+    assert any(variable in warning for warning in workflow_step.annotations("warning"))
 
 
-def test_command_files_are_not_there__nothing_is_said(workflow_step: WorkflowStep) -> None:
+def test_command_files_do_not_exist__is_no_warning(workflow_step: WorkflowStep) -> None:
     for variable in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_STATE", "GITHUB_EVENT_PATH"):
         del workflow_step.environ[variable]
 

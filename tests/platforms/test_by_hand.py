@@ -1,4 +1,4 @@
-"""A place that nobody knows, or that knows it wrong: the user says where the code lives."""
+"""The user says where the code lives: in a terminal, in an unknown CI, or for another repository than the CI's."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ MakeBuild = Callable[..., Build]
 
 @pytest.fixture(params=HOSTS)
 def by_hand(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
-    """A terminal whose user says everything."""
+    """A terminal in which the user gives everything that a CI would know."""
     case = make_case(request.param)
-    said = case.sample.by_hand(case.host)
-    told = {"DBT_CODE_HOST": case.key, "DBT_GIT_SHA": env.HEAD, case.token: case.environ[case.token], **said}
-    return Case(case.key, case.host, told)
+    token = {case.token: case.environ[case.token]}
+    environ = {"DBT_CODE_HOST": case.key, "DBT_GIT_SHA": env.HEAD, **token, **case.sample.by_hand(case.host)}
+    return Case(case.key, case.host, environ)
 
 
 def test_status__is_posted_where_the_user_says(build: MakeBuild, by_hand: Case) -> None:
@@ -62,8 +62,8 @@ def test_status__of_a_branch_that_the_user_builds_needs_no_pull_request(build: M
 def test_another_repository__has_nothing_of_the_pipeline_that_this_runs_in(build: MakeBuild, serve: Serve) -> None:
     """The number of this project, its pipeline and its merge request are not those of the other one."""
     host = serve(GitLab(project="9", path="acme/other", pipelines=(Pipeline(5, env.HEAD, "main"),)))
-    here = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
-    step = build().on(here, DBT_REPOSITORY="acme/other", DBT_CODE_HOST="gitlab")
+    environ = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build().on(environ, DBT_REPOSITORY="acme/other", DBT_CODE_HOST="gitlab")
 
     assert ExitCode.OK is step.run()
     assert [(5, env.HEAD, "success")] == [(one.pipeline, one.sha, one.status) for one in host.statuses]
@@ -71,10 +71,10 @@ def test_another_repository__has_nothing_of_the_pipeline_that_this_runs_in(build
 
 
 def test_another_repository__has_no_pull_request_of_this_one(build: MakeBuild, serve: Serve) -> None:
-    """Its number 7 is somebody else's; and the commit said by hand is that of the other repository."""
+    """Number 7 is another pull request there; the commit that the user gives is one of the other repository."""
     host = serve(GitLab(project="9", path="acme/other", pipelines=(Pipeline(5, "d" * 40, "main"),)))
-    here = {**env.GITLAB_DETACHED, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
-    step = build(RED).on(here, DBT_REPOSITORY="acme/other", DBT_GIT_SHA="d" * 40, DBT_COMMENT="always")
+    environ = {**env.GITLAB_DETACHED, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build(RED).on(environ, DBT_REPOSITORY="acme/other", DBT_GIT_SHA="d" * 40, DBT_COMMENT="always")
 
     assert ExitCode.FAILED is step.run()
     assert {} == host.notes
@@ -84,8 +84,8 @@ def test_another_repository__has_no_pull_request_of_this_one(build: MakeBuild, s
 
 def test_the_same_repository__in_other_letters_keeps_everything(build: MakeBuild, serve: Serve) -> None:
     host = serve(GitLab(pipelines=(Pipeline(77, env.MERGE, "refs/merge-requests/7/merge"),)))
-    here = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
-    step = build().on(here, DBT_REPOSITORY="Acme/Shop")
+    environ = {**env.GITLAB_MERGED_RESULT, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build().on(environ, DBT_REPOSITORY="Acme/Shop")
 
     assert ExitCode.OK is step.run()
     assert [(77, env.MERGE, "success")] == [(one.pipeline, one.sha, one.status) for one in host.statuses]
@@ -111,12 +111,12 @@ def test_comment__alone_without_a_token_says_that_there_is_none(build: MakeBuild
     assert "No commit status" not in step.log
 
 
-def test_pull_request__said_by_hand_does_not_move_the_status_from_the_commit_said_by_hand(
+def test_pull_request__given_by_the_user_does_not_move_the_status_from_the_given_commit(
     build: MakeBuild, serve: Serve
 ) -> None:
     host = serve(GitLab(pipelines=(Pipeline(77, env.PUSHED, "main"),)))
-    here = {**env.GITLAB_PUSH, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
-    step = build().on(here, DBT_PULL_REQUEST="7", DBT_GIT_SHA=env.HEAD)
+    environ = {**env.GITLAB_PUSH, "CI_API_V4_URL": host.url, "GITLAB_TOKEN": "glpat-token"}
+    step = build().on(environ, DBT_PULL_REQUEST="7", DBT_GIT_SHA=env.HEAD)
 
     assert ExitCode.OK is step.run()
     assert "success" == host.newest(env.HEAD, NAME).status
@@ -158,8 +158,8 @@ def test_azure__what_is_missing_is_named(build: MakeBuild, variables: dict[str, 
     assert 1 == step.log.count(f"No commit status: `{missing}` is not set")
 
 
-def test_problems__are_told_together_with_their_variables(build: MakeBuild) -> None:
-    """Who has a pipeline file looks for variables."""
+def test_problems__are_reported_together_with_their_variables(build: MakeBuild) -> None:
+    """Pipeline files set variables, not inputs."""
     step = build().on(DBT_TOKEN="", DBT_JOB_ID="", DBT_REPOSITORY="https://github.com/acme/shop")
 
     assert ExitCode.CONFIG is step.run()
@@ -173,7 +173,7 @@ def test_problems__are_told_together_with_their_variables(build: MakeBuild) -> N
 
 
 @pytest.mark.parametrize("fork", [env.GITLAB_FORK, {**env.AZURE_PULL_REQUEST, "SYSTEM_PULLREQUEST_ISFORK": "True"}])
-def test_problems__a_fork_is_not_told_to_create_a_token(build: MakeBuild, fork: dict[str, str]) -> None:
+def test_problems__of_a_fork_do_not_ask_for_a_token(build: MakeBuild, fork: dict[str, str]) -> None:
     step = build().on(fork, DBT_TOKEN="")
 
     assert ExitCode.CONFIG is step.run()
@@ -181,7 +181,7 @@ def test_problems__a_fork_is_not_told_to_create_a_token(build: MakeBuild, fork: 
     assert "Create a service token" not in step.log
 
 
-def test_told__of_another_repository_nothing_of_this_one_is_left() -> None:
+def test_another_repository__has_nothing_of_the_context_of_this_one() -> None:
     settings = loader.read(
         {"DBT_TOKEN": "t", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_CODE_HOST": "github"}, ROWS
     )

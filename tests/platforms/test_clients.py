@@ -1,6 +1,6 @@
-"""What the vendors' official clients see after our posts; they know neither the product nor its fakes.
+"""What the vendors' official clients read after a build: they know neither the product nor the emulator.
 
-The clients are no run-time dependencies; without them there is nothing to see here.
+They are development dependencies only; without one its test is skipped.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def test_python_gitlab__sees_the_status_and_the_note(build: MakeBuild, serve: Se
     assert "not_null_orders_id" in note.body
 
 
-def test_python_gitlab__is_refused_as_we_are(serve: Serve) -> None:
-    """The fake keeps its rules for a client that does not know of ours."""
+def test_python_gitlab__is_refused_by_the_emulator_as_by_gitlab(serve: Serve) -> None:
+    """The emulator has the same rules for a client other than the product."""
     gitlab = pytest.importorskip("gitlab")
     host = serve(GitLab(pipelines=(Pipeline(77, env.HEAD, "main"),)))
 
@@ -80,7 +80,7 @@ def test_atlassian_python_api__sees_the_build_status(build: MakeBuild, serve: Se
 def test_azure_devops__sees_the_statuses_and_the_thread(
     build: MakeBuild, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # It keeps what it learns about a server in a file, in the home directory if nobody minds.
+    # It caches what it learns about a server, by default in the home directory.
     monkeypatch.setenv("AZURE_DEVOPS_CACHE_DIR", str(tmp_path / "cache"))
     git_client = pytest.importorskip("azure.devops.v7_1.git.git_client")
     authentication = pytest.importorskip("msrest.authentication")
@@ -92,10 +92,10 @@ def test_azure_devops__sees_the_statuses_and_the_thread(
 
     credentials = authentication.BasicAuthentication("", "azure-token")
     client = git_client.GitClient(base_url=host.url.rstrip("/"), creds=credentials)
-    place = {"repository_id": env.REPOSITORY_ID, "project": "Data Platform"}
-    (on_commit,) = client.get_statuses(commit_id=env.HEAD, latest_only=True, **place)
-    on_pull_request = client.get_pull_request_statuses(pull_request_id=12, **place)
-    (thread,) = client.get_threads(pull_request_id=12, **place)
+    repository = {"repository_id": env.REPOSITORY_ID, "project": "Data Platform"}
+    (on_commit,) = client.get_statuses(commit_id=env.HEAD, latest_only=True, **repository)
+    on_pull_request = client.get_pull_request_statuses(pull_request_id=12, **repository)
+    (thread,) = client.get_threads(pull_request_id=12, **repository)
 
     assert ("failed", "dbt Cloud", JOB_NAME) == (on_commit.state, on_commit.context.genre, on_commit.context.name)
     assert [("pending", 2), ("failed", 2)] == [(one.state, one.iteration_id) for one in on_pull_request]
