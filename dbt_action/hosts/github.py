@@ -17,7 +17,7 @@ from dbt_action import http_limits, text
 from dbt_action.config import inputs
 from dbt_action.config.context import CiContext
 from dbt_action.hosts import transport
-from dbt_action.hosts.base import COMMENT, STATUS, HostSettings, HostType
+from dbt_action.hosts.base import COMMENT, STATUS, Host, HostSettings, HostType
 from dbt_action.hosts.rest import Comment, RestHost
 from dbt_action.hosts.transport import HostError
 from dbt_action.report.headline import MAX_DESCRIPTION
@@ -182,8 +182,7 @@ class GitHub(RestHost):
         )
 
     def _call_once(self, work: Callable[[Repository], T]) -> T:
-        # Imports PyGithub, which takes time that the trigger must not wait for.
-        from dbt_action.hosts import _pygithub  # noqa: PLC0415
+        from dbt_action.hosts import _pygithub  # noqa: PLC0415 - imported by `_connect`
 
         # A client for each call: one that is abandoned after its time limit must not share a connection with the next.
         client = _pygithub.client(self._address.api_url, self._token, timeout=self.settings.timeout)
@@ -202,7 +201,7 @@ class GitHub(RestHost):
 
 def _host_error(error: Exception) -> HostError:
     """Return the error for what PyGithub has raised. The only place that knows its exceptions."""
-    from dbt_action.hosts import _pygithub  # noqa: PLC0415 - as above
+    from dbt_action.hosts import _pygithub  # noqa: PLC0415 - imported by `_connect`
 
     if isinstance(error, _pygithub.GithubException):
         return _refusal(error.status, error.data, error.headers or {})
@@ -234,10 +233,20 @@ def _refusal(status: int, body: object, headers: Mapping[str, str]) -> HostError
     return error
 
 
+def _connect(address: Address, settings: HostSettings, token: str) -> Host:
+    """Import PyGithub: after the trigger, which must not wait for it, and here, where signals are deferred.
+
+    A signal in the middle of the import would leave the library half imported for the rest of the process.
+    """
+    from dbt_action.hosts import _pygithub  # noqa: F401, PLC0415 - for its effect
+
+    return GitHub(address, settings, token)
+
+
 HOST_TYPE = HostType(
     key="github",
     token=inputs.GITHUB_TOKEN,
     credential_hint="a token with the permission Commit statuses (write)",
     read_address=read_address,
-    connect=GitHub,
+    connect=_connect,
 )
