@@ -15,10 +15,10 @@ pytest_plugins = (
 )
 
 # The gate tries the same examples each time; `pytest --hypothesis-profile=explore` looks for new ones.
-_HOUSE = settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("house", _HOUSE, derandomize=True)
-settings.register_profile("explore", _HOUSE, max_examples=2000)
-settings.load_profile("house")
+_PROPERTIES = settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("reproducible", _PROPERTIES, derandomize=True)
+settings.register_profile("explore", _PROPERTIES, max_examples=2000)
+settings.load_profile("reproducible")
 
 # Modules that take seconds, the slowest first. They start first, so that no worker is left alone with one at the end.
 # This needs `--no-loadscope-reorder`: pytest-xdist would start the modules with the most tests first.

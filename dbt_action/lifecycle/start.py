@@ -182,7 +182,7 @@ class Starter:
 def earlier_run(runs: tuple[Run, ...], ours: marker.Marker) -> Run | None:
     """The last run of an earlier attempt of our step, retries included; None when it is not clear which.
 
-    Two steps that nothing tells apart (a matrix without differences) must not take each other's runs.
+    Two steps without any difference (jobs of a matrix with the same settings) must not take each other's runs.
     """
     marked = {run.id: found for run in runs if (found := marker.find(run.cause)) and ours.earlier_attempt(found)}
     if not marked:
@@ -195,7 +195,7 @@ def earlier_run(runs: tuple[Run, ...], ours: marker.Marker) -> Run | None:
 
 
 def last_retry(runs: tuple[Run, ...], run: Run) -> Run:
-    """The newest of `runs` that takes up `run`, over any number of retries; `run` itself when there is none."""
+    """The newest retry of `run` among `runs`, or a retry of that and so on; `run` itself when there is none."""
     for newer in sorted(runs, key=lambda other: other.id):
         if newer.retrying == run.id:
             run = newer
@@ -218,8 +218,8 @@ def superseding(runs: tuple[Run, ...], run: Run, ours: marker.Marker, pull_reque
     """The newer run of the same pull request or branch that took the place of `run`."""
     for other in sorted(runs, key=lambda other: other.id):
         found = marker.find(other.cause)
-        foreign = found is None and pull_request is not None and other.pull_request == pull_request
+        not_ours = found is None and pull_request is not None and other.pull_request == pull_request
         same_commit = bool(other.git_sha) and other.git_sha == run.git_sha
-        if other.id > run.id and not same_commit and (foreign or (found is not None and ours.other_build(found))):
+        if other.id > run.id and not same_commit and (not_ours or (found is not None and ours.other_build(found))):
             return other
     return None

@@ -48,7 +48,7 @@ class RunState:
     pending_status: PendingStatus | None = None
     # The last one that has been posted.
     posted_status: PendingStatus | None = None
-    # The dbt project's folder in the repository, once the results show that somebody needs it.
+    # The dbt project's folder in the repository; None before the results show that links to files are needed.
     folder: str | None = None
 
 

@@ -42,10 +42,10 @@ def test_fault__breaks_the_connection(
     with Emulator() as cloud:
         cloud.faults.add(method="POST", path=r"/run/$", **fault)
         client = client_of(cloud)
-        impatient = replace(client, timeout=0.3)
+        short_client = replace(client, timeout=0.3)
 
         with pytest.raises(error):
-            impatient.send("POST", f"jobs/{cloud.job_id}/run/", json={"cause": "x"})
+            short_client.send("POST", f"jobs/{cloud.job_id}/run/", json={"cause": "x"})
 
         assert handled == len(cloud.runs)
         assert [rule.hits for rule in cloud.faults.rules] == [1]
@@ -159,8 +159,8 @@ def test_stop__does_not_wait_for_hanging_requests(client_of: Callable[[Emulator]
 
 
 def test_server__serves_a_hundred_clients_at_once(client: Client) -> None:
-    patient = replace(client, timeout=20)
+    long_client = replace(client, timeout=20)
     with ThreadPoolExecutor(100) as pool:
-        runs = list(pool.map(lambda _: patient.trigger()["id"], range(100)))
+        runs = list(pool.map(lambda _: long_client.trigger()["id"], range(100)))
 
     assert len(set(runs)) == 100

@@ -1,4 +1,4 @@
-"""The one comment on a pull request: when it is written, when it is changed, and when nobody is told."""
+"""The one comment on a pull request: when it is written, when it is changed, and when none is written."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _truth(step: Step, code: ExitCode) -> Iterator[str]:
     if code == ExitCode.FAILED and (last is None or last.status == Status.SUCCESS):
         yield "a failure without a failed run"
     if code == ExitCode.CLOUD and step.closed and step.going:
-        yield "a run is going, and the clean-up is told to do nothing"
+        yield "a run is going, and the saved state leaves the clean-up nothing to do"
     if step.outputs.get("run-id") and last and step.outputs["run-id"] not in {str(run.id) for run in step.runs}:
         yield "a run that does not exist"
 
