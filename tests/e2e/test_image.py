@@ -24,7 +24,8 @@ def test_image__has_the_package_and_no_other_files_of_the_repository(image: str)
     found = run_in(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").stdout.split()
 
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dbt_action").rglob("*.py")}
-    assert set(found) == {f"/app/{name}" for name in {"entrypoint.py", "post.py", "requirements.txt", *modules}}
+    expected = {"entrypoint.py", "post.py", "requirements.txt", "dbt_action/py.typed", *modules}
+    assert {f"/app/{name}" for name in expected} == set(found)
 
 
 def test_image__has_the_locked_packages_and_no_others_for_development(image: str) -> None:
