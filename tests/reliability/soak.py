@@ -134,13 +134,10 @@ def _broken_by_ending(
 
 def _may_leave_run(step: Step, scenario: Scenario, code: ExitCode | None, before: set[int]) -> bool:
     status = step.outputs.get("status", "")
-    # A retry without an answer whose run appears after the step: the clean-up treats it as it treats a lost run.
-    unanswered = '"in_flight":true' in step.saved.get("run", "")
-    handed_over = unanswered or code in (None, ExitCode.INTERRUPTED, ExitCode.CLOUD)
     by_choice = (
         (scenario.inputs["wait"] == "false" and status == "started")
         or (scenario.inputs["on_timeout"] == "leave" and status == "timed-out")
-        or (scenario.inputs["on_cancel"] == "leave" and handed_over)
+        or (scenario.inputs["on_cancel"] == "leave" and code in (None, ExitCode.INTERRUPTED, ExitCode.CLOUD))
     )
     # Runs that an earlier attempt has left, and this one has not adopted.
     others = bool(step.going) and all(run in before and str(run) not in step.saved.get("run", "") for run in step.going)
