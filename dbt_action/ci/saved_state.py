@@ -31,6 +31,8 @@ class SavedState:
     job_name: str = ""
     # The run has ended, or was left running on purpose: there is nothing to cancel.
     run_closed: bool = False
+    # The step has tried to cancel the run at its time limit and has not seen it end; `on-cancel` has no say in that.
+    cancel_wanted: bool = False
     pending_status: PendingStatus | None = None
 
     @property

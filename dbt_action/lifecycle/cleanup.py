@@ -18,7 +18,7 @@ from dbt_action.lifecycle.host_posts import HostPosts
 from dbt_action.lifecycle.publish import Publisher
 from dbt_action.lifecycle.recorder import Recorder
 from dbt_action.lifecycle.run_context import RunContext
-from dbt_action.lifecycle.state import RunState
+from dbt_action.lifecycle.state import Phase, RunState
 from dbt_action.report.outcome import Outcome, RunFacts, of_final_run
 from dbt_action.timeouts import HttpTimeouts
 
@@ -44,7 +44,8 @@ def clean_up(run_context: RunContext, saved: SavedState, *, http_timeouts: HttpT
         if not runs:
             ci.info("No dbt Cloud run was started.")
             return ExitCode.OK
-        ended = [_end(cloud, run, config.on_cancel, clock) for run in runs]
+        leave = config.on_cancel is StopAction.LEAVE and not saved.cancel_wanted
+        ended = [_end(cloud, run, clock, leave=leave) for run in runs]
     except CloudError as error:
         ci.error(f"A dbt Cloud run may still be going. {error.explanation}", title="The clean-up failed")
         return ExitCode.CLOUD
@@ -56,7 +57,8 @@ def clean_up(run_context: RunContext, saved: SavedState, *, http_timeouts: HttpT
         # It was cancelled because the step was.
         outcome = Outcome.INTERRUPTED
     facts = RunFacts(outcome=outcome, seconds=run.duration or clock.now() - started_at, run=run, aftermath=aftermath)
-    publisher = Publisher(run_context, Recorder(run_context, state), posts)
+    recorder = Recorder(run_context, RunState(phase=Phase.RUN_KNOWN, job_name=saved.job_name, run=run))
+    publisher = Publisher(run_context, recorder, posts)
     publisher.outcome_known(facts, run_settled=True)
     publisher.post_status()
     publisher.write_build_report()
@@ -94,11 +96,11 @@ def _our_ids(newest: tuple[Run, ...], saved: SavedState) -> set[int]:
     return ids
 
 
-def _end(cloud: DbtCloud, run: Run, on_cancel: StopAction, clock: Clock) -> tuple[Run, str]:
+def _end(cloud: DbtCloud, run: Run, clock: Clock, *, leave: bool) -> tuple[Run, str]:
     """The run now, and a sentence on what became of it, "" when it was over already."""
     if run.final:
         return run, ""
-    if on_cancel is StopAction.LEAVE:
+    if leave:
         return run, "The step was stopped; the dbt Cloud run has been left going (`on-cancel: leave`)."
     limit = timeouts.CLEAN_UP_REQUEST_SECONDS
     stopped = f"The step was stopped before run {run.id} was over."

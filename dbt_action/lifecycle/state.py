@@ -8,7 +8,7 @@ from enum import Enum
 from dbt_action.ci.saved_state import PendingStatus, SavedState
 from dbt_action.config.choices import StopAction
 from dbt_action.dbt_cloud.runs import Run
-from dbt_action.report.outcome import RunFacts
+from dbt_action.report.outcome import Outcome, RunFacts
 from dbt_action.results.manifest import Manifest
 
 
@@ -192,8 +192,14 @@ def to_saved(state: RunState, marker: str) -> SavedState:
         in_flight=state.unanswered or state.phase is Phase.IN_FLIGHT,
         job_name=state.job_name,
         run_closed=state.run_settled,
+        cancel_wanted=_is_cancel_wanted(state),
         pending_status=state.pending_status,
     )
+
+
+def _is_cancel_wanted(state: RunState) -> bool:
+    """Whether the time limit is over and the run may still be going, although it was to be cancelled."""
+    return state.facts is not None and state.facts.outcome is Outcome.TIMED_OUT and not state.run_settled
 
 
 class WhenInterrupted(Enum):

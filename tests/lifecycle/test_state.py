@@ -35,6 +35,7 @@ GOING, FAILED, RETRY = a_run(id=7, status=3), a_run(id=7, status=20), a_run(id=8
 STATUS = PendingStatus(state="failure", description="Failed", url="https://example.com/7")
 COUNTED = replace(STATUS, description="2 failed")
 FACTS = RunFacts(outcome=Outcome.FAILED, seconds=9.0, run=FAILED)
+TIMED_OUT = replace(FACTS, outcome=Outcome.TIMED_OUT, run=GOING)
 KNOWN = OutcomeKnown(facts=FACTS, run_settled=True, status=STATUS)
 DETAILS = DetailsKnown(manifest=Manifest("shop"), artifacts_path="target", folder="dbt")
 
@@ -188,6 +189,14 @@ SAVED: dict[str, tuple[tuple[Event, ...], SavedState]] = {
     "not started, but perhaps": (
         (RequestSent(), KNOWN, StatusPosted()),
         SavedState(marker=MARKER, in_flight=True),
+    ),
+    "not cancelled at the time limit": (
+        (*PATHS[Phase.RUN_KNOWN], OutcomeKnown(facts=TIMED_OUT, run_settled=False, status=STATUS), StatusPosted()),
+        SavedState(marker=MARKER, run_id=7, cancel_wanted=True),
+    ),
+    "cancelled at the time limit": (
+        (*PATHS[Phase.RUN_KNOWN], OutcomeKnown(facts=TIMED_OUT, run_settled=True, status=STATUS), StatusPosted()),
+        SavedState(marker=MARKER, run_id=7, run_closed=True),
     ),
     "lost contact": (
         (*PATHS[Phase.RUN_KNOWN], replace(KNOWN, run_settled=False), StatusPosted()),
