@@ -253,3 +253,18 @@ def test_sigkill__after_the_outcome_was_posted_leaves_nothing_to_do(new_step: Ne
 
 def kill() -> None:
     raise Killed
+
+
+@pytest.mark.parametrize("on_cancel", ["cancel", "leave"])
+def test_time_limit__that_could_not_cancel_leaves_that_to_the_clean_up(new_step: NewStep, on_cancel: str) -> None:
+    """`on-timeout: cancel` is what counts after the time limit, not `on-cancel`."""
+    step = new_step(ENDLESS)
+    step.servers.cloud.faults.add(kind="hang", method="POST", path="/cancel/", times=None, seconds=3600)
+
+    assert ExitCode.TIMED_OUT == step.run(timeout_minutes="1", on_timeout="cancel", on_cancel=on_cancel)
+    assert step.going
+    step.servers.cloud.faults.clear()
+
+    assert ExitCode.OK == step.clean_up()
+    assert [] == step.going
+    assert step.closed
