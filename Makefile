@@ -49,10 +49,10 @@ demo: $(READY)
 	@$(RUN) -m demo $(if $(KEEP),--keep) $(SCENARIO)
 
 test: $(READY)
-	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
-coverage: $(READY)
-	@$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+coverage:
+	@$(MAKE) test COVERAGE=1
 
 # From the beginning each time: mutmut does not see that a test has changed.
 mutation: $(MUTATION)/.ready
