@@ -11,7 +11,7 @@ from dbt_action.dbt_cloud import step_logs
 from dbt_action.lifecycle.artifact_files import write_file
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.state import RunState
-from dbt_action.report import headline, junit, node_annotations, outputs, results_json, summary
+from dbt_action.report import headline, node_annotations, outputs, results_json, summary
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
 from dbt_action.results.run_results import NodeStatus
 
@@ -58,12 +58,15 @@ def _with_files(run_context: RunContext, facts: RunFacts, subject: Subject) -> R
     def written(path: str, render: Callable[[], bytes]) -> str:
         return write_file(path, render(), run_context.ci) if path else ""
 
+    def junit_xml() -> bytes:
+        from dbt_action.report import junit  # noqa: PLC0415 - few runs want it, and its XML library takes time to import
+
+        return junit.render(facts.results, facts.manifest, name=subject.job_name)
+
     return replace(
         facts,
         results_path=written(config.results_path, lambda: results_json.render(facts, subject)),
-        junit_path=written(
-            config.junit_path, lambda: junit.render(facts.results, facts.manifest, name=subject.job_name)
-        ),
+        junit_path=written(config.junit_path, junit_xml),
     )
 
 
