@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import platform
 import secrets
 import signal
 import sys
@@ -175,6 +174,8 @@ def _read(
 
 
 def _versions(environ: Mapping[str, str]) -> str:
+    import platform  # noqa: PLC0415 - only bug reports need it
+
     return (
         f"dbt-cloud-run-action {__version__}, Python {platform.python_version()}, {platform.platform()}, "
         f"event {environ.get('GITHUB_EVENT_NAME', 'none')}"

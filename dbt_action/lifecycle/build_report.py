@@ -11,7 +11,7 @@ from dbt_action.dbt_cloud import step_logs
 from dbt_action.lifecycle.artifact_files import write_file
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.state import RunState
-from dbt_action.report import headline, node_annotations, outputs, results_json, summary
+from dbt_action.report import headline, node_annotations, outputs, results_json
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
 from dbt_action.results.run_results import NodeStatus
 
@@ -31,6 +31,8 @@ def write(run_context: RunContext, state: RunState, facts: RunFacts) -> None:
         facts = _with_files(run_context, facts, subject)
     set_outputs(run_context, state, facts)
     if config.summary:
+        from dbt_action.report import summary  # noqa: PLC0415 - takes time that a trigger need not wait for
+
         ci.write_summary(summary.page(facts, subject, with_sql=_shows_sql(run_context)))
     report = headline.build(facts, subject)
     if report.reason and config.log is LogMode.FAILED and facts.run:
