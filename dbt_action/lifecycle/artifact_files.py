@@ -119,9 +119,7 @@ class ArtifactFiles:
 
 
 def write_file(path: str, content: bytes, ci: CiPlatform) -> str:
-    """Write a file that the user has asked for; its path, "" when there is none or it could not be written."""
-    if not path:
-        return ""
+    """Write a file that the user has asked for; its path, "" when it could not be written."""
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(content)

@@ -19,8 +19,9 @@ from dbt_action.results.run_results import NodeStatus
 def set_outputs(run_context: RunContext, state: RunState, facts: RunFacts) -> None:
     """Hand the outputs to later steps, as many as are known; later values win."""
     request = run_context.request
-    values = outputs.values(facts, job_name=state.job_name, git_sha=request.git_sha, git_branch=request.git_branch)
-    run_context.ci.set_outputs({name: value for name, value in values.items() if value})
+    run_context.ci.set_outputs(
+        outputs.values(facts, job_name=state.job_name, git_sha=request.git_sha, git_branch=request.git_branch)
+    )
 
 
 def write(run_context: RunContext, state: RunState, facts: RunFacts) -> None:

@@ -53,6 +53,8 @@ class JobRun:
         self.ci, self.config, self.request = run_context.ci, run_context.config, run_context.request
         self.clock = InterruptibleClock(run_context.clock, interrupts)
         self.started_at = self.clock.now()
+        # The job's usual duration, as soon as it has been read.
+        self.usual_seconds: float | None = None
         self.session = ApiSession(
             self.config.dbt_url, self.config.dbt_token, clock=self.clock, http_timeouts=http_timeouts
         )
@@ -149,14 +151,13 @@ class JobRun:
     # Watching and retrying.
 
     def _watch(self, run: Run) -> ExitCode:
-        usual_seconds = None
         with suppress(CloudError):
             # For the pauses between looks and for people: not worth a second try.
-            usual_seconds = self.cloud.usual_duration_seconds(self.config.job_id)
+            self.usual_seconds = self.cloud.usual_duration_seconds(self.config.job_id)
         policy = PollPolicy(
             interval_seconds=self.config.poll_interval,
             timeout_seconds=self.config.timeout_seconds,
-            usual_seconds=usual_seconds,
+            usual_seconds=self.usual_seconds,
         )
         while True:
             result = watch.watch(
@@ -171,12 +172,12 @@ class JobRun:
             run = self._known_run
             if result.end is WatchEnd.LOST:
                 # Not settled: by the time of the clean-up dbt Cloud may be back.
-                return self._end(Outcome.LOST, error=result.error, usual_seconds=usual_seconds, run_settled=False)
+                return self._end(Outcome.LOST, error=result.error, run_settled=False)
             if result.end is WatchEnd.TIMED_OUT:
-                return self._timed_out(run, usual_seconds)
+                return self._timed_out(run)
             retried = self._retry(run)
             if retried is None:
-                return self._finished(run, usual_seconds)
+                return self._finished(run)
             run = retried
 
     def _seen(self, run: Run) -> None:
@@ -214,16 +215,13 @@ class JobRun:
         look_for = f"A run may exist all the same: look for {self.request.marker} in the job's runs."
         return self._end(Outcome.NOT_STARTED, error=error, aftermath=look_for if in_flight else "")
 
-    def _finished(self, run: Run, usual_seconds: float | None) -> ExitCode:
+    def _finished(self, run: Run) -> ExitCode:
         """The run is over: first its outcome, at once, then what it has left behind."""
         outcome, seconds = of_final_run(run), self._age
         aftermath = self.starter.superseded_by(run) if outcome is Outcome.CANCELLED else ""
 
         def known(results: Results) -> None:
-            facts = self._facts(
-                outcome, results=results, aftermath=aftermath, seconds=seconds, usual_seconds=usual_seconds
-            )
-            self._outcome_known(facts)
+            self._outcome_known(self._facts(outcome, results=results, aftermath=aftermath, seconds=seconds))
 
         retries = self.recorder.state.retries
         collector = Collector(self.cloud, run, self.config, ci=self.ci, clock=self.clock)
@@ -243,19 +241,19 @@ class JobRun:
         self.recorder.record(DetailsKnown(manifest=manifest, artifacts_path=artifacts_path, folder=folder))
         return self._report()
 
-    def _timed_out(self, run: Run, usual_seconds: float | None) -> ExitCode:
+    def _timed_out(self, run: Run) -> ExitCode:
         limit = text.duration(self.config.timeout_seconds)
         what = f"It was not over after {limit}, the limit of `timeout-minutes`."
         if self.config.on_timeout is StopAction.LEAVE:
             aftermath = f"{what} It has been left going (`on-timeout: leave`)."
-            return self._end(Outcome.TIMED_OUT, aftermath=aftermath, usual_seconds=usual_seconds)
+            return self._end(Outcome.TIMED_OUT, aftermath=aftermath)
         self.progress.line("The time is up (`timeout-minutes`); cancelling the run")
         run, result = self._cancel(run, timeouts.CANCEL_SECONDS)
         if run.final and of_final_run(run) is not Outcome.CANCELLED:
             # It ended between the last look and the request to cancel.
-            return self._finished(run, usual_seconds)
+            return self._finished(run)
         aftermath = f"{what} {result}"
-        return self._end(Outcome.TIMED_OUT, aftermath=aftermath, usual_seconds=usual_seconds, run_settled=run.final)
+        return self._end(Outcome.TIMED_OUT, aftermath=aftermath, run_settled=run.final)
 
     def _cancel(self, run: Run, time_limit: float) -> tuple[Run, str]:
         return watch.cancel(self.cloud, run, clock=self.clock, time_limit=time_limit, on_look=self._seen)
@@ -317,11 +315,10 @@ class JobRun:
         *,
         error: CloudError | None = None,
         aftermath: str = "",
-        usual_seconds: float | None = None,
         run_settled: bool = True,
     ) -> ExitCode:
         """Report an end without results. `run_settled`: nothing is left for a clean-up to do at dbt Cloud."""
-        facts = self._facts(outcome, error=error, aftermath=aftermath, usual_seconds=usual_seconds)
+        facts = self._facts(outcome, error=error, aftermath=aftermath)
         self._outcome_known(facts, run_settled=run_settled)
         return self._report()
 
@@ -333,7 +330,6 @@ class JobRun:
         error: CloudError | None = None,
         aftermath: str = "",
         seconds: float | None = None,
-        usual_seconds: float | None = None,
     ) -> RunFacts:
         state = self.recorder.state
         return RunFacts(
@@ -345,7 +341,7 @@ class JobRun:
             aftermath=aftermath,
             run_may_exist=state.unanswered or state.phase is Phase.IN_FLIGHT,
             retries=state.retries,
-            usual_seconds=usual_seconds,
+            usual_seconds=self.usual_seconds,
         )
 
     def _outcome_known(self, facts: RunFacts, *, run_settled: bool = True) -> None:
