@@ -44,14 +44,20 @@ def _names(rows: Iterable[Input]) -> tuple[str, ...]:
 # The flags in the help, by group; each input is in exactly one. Those of a CI or a host are where they are defined.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the job", ("job-url", "dbt-url", "dbt-token", "account-id", "job-id", "project-id", "cause")),
-    ("what to run", ("run-on", "branch", "git-sha", "pull-request", "pull-request-field")),
+    (
+        "what to run",
+        ("run-on", "branch", "git-sha", "pull-request", "pull-request-field", "allow-job-schema", "allow-forks"),
+    ),
     ("overrides", _names(row for row in app.ROWS if row.name.endswith("-override"))),
     ("waiting", ("wait", "poll-interval", "timeout-minutes", "on-cancel", "on-timeout", "fail-on-error")),
     ("re-runs and retries", ("on-rerun", "retry-failed", "supersede", "instance")),
     ("the CI", _names(ci.INPUTS)),
     ("the commit", ("commit-status", "status-context", "comment", "github-token", *_names(hosts.INPUTS))),
     ("reports", ("log", "summary", "annotations", "compiled-sql", "project-directory", "results-path", "junit-path")),
-    ("artifacts", ("artifacts", "artifacts-path", "artifacts-per-step", "get_artifacts", "fetch_catalog")),
+    (
+        "artifacts",
+        ("artifacts", "artifacts-path", "artifacts-max-size", "artifacts-per-step", "get_artifacts", "fetch_catalog"),
+    ),
 )
 
 # What the help shows for a value, where it is not the name of the type; of a CHOICE, it is the choices.
@@ -65,6 +71,7 @@ _METAVARS = {
     InputType.JOB_URL: "URL",
     InputType.SENTENCE: "TEXT",
     InputType.COMMIT: "SHA",
+    InputType.SIZE: "SIZE",
     InputType.PATTERNS: "NAMES",
 }
 

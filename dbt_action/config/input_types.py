@@ -32,6 +32,7 @@ class InputType(Enum):
     INTERVAL = "seconds or auto"
     MINUTES = "minutes"
     RETRIES = "number from 0 to 10"
+    SIZE = "size in bytes"
     PATTERNS = "names or globs"
     REPOSITORY = "owner/name"
     PATH = "path"

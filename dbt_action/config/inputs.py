@@ -119,6 +119,21 @@ INPUTS: tuple[Input, ...] = (
         field="overrides.schema",
     ),
     Input(
+        name="allow-job-schema",
+        input_type=InputType.BOOLEAN,
+        help="Let a pull request build in the job's own schema, also when that is the production schema. Without it, "
+        "such a run is refused unless `schema-override` is given, the job is a CI job, or its environment is for "
+        "staging.",
+        default="false",
+    ),
+    Input(
+        name="allow-forks",
+        input_type=InputType.BOOLEAN,
+        help="Run commits of other repositories, such as forks, in builds that have secrets. Whoever can open a pull "
+        "request then runs code in dbt Cloud.",
+        default="false",
+    ),
+    Input(
         name="steps-override",
         input_type=InputType.STEPS,
         help="Commands instead of the job's own: one per line, or a JSON or YAML list.",
@@ -225,6 +240,13 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="artifacts-path", input_type=InputType.PATH, help="Folder in which artifacts are saved.", default="target"
+    ),
+    Input(
+        name="artifacts-max-size",
+        input_type=InputType.SIZE,
+        help="Largest size of all saved artifacts together, unpacked: a whole number with `B`, `KiB`, `MiB` or `GiB`.",
+        default="2GiB",
+        field="artifacts_max_bytes",
     ),
     Input(name="summary", input_type=InputType.BOOLEAN, help="Write a job summary.", default="true"),
     Input(

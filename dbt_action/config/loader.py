@@ -48,6 +48,8 @@ class Config:
     # The key of a host, "" for the host of this build's repository.
     pull_request_field: str = ""
     overrides: Overrides = Overrides()
+    allow_job_schema: bool = False
+    allow_forks: bool = False
     wait: bool = True
     # Seconds. None: `auto`.
     poll_interval: float | None = None
@@ -64,6 +66,7 @@ class Config:
     status_context: str = ""
     artifacts: tuple[str, ...] = ()
     artifacts_path: str = "target"
+    artifacts_max_bytes: int = 2 * 1024**3
     summary: bool = True
     annotations: bool = True
     artifacts_per_step: bool = False
@@ -274,6 +277,7 @@ _PARSERS: dict[InputType, Callable[[str], Any]] = {
     InputType.INTERVAL: parsers.interval,
     InputType.MINUTES: parsers.minutes,
     InputType.RETRIES: parsers.retries,
+    InputType.SIZE: parsers.size,
     InputType.PATTERNS: parsers.patterns,
     InputType.REPOSITORY: parsers.repository,
     InputType.PATH: parsers.text,

@@ -22,6 +22,7 @@ MAX_MINUTES = 7 * 24 * 60.0
 # Each retry costs warehouse time, and more of them would hide that the job is broken.
 MAX_RETRIES = 10
 
+_BYTES = {"b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -103,6 +104,15 @@ def retries(raw: str) -> int:
         message = f"must be a whole number from 0 to {MAX_RETRIES}."
         raise ValueError(message)
     return int(raw)
+
+
+def size(raw: str) -> int:
+    """A whole number with its unit, such as `500MiB`; returned in bytes."""
+    match = re.fullmatch("([0-9]{1,12}) ?(B|KiB|MiB|GiB)", raw, re.IGNORECASE)
+    if not match or int(match[1]) == 0:
+        message = "must be a whole number with `B`, `KiB`, `MiB` or `GiB`, such as `500MiB`."
+        raise ValueError(message)
+    return int(match[1]) * _BYTES[match[2].casefold()]
 
 
 def choice(raw: str, choices: tuple[str, ...]) -> str:

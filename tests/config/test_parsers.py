@@ -31,6 +31,8 @@ ACCEPTED: dict[Callable[[str], Any], dict[str, object]] = {
     parsers.integer: {"1": 1, "70403103922125": 70403103922125, str(2**63 - 1): 2**63 - 1, "007": 7},
     parsers.seconds: {"0": 0, "600": 600},
     parsers.retries: {"0": 0, "3": 3, "10": 10},
+    # In bytes.
+    parsers.size: {"1B": 1, "3KiB": 3072, "500MiB": 500 * 1024**2, "2GiB": 2 * 1024**3, "2 gib": 2 * 1024**3},
     # Minutes become seconds.
     parsers.minutes: {"300": 18_000.0, "0.5": 30.0, ".5": 30.0, "10080": 604_800.0},
     parsers.interval: {"auto": None, "AUTO": None, "1": 1.0, "2.5": 2.5, "3600": 3600.0},
@@ -90,6 +92,7 @@ REFUSED: dict[Callable[[str], Any], tuple[str, list[str]]] = {
         ["https://github.com/acme/shop", "git@github.com:acme/shop", "a\nb"],
     ),
     parsers.token: ("no token has", ["two words", "a\nb", "t0k€n", ""]),
+    parsers.size: ("must be a whole number with", ["", "0B", "5", "1.5GiB", "2GB", "-1B", "9" * 13 + "B", "GiB"]),
     parsers.boolean: (
         "must be `true` or `false`",
         ["1", "0", "yes", "no", "on", "off", "t", "", " true", "\uff54\uff52\uff55\uff45"],
