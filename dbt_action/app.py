@@ -20,7 +20,7 @@ from dbt_action.config import inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
 from dbt_action.errors import ConfigError, ExitCode, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
-from dbt_action.lifecycle import cleanup
+from dbt_action.lifecycle import cleanup, gates
 from dbt_action.lifecycle.job_run import JobRun
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
@@ -75,10 +75,13 @@ def run(
     """Run the job as `environ` asks, and report on `out` and wherever the CI wants it."""
 
     def run_job(run_context: RunContext) -> ExitCode:
-        git_sha = run_context.request.git_sha
-        if run_context.build.nothing_to_run:
-            run_context.ci.info(f"Nothing to run: {run_context.build.nothing_to_run}.")
+        config, context, request = run_context.config, run_context.build, run_context.request
+        git_sha = request.git_sha
+        if context.nothing_to_run:
+            run_context.ci.info(f"Nothing to run: {context.nothing_to_run}.")
             return ExitCode.OK
+        if problems := tuple(gates.problems(gates.Build(config=config, context=context, request=request))):
+            raise ConfigError(problems)
         if 0 < len(git_sha) < _SHA_LENGTH:
             run_context.ci.warning(_ABBREVIATED_SHA.format(git_sha))
         return JobRun(run_context, interrupts=interrupts, http_timeouts=http_timeouts).run()
@@ -89,7 +92,7 @@ def run(
             with interrupts.enabled():
                 return _with_context(environ, platform_, clock, run_job)
         except ConfigError as error:
-            platform_.error(f"Nothing was sent to dbt Cloud.{error.listed}", title="The inputs cannot be used")
+            platform_.error(f"Nothing was started in dbt Cloud.{error.listed}", title="The inputs cannot be used")
             return ExitCode.CONFIG
         except Interrupted:
             platform_.error("Nothing was sent to dbt Cloud.", title="Interrupted")

@@ -27,7 +27,7 @@ _EPILOG = """\
 exit codes:
   0    the run succeeded, or was started without waiting for it (`--wait false`)
   1    the run failed or was cancelled
-  2    the inputs cannot be used; nothing was sent
+  2    the inputs cannot be used, or the build may not be sent; nothing was started
   3    dbt Cloud cannot be reached, or contact with the run was lost
   4    the run did not end within `--timeout-minutes`
   70   a bug

@@ -143,7 +143,8 @@ class _Views:
         return jsonify(api_json.envelope([api_json.job_json(job) for job in page.items], extra=page.extra))
 
     def get_job(self, number: int) -> Response:
-        return jsonify(api_json.envelope(api_json.job_json(self._job(number))))
+        include = related(request.args.get("include_related"))
+        return jsonify(api_json.envelope(api_json.job_json(self._job(number), include)))
 
     def trigger(self, number: int) -> Response:
         job = self._job(number)

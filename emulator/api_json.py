@@ -229,8 +229,11 @@ def run_job_json(job: Job) -> Json:
     return {**_job_core(job), "schedule": {"cron": "0 * * * *", "date": "every_day", "time": "every_hour"}}
 
 
-def job_json(job: Job) -> Json:
-    """Return a job of `/jobs/`: date and time of its schedule are objects there (recorded)."""
+def job_json(job: Job, include: Collection[str] = ()) -> Json:
+    """Return a job of `/jobs/`: date and time of its schedule are objects there (recorded).
+
+    `include` are the parts that the request asked for (documented); of these only the environment is known here.
+    """
     return {
         **_job_core(job),
         "schedule": {
@@ -245,7 +248,7 @@ def job_json(job: Job) -> Json:
         "next_run_humanized": None,
         "account": None,
         "project": None,
-        "environment": None,
+        "environment": environment_json(job) if "environment" in include else None,
         "fusion_readiness": None,
         "most_recent_run": None,
         "most_recent_completed_run": None,
@@ -258,17 +261,17 @@ def environment_json(job: Job) -> Json:
         "id": job.environment_id,
         "account_id": job.account_id,
         "project_id": job.project_id,
-        "name": "Production",
+        "name": (job.deployment_type or "other").capitalize(),
         "connection_id": None,
         "credentials_id": None,
         "repository_id": None,
         "extended_attributes_id": None,
         "custom_branch": None,
         "use_custom_branch": False,
-        "dbt_project_subdirectory": None,
+        "dbt_project_subdirectory": job.project_subdirectory,
         "dbt_version": job.dbt_version or DBT_VERSION,
         "supports_docs": False,
-        "deployment_type": "production",
+        "deployment_type": job.deployment_type,
         "type": "deployment",
         "created_by_id": None,
         "state": 1,

@@ -64,6 +64,9 @@ class Job:
     run_generate_sources: bool = False
     triggers: Mapping[str, bool] = field(default_factory=lambda: NO_TRIGGERS)
     deferring_environment_id: int | None = None
+    # Of the job's environment.
+    deployment_type: str | None = "production"
+    project_subdirectory: str | None = None
     triggers_on_draft_pr: bool = False
     deactivated: bool = False
     run_failure_count: int = 0

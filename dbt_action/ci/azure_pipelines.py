@@ -15,7 +15,7 @@ from dbt_action import text
 from dbt_action.ci.base import Severity
 from dbt_action.ci.files import FilePaths, PlatformWithFiles
 from dbt_action.ci.log import Log
-from dbt_action.config.context import CiContext, PullRequest
+from dbt_action.config.context import CiContext, CommitOrigin, PullRequest
 
 # Characters of an issue on the build's page: more than anybody reads there, and the log has everything.
 MAX_ISSUE = 4096
@@ -121,6 +121,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         branch=pull_request.head_branch if pull_request else own_branch,
         tag=ref.removeprefix("refs/tags/") if is_tag else "",
         pull_request=pull_request,
+        of_pull_request=pull_request is not None,
+        origin=CommitOrigin.OTHER if pull_request and pull_request.fork else CommitOrigin.OWN,
         build_url=_build_url(environ),
         commit_url=commit_url,
         file_url=file_url,
@@ -163,6 +165,8 @@ def _pull_request(environ: Mapping[str, str], host: str) -> PullRequest | None:
         number=int(number),
         head_sha=environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or (message[1] if message else ""),
         head_branch=environ.get("SYSTEM_PULLREQUEST_SOURCEBRANCH", "").removeprefix("refs/heads/"),
+        # With the prefix for Azure Repos, without it for GitHub.
+        target_branch=environ.get("SYSTEM_PULLREQUEST_TARGETBRANCH", "").removeprefix("refs/heads/"),
         fork=environ.get("SYSTEM_PULLREQUEST_ISFORK", "").casefold() == "true",
     )
 

@@ -98,6 +98,7 @@ def read_context(environ: Mapping[str, str], sha: str) -> CiContext:
             number=int(number),
             head_sha=sha,
             head_branch=branch,
+            target_branch=environ.get("BITBUCKET_PR_DESTINATION_BRANCH", ""),
         )
     build, step = environ.get("BITBUCKET_BUILD_NUMBER", ""), environ.get("BITBUCKET_STEP_UUID", "")
     web = f"https://bitbucket.org/{repository}" if repository else ""
@@ -115,6 +116,7 @@ def read_context(environ: Mapping[str, str], sha: str) -> CiContext:
         branch=branch,
         tag=tag,
         pull_request=pull_request,
+        of_pull_request=pull_request is not None,
         build_url=f"{build_url}/steps/{quote(step, safe='')}" if build_url and step else build_url,
         commit_url=f"{web}/commits/{sha}" if web and sha else "",
         file_url=f"{web}/src/{sha}/{{path}}" if web and sha else "",

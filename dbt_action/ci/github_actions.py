@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets as random_bytes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from dbt_action.ci import saved_state
 from dbt_action.ci.base import CiPlatform, Severity
 from dbt_action.ci.log import Log
 from dbt_action.ci.saved_state import SavedState
-from dbt_action.config.context import CiContext, PullRequest
+from dbt_action.config.context import CiContext, CommitOrigin, PullRequest
 
 # Name of the saved state; the runner passes it to the clean-up as variable `STATE_run`.
 STATE = "run"
@@ -55,6 +55,11 @@ _PAYLOAD_COMMITS = {
 }
 # Events for which GitHub withholds secrets if the pull request is from a fork.
 _UNTRUSTED_EVENTS = frozenset({"pull_request", "pull_request_review", "pull_request_review_comment"})
+_PULL_REQUEST_EVENTS = _UNTRUSTED_EVENTS | {"pull_request_target"}
+# Events about something that lists the pull requests of its commit; by event, the path to it.
+_LISTING_EVENTS = {"workflow_run": "workflow_run", "check_suite": "check_suite", "check_run": "check_run"}
+# By these names a deployment may be of a commit that is in no branch of the repository.
+_PULL_REFS = ("refs/pull/", "pull/")
 
 
 class GitHubActions(CiPlatform):
@@ -166,7 +171,7 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
     """The build's context from the runner's variables and the event's payload; what they do not say stays empty."""
     name = environ.get("GITHUB_EVENT_NAME", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
-    pull_request = _pull_request(event, repository)
+    pull_request = _pull_request(name, event, repository)
     commit_path, branch_path = _PAYLOAD_COMMITS.get(name, ("", ""))
     sha = _text(event, commit_path) if commit_path else environ.get("GITHUB_SHA", "")
     ref_name = environ.get("GITHUB_REF_NAME", "")
@@ -188,6 +193,8 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
         branch=branch.removeprefix("refs/heads/"),
         tag=ref_name if tagged else "",
         pull_request=pull_request,
+        of_pull_request=_is_of_pull_request(name, event, pull_request),
+        origin=_origin(name, event, repository, pull_request),
         subject=_subject(name, environ, event, repository),
         build_url=f"{build_url}/attempts/{attempt}" if build_url and attempt.isdigit() else build_url,
         build_id=run_id,
@@ -205,30 +212,91 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
     )
 
 
-def _pull_request(event: Mapping[str, Any], repository: str) -> PullRequest | None:
-    pull = event.get("pull_request")
-    if isinstance(pull, Mapping) and isinstance(pull.get("number"), int):
+def _pull_request(name: str, event: Mapping[str, Any], repository: str) -> PullRequest | None:
+    if isinstance(_at(event, "pull_request.number"), int):
         return PullRequest(
-            number=pull["number"],
+            number=_at(event, "pull_request.number"),
             head_sha=_text(event, "pull_request.head.sha"),
             head_branch=_text(event, "pull_request.head.ref"),
+            target_branch=_text(event, "pull_request.base.ref"),
             # The repository of the head is null when the fork was deleted.
             fork=_text(event, "pull_request.head.repo.full_name").casefold() != repository.casefold(),
         )
-    run = event.get("workflow_run")
-    pulls = run.get("pull_requests") if isinstance(run, Mapping) else None
+    if name == "issue_comment" and isinstance(_at(event, "issue.pull_request"), Mapping):
+        number = _at(event, "issue.number")
+        return PullRequest(number=number) if isinstance(number, int) else None
+    return _listed_pull_request(event, _LISTING_EVENTS.get(name, ""))
+
+
+def _listed_pull_request(event: Mapping[str, Any], about: str) -> PullRequest | None:
+    """The only pull request of the commit that the part `about` of the payload is about, None if that is not clear."""
+    pulls = _at(event, f"{about}.pull_requests") if about else None
     # GitHub lists only pull requests whose head is in the repository itself, none from forks.
-    if isinstance(pulls, list) and len(pulls) == 1 and isinstance(pulls[0], Mapping):
-        first = {"pull": pulls[0]}
-        number = pulls[0].get("number")
-        # The pull request is shown as it is now; the workflow run may have been about an earlier commit.
-        if isinstance(number, int) and _text(first, "pull.head.sha") == _text(event, "workflow_run.head_sha"):
-            return PullRequest(
-                number=number,
-                head_sha=_text(first, "pull.head.sha"),
-                head_branch=_text(first, "pull.head.ref"),
-            )
-    return None
+    if not isinstance(pulls, list) or len(pulls) != 1 or _is_default_branch(event, about):
+        return None
+    pull = {"pull": pulls[0]}
+    number = _at(pull, "pull.number")
+    # The pull request is shown as it is now; the event may be about an earlier commit.
+    if not isinstance(number, int) or _text(pull, "pull.head.sha") != _text(event, f"{about}.head_sha"):
+        return None
+    return PullRequest(
+        number=number,
+        head_sha=_text(pull, "pull.head.sha"),
+        head_branch=_text(pull, "pull.head.ref"),
+        target_branch=_text(pull, "pull.base.ref"),
+    )
+
+
+def _is_default_branch(event: Mapping[str, Any], about: str) -> bool:
+    """Whether the event is about the default branch, which may also be the head of a pull request.
+
+    Not in a workflow run of a pull request: a fork's branch may have the same name.
+    """
+    if _text(event, f"{about}.event").startswith("pull_request"):
+        return False
+    branch = _text(event, "check_run.check_suite.head_branch" if about == "check_run" else f"{about}.head_branch")
+    return bool(branch) and branch == _text(event, "repository.default_branch")
+
+
+def _is_of_pull_request(name: str, event: Mapping[str, Any], pull_request: PullRequest | None) -> bool:
+    about = _LISTING_EVENTS.get(name, "")
+    listed = bool(about and _at(event, f"{about}.pull_requests")) and not _is_default_branch(event, about)
+    from_pull_request = name == "workflow_run" and _text(event, "workflow_run.event").startswith("pull_request")
+    return pull_request is not None or name in _PULL_REQUEST_EVENTS or listed or from_pull_request
+
+
+def _origin(name: str, event: Mapping[str, Any], repository: str, pull_request: PullRequest | None) -> CommitOrigin:
+    """Whose the commit is. Most events are caused by people who may write to the repository, and are about its own."""
+    if name in _PULL_REQUEST_EVENTS:
+        if pull_request is None:
+            return CommitOrigin.UNKNOWN
+        return CommitOrigin.OTHER if pull_request.fork else CommitOrigin.OWN
+    if name == "workflow_run":
+        head = _text(event, "workflow_run.head_repository.full_name")
+        if not head:
+            return CommitOrigin.UNKNOWN
+        return CommitOrigin.OWN if head.casefold() == repository.casefold() else CommitOrigin.OTHER
+    known = _COMMIT_IS_OWN.get(name)
+    return CommitOrigin.OWN if known is None or known(event) else CommitOrigin.UNKNOWN
+
+
+def _deployed_ref_is_own(event: Mapping[str, Any]) -> bool:
+    """Whether a branch or tag is deployed. An app may also deploy a fork's commit, by its hash."""
+    ref = _text(event, "deployment.ref")
+    return bool(ref) and ref != _text(event, "deployment.sha") and not ref.startswith(_PULL_REFS)
+
+
+# Events that may be about a commit of a fork, and whether the payload shows that it is the repository's own.
+_COMMIT_IS_OWN: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "issue_comment": lambda _event: False,
+    # Null for a commit that was pushed to a fork (documented: checks API).
+    "check_suite": lambda event: bool(_text(event, "check_suite.head_branch")),
+    "check_run": lambda event: bool(_text(event, "check_run.check_suite.head_branch")),
+    # The branches of the repository that have the commit.
+    "status": lambda event: bool(_at(event, "branches")),
+    "deployment": _deployed_ref_is_own,
+    "deployment_status": _deployed_ref_is_own,
+}
 
 
 def _subject(name: str, environ: Mapping[str, str], event: Mapping[str, Any], repository: str) -> str:

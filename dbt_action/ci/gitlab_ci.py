@@ -16,7 +16,7 @@ from typing import Any
 from dbt_action.ci.base import Severity
 from dbt_action.ci.files import FilePaths, PlatformWithFiles
 from dbt_action.ci.log import Log
-from dbt_action.config.context import CiContext, PullRequest
+from dbt_action.config.context import CiContext, CommitOrigin, PullRequest
 
 # Relative to the working directory: CI_PROJECT_DIR is not where gitlab-ci-local's shell runs.
 PATHS = FilePaths(state=Path(".dbt-cloud-run.json"), outputs=Path("dbt.env"), summary=Path("dbt-summary.md"))
@@ -128,6 +128,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         branch=branch,
         tag=tag,
         pull_request=pull_request,
+        of_pull_request=pull_request is not None,
+        origin=CommitOrigin.OTHER if pull_request and pull_request.fork else CommitOrigin.OWN,
         build_url=environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL", ""),
         commit_url=f"{web}/commit/{sha}" if web else "",
         file_url=f"{web}/blob/{sha}/{{path}}" if web else "",
@@ -149,6 +151,7 @@ def _pull_request(environ: Mapping[str, str]) -> PullRequest | None:
                 number=int(number),
                 head_sha=environ.get(f"{prefix}SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", ""),
                 head_branch=environ.get(f"{prefix}SOURCE_BRANCH_NAME", ""),
+                target_branch=environ.get(f"{prefix}TARGET_BRANCH_NAME", ""),
                 fork=environ.get(source, "") != environ.get(target, ""),
             )
     return None

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class CommitOrigin(Enum):
+    """Whose code the build's commit is."""
+
+    # The repository's own: only people who may write to it have put the commit there.
+    OWN = "the repository's own"
+    # A fork, or another repository; GitHub makes commits of forks addressable through the repository itself.
+    OTHER = "another repository"
+    # The event does not say it.
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +24,8 @@ class PullRequest:
     number: int
     head_sha: str = ""
     head_branch: str = ""
+    # The branch that it is to be merged into.
+    target_branch: str = ""
     # The head is in another repository, which dbt Cloud does not clone.
     fork: bool = False
 
@@ -38,6 +52,9 @@ class CiContext:
     branch: str = ""
     tag: str = ""
     pull_request: PullRequest | None = None
+    # Commit and branch are those of a pull request, also where its number is not known.
+    of_pull_request: bool = False
+    origin: CommitOrigin = CommitOrigin.OWN
     build_url: str = ""
     # Page of `sha`.
     commit_url: str = ""

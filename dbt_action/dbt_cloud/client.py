@@ -32,9 +32,10 @@ class DbtCloud:
         self.session = session
         self._root = f"/api/v2/accounts/{account_id}"
 
-    def get_job(self, job_id: int) -> Job:
-        """The job's definition."""
-        return runs.read_job(self.session.get_json(f"{self._root}/jobs/{job_id}/"))
+    def get_job(self, job_id: int, *, with_environment: bool = True) -> Job:
+        """The job's definition, and of its environment what `Job` has."""
+        query = {"include_related": json.dumps(["environment"])} if with_environment else None
+        return runs.read_job(self.session.get_json(f"{self._root}/jobs/{job_id}/", query))
 
     def get_run(self, run_id: int) -> Run:
         """The run as it is now, with its steps."""
@@ -72,11 +73,6 @@ class DbtCloud:
     def artifact_names(self, run_id: int) -> tuple[str, ...]:
         """The paths of all artifacts of the run."""
         return runs.read_artifact_names(self.session.get_json(f"{self._root}/runs/{run_id}/artifacts/"))
-
-    def project_folder(self, job_id: int) -> str:
-        """The folder of the dbt project in its repository, from the job's environment; "" for the root."""
-        query = {"include_related": json.dumps(["environment"])}
-        return runs.read_project_folder(self.session.get_json(f"{self._root}/jobs/{job_id}/", query))
 
     @contextmanager
     def artifact(self, run_id: int, name: str, *, step: int | None = None) -> Iterator[Iterator[bytes]]:

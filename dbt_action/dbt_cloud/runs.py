@@ -56,6 +56,27 @@ class Job:
     project_id: int | None
     # dbt Cloud itself triggers this job for pull requests.
     triggered_by_pull_requests: bool
+    # `ci`, `scheduled`, `merge`, `other` … (documented: OpenAPI), "" when the answer does not say.
+    job_type: str
+    # The commands.
+    steps: tuple[str, ...]
+    # The job compares with, and takes what is not built from, another environment or job.
+    defers: bool
+    # dbt Cloud's own limit for a run; 0: none.
+    timeout_seconds: int
+    # dbt Cloud runs it no more; the reason is "" when the answer has none.
+    deactivated: bool
+    deactivation_reason: str
+    # Of the job's environment, "" when the answer has none: `production`, `staging`.
+    deployment_type: str
+    environment_name: str
+    # The folder of the dbt project in its repository, "" for the root.
+    project_folder: str
+
+    @property
+    def is_ci(self) -> bool:
+        """Whether dbt Cloud treats its runs as those of pull requests."""
+        return self.job_type == "ci"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +153,22 @@ class Run:
 def read_job(data: object) -> Job:
     """Read a job from the `data` of an answer. Raises Malformed when it is not one."""
     fields = _fields(data, "job")
-    triggers = fields.get("triggers")
-    webhooks = triggers if isinstance(triggers, Mapping) else {}
+    webhooks, environment = _part(fields, "triggers"), _part(fields, "environment")
+    deferring = ("deferring_environment_id", "deferring_job_definition_id")
     return Job(
         id=_id(fields, "job"),
         name=one_line(_text(fields, "name")),
         project_id=_number(fields, "project_id"),
         triggered_by_pull_requests=True in (webhooks.get("github_webhook"), webhooks.get("git_provider_webhook")),
+        job_type=_text(fields, "job_type"),
+        steps=tuple(step for step in _items(fields, "execute_steps") if isinstance(step, str)),
+        defers=any(_number(fields, name) is not None for name in deferring),
+        timeout_seconds=_number(_part(fields, "execution"), "timeout_seconds") or 0,
+        deactivated=fields.get("deactivated") is True,
+        deactivation_reason=_deactivation_reason(fields),
+        deployment_type=_text(environment, "deployment_type"),
+        environment_name=one_line(_text(environment, "name")),
+        project_folder=_text(environment, "dbt_project_subdirectory").strip("/"),
     )
 
 
@@ -184,14 +214,15 @@ def read_runs(data: object) -> tuple[Run, ...]:
     return tuple(found)
 
 
-def read_project_folder(data: object) -> str:
-    """Read `dbt_project_subdirectory` of a job's environment, without slashes at its ends."""
-    return _text(_part(_fields(data, "job"), "environment"), "dbt_project_subdirectory").strip("/")
-
-
 def read_artifact_names(data: object) -> tuple[str, ...]:
     """Read the paths of an artifact list, which is null when the run made none (recorded)."""
     return tuple(item for item in data if isinstance(item, str)) if isinstance(data, list) else ()
+
+
+def _deactivation_reason(fields: Mapping[str, Any]) -> str:
+    """dbt Cloud has given reasons since July 2026 (release notes); how the field is called is not documented."""
+    names = sorted(name for name in fields if name.startswith("deactivat"))
+    return one_line(next((reason for name in names if (reason := _text(fields, name))), ""))
 
 
 def _step(fields: Mapping[str, Any]) -> RunStep:

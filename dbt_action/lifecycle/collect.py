@@ -136,7 +136,7 @@ class Collector:
         Only links need it, so a failure is ignored; the token may not be allowed to read it.
         """
         try:
-            return self._cloud.project_folder(job_id)
+            return self._cloud.get_job(job_id).project_folder
         except CloudError:
             return ""
 

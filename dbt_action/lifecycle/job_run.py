@@ -6,13 +6,12 @@ from contextlib import suppress
 
 from dbt_action import text, timeouts
 from dbt_action.config.choices import LogMode, OnRerun, StopAction
-from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Job, Run
 from dbt_action.dbt_cloud.session import ApiSession
-from dbt_action.errors import CloudError, ExitCode, WebPage
+from dbt_action.errors import CloudError, ExitCode
 from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
-from dbt_action.lifecycle import watch
+from dbt_action.lifecycle import gates, job_reader, watch
 from dbt_action.lifecycle.collect import Collector
 from dbt_action.lifecycle.host_posts import HostPosts
 from dbt_action.lifecycle.poll import PollPolicy, WatchEnd
@@ -38,11 +37,6 @@ from dbt_action.timeouts import HttpTimeouts
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger got no answer and no run was found; one may still appear with {} in its cause."
 
-_TRIGGERED_BY_PULL_REQUESTS = (
-    "dbt Cloud also starts this job by itself for pull requests, so each may be built twice. "
-    "Switch that off in the job's settings (Triggered by pull requests), or use another job here."
-)
-
 
 class JobRun:
     """One run from the first request to the exit code. What is known about it is `recorder.state`, also for signals."""
@@ -53,6 +47,9 @@ class JobRun:
         self.ci, self.config, self.request = run_context.ci, run_context.config, run_context.request
         self.clock = InterruptibleClock(run_context.clock, interrupts)
         self.started_at = self.clock.now()
+        self.build = gates.Build(config=self.config, context=run_context.build, request=self.request)
+        # None until it has been read, or when dbt Cloud does not answer properly.
+        self.job: Job | None = None
         # The job's usual duration, as soon as it has been read.
         self.usual_seconds: float | None = None
         self.session = ApiSession(
@@ -92,8 +89,13 @@ class JobRun:
 
     def _run(self) -> ExitCode:
         try:
-            job = self._read_job()
-            run = self.starter.start(resume=self.config.on_rerun is OnRerun.RESUME, answered_before=job is not None)
+            self.job = job_reader.read(self.cloud, self.build, ci=self.ci, clock=self.clock)
+            if self.job:
+                self.recorder.record(JobRead(name=self.job.name))
+                job_reader.check(self.job, self.build, ci=self.ci)
+            run = self.starter.start(
+                resume=self.config.on_rerun is OnRerun.RESUME, answered_before=self.job is not None
+            )
         except CloudError as error:
             return self._not_started(error)
         self._check_project(run)
@@ -106,32 +108,7 @@ class JobRun:
             return self._end(Outcome.STARTED)
         return self._watch(run)
 
-    # The job and the start.
-
-    def _read_job(self) -> Job | None:
-        """The job, None when dbt Cloud does not answer properly. Raises CloudError.
-
-        It gives the name, and is a harmless way to learn that token, host, account or job is wrong.
-        """
-        self.ci.info(f"dbt Cloud at {self.session.host}, account {self.config.account_id}, job {self.config.job_id}")
-        try:
-            job = backoff.retry_transient(
-                lambda: self.cloud.get_job(self.config.job_id),
-                clock=self.clock,
-                time_limit=min(timeouts.READ_JOB_SECONDS, self.config.timeout_seconds),
-            )
-        except CloudError as error:
-            # A web page instead of data at every try: that address is not the API's.
-            if not error.transient or isinstance(error, WebPage):
-                raise
-            self.ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
-            return None
-        self.recorder.record(JobRead(name=job.name))
-        version = self.request.git_sha or self.request.git_branch or "what the job is set to"
-        self.ci.info(f"Starting {job.name or self.config.job_id} on {version}")
-        if job.triggered_by_pull_requests and self.request.pull_request:
-            self.ci.warning(_TRIGGERED_BY_PULL_REQUESTS)
-        return job
+    # The start.
 
     def _check_project(self, run: Run) -> None:
         wanted = self.config.project_id
@@ -154,6 +131,8 @@ class JobRun:
         with suppress(CloudError):
             # For the pauses between looks and for people: not worth a second try.
             self.usual_seconds = self.cloud.usual_duration_seconds(self.config.job_id)
+        if warning := gates.duration_warning(self.build, self.usual_seconds):
+            self.ci.warning(warning)
         policy = PollPolicy(
             interval_seconds=self.config.poll_interval,
             timeout_seconds=self.config.timeout_seconds,
@@ -237,7 +216,7 @@ class JobRun:
         manifest = collector.manifest()
         folder = self.config.project_directory
         if manifest.locations and folder is None:
-            folder = collector.project_folder(self.config.job_id)
+            folder = self.job.project_folder if self.job else collector.project_folder(self.config.job_id)
         self.recorder.record(DetailsKnown(manifest=manifest, artifacts_path=artifacts_path, folder=folder))
         return self._report()
 

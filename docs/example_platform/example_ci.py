@@ -11,7 +11,7 @@ from pathlib import Path
 from dbt_action.ci.base import Severity
 from dbt_action.ci.files import FilePaths, PlatformWithFiles
 from dbt_action.ci.log import Log
-from dbt_action.config.context import CiContext, PullRequest
+from dbt_action.config.context import CiContext, CommitOrigin, PullRequest
 
 PATHS = FilePaths(state=Path(".dbt-cloud-run.json"), summary=Path("dbt-summary.md"))
 _SECRETS_HINT = "Store it as a secret `DBT_TOKEN` (Settings → Secrets)."
@@ -61,6 +61,7 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
             # the target's name in their variable for it.
             head_sha=sha,
             head_branch=branch,
+            target_branch=environ.get("EXAMPLE_TARGET_BRANCH", ""),
             fork=environ.get("EXAMPLE_FORK") == "true",
         )
     web = f"https://forge.example/{repository}" if repository else ""
@@ -74,6 +75,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         branch=branch,
         tag=environ.get("EXAMPLE_TAG", ""),
         pull_request=pull_request,
+        of_pull_request=pull_request is not None,
+        origin=CommitOrigin.OTHER if pull_request and pull_request.fork else CommitOrigin.OWN,
         build_url=environ.get("EXAMPLE_BUILD_URL", ""),
         # Public unless a variable says otherwise: compiled SQL is only shown where not everybody can read it.
         public=environ.get("EXAMPLE_PRIVATE") != "true",

@@ -24,6 +24,7 @@ PULL_REQUEST = {
     **PUSH,
     "EXAMPLE_BRANCH": "feature/x",
     "EXAMPLE_PULL_REQUEST": "3",
+    "EXAMPLE_TARGET_BRANCH": "main",
 }
 
 

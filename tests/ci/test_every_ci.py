@@ -12,6 +12,7 @@ import pytest
 from dbt_action import ci, errors
 from dbt_action.app import ROWS
 from dbt_action.ci.files import PlatformWithFiles, output_variable
+from dbt_action.config.context import CommitOrigin
 from dbt_action.errors import ExitCode
 from dbt_action.report import outputs
 from tests.ci.conftest import MakeStep, context, detected
@@ -121,6 +122,19 @@ def test_context__knows_which_pull_requests_are_from_forks(sample: CiSample) -> 
     assert [*(False for _ in sample.own), *(True for _ in sample.forks)] == [
         one.pull_request and one.pull_request.fork for one in found
     ]
+    assert [*(CommitOrigin.OWN for _ in sample.own), *(CommitOrigin.OTHER for _ in sample.forks)] == [
+        one.origin for one in found
+    ]
+
+
+def test_context__knows_that_the_commit_is_of_a_pull_request_and_where_it_goes(sample: CiSample) -> None:
+    for environ in (*sample.own, *sample.forks):
+        found = context(environ)
+
+        assert found.of_pull_request
+        assert found.pull_request is not None
+        assert "main" == found.pull_request.target_branch
+    assert not context(sample.push).of_pull_request
 
 
 def test_context__links_the_build_the_commit_and_files(sample: CiSample) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ from tests.support.events import (
     workflow_run,
 )
 
-PULL = PullRequest(number=7, head_sha=HEAD_SHA, head_branch="feature/a")
-FORKED = PullRequest(number=7, head_sha=HEAD_SHA, head_branch="feature/a", fork=True)
+PULL = PullRequest(number=7, head_sha=HEAD_SHA, head_branch="feature/a", target_branch="main")
+FORKED = replace(PULL, fork=True)
 MAIN = "refs/heads/main"
 
 # Name of the case, variables, payload, and what is known: commit, branch, tag, pull request.
@@ -213,6 +214,12 @@ EVENTS: list[tuple[str, dict[str, str], dict[str, Any], tuple[str, str, str, Pul
         "issue_comment on a pull request",
         variables("issue_comment", sha=BASE_SHA, ref=MAIN),
         {"action": "created", "issue": {"number": 7, "pull_request": {"url": ""}}, "comment": {"body": "/dbt"}},
+        ("", "", "", PullRequest(number=7)),
+    ),
+    (
+        "issue_comment on an issue",
+        variables("issue_comment", sha=BASE_SHA, ref=MAIN),
+        {"action": "created", "issue": {"number": 7}, "comment": {"body": "/dbt"}},
         ("", "", "", None),
     ),
     (

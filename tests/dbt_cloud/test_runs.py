@@ -252,6 +252,43 @@ def test_job__needs_only_an_id() -> None:
     job = runs.read_job({"id": 70403103937390, "name": None})
 
     assert (70403103937390, "") == (job.id, job.name)
+    assert ("", (), False, 0, False, "", "", "", "") == (
+        job.job_type,
+        job.steps,
+        job.defers,
+        job.timeout_seconds,
+        job.deactivated,
+        job.deactivation_reason,
+        job.deployment_type,
+        job.environment_name,
+        job.project_folder,
+    )
+
+
+@pytest.mark.parametrize(
+    "fields, field, expected",
+    [
+        ({"job_type": "ci"}, "is_ci", True),
+        ({"job_type": "scheduled"}, "is_ci", False),
+        ({"execute_steps": ["dbt seed", None, "dbt run"]}, "steps", ("dbt seed", "dbt run")),
+        ({"deferring_environment_id": 4}, "defers", True),
+        ({"deferring_job_definition_id": 4}, "defers", True),
+        ({"deferring_environment_id": None, "deferring_job_definition_id": None}, "defers", False),
+        ({"execution": {"timeout_seconds": 600}}, "timeout_seconds", 600),
+        ({"execution": {"timeout_seconds": None}}, "timeout_seconds", 0),
+        ({"deactivated": True}, "deactivated", True),
+        ({"deactivated": "yes"}, "deactivated", False),
+        ({"deactivated": True, "deactivated_reason": "Too many\nfailures"}, "deactivation_reason", "Too many failures"),
+        ({"deactivated": True}, "deactivation_reason", ""),
+        ({"environment": {"deployment_type": "staging"}}, "deployment_type", "staging"),
+        ({"environment": {"deployment_type": None}}, "deployment_type", ""),
+        ({"environment": {"name": "Pro\nduction"}}, "environment_name", "Pro duction"),
+        ({"environment": {"dbt_project_subdirectory": "/dbt/"}}, "project_folder", "dbt"),
+        ({"environment": "x", "execution": 3, "execute_steps": "dbt run"}, "steps", ()),
+    ],
+)
+def test_job__what_decides_whether_it_may_run(fields: dict[str, object], field: str, expected: object) -> None:
+    assert expected == getattr(runs.read_job({"id": 3, **fields}), field)
 
 
 @pytest.mark.parametrize("data", [None, {}, {"name": "x"}, {"id": "3"}, []], ids=repr)

@@ -77,11 +77,7 @@ def test_annotation__below_the_project_s_folder(
     make_step: MakeStep, inputs: dict[str, str], subdirectory: str | None, file: str
 ) -> None:
     workflow_step = make_step(RED)
-    answer = {
-        "status": {"code": 200, "is_success": True},
-        "data": {"id": 1, "name": "x", "environment": {"dbt_project_subdirectory": subdirectory}},
-    }
-    workflow_step.cloud.faults.add(kind="status", code=200, body=answer, path=r"/jobs/\d+/$", after=1, times=None)
+    workflow_step.cloud.change_job(workflow_step.cloud.job_id, project_subdirectory=subdirectory)
 
     workflow_step.run(**inputs)
 

@@ -42,6 +42,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
             )
             host = servers.enter_context(CommentingGitHub(token=GITHUB_TOKEN, repository=REPOSITORY, **github))
             workflow_step = WorkflowStep(cloud, host, clock, tmp_path)
+            # The usual job for pull requests, without any warning.
+            cloud.change_job(cloud.job_id, job_type="ci")
             event = pull(repo=FORK) if fork else pull()
             event["head"]["sha"] = HEAD_SHA
             workflow_step.event("pull_request", {"number": 7, "pull_request": event})
@@ -153,7 +155,7 @@ def test_fork__gets_one_when_the_token_may(make: Make) -> None:
     workflow_step, github = make(RED, fork=True)
     workflow_step.environ["GITHUB_EVENT_NAME"] = "pull_request_target"
 
-    assert ExitCode.FAILED == workflow_step.run(comment="always")
+    assert ExitCode.FAILED == workflow_step.run(comment="always", run_on="job")
 
     assert 1 == len(github.comments)
 

@@ -153,14 +153,6 @@ def test_event__decides_what_is_run_and_which_commit_gets_the_status(
     assert {workflow_step.outputs["run-url"]} == {status.target_url for status in workflow_step.statuses}
 
 
-def test_fork__with_a_token_is_run_like_any_other(workflow_step: WorkflowStep) -> None:
-    """An administrator may allow that forks get secrets."""
-    workflow_step.event("pull_request", {"pull_request": pull(repo=FORK)}, **in_pull_request())
-
-    assert ExitCode.OK == workflow_step.run()
-    assert HEAD_SHA == workflow_step.body["git_sha"]
-
-
 @pytest.mark.parametrize("repo", [FORK, None], ids=["a fork", "a fork that is gone"])
 def test_fork__without_a_token_gets_a_message_about_forks(workflow_step: WorkflowStep, repo: object) -> None:
     workflow_step.event("pull_request", {"pull_request": pull(repo=repo)}, **in_pull_request())  # type: ignore[arg-type]

@@ -362,7 +362,7 @@ def test_job_of_the_right_project__is_no_warning(workflow_step: WorkflowStep) ->
 
 
 def test_job_that_dbt_cloud_starts_for_pull_requests_too__is_a_warning(workflow_step: WorkflowStep) -> None:
-    workflow_step.cloud.change_job(workflow_step.cloud.job_id, triggers={"github_webhook": True})
+    workflow_step.cloud.change_job(workflow_step.cloud.job_id, triggers={"github_webhook": True}, job_type="ci")
     head = {"sha": HEAD_SHA, "ref": "x", "repo": {"full_name": "acme/shop"}}
     workflow_step.event("pull_request", {"pull_request": {"number": 7, "head": head, "base": {"ref": "main"}}})
 

@@ -33,6 +33,8 @@ class Build:
 
     def __init__(self, cloud: Emulator, clock: FakeClock, folder: Path) -> None:
         self.cloud, self.clock, self.folder = cloud, clock, folder
+        # Where pull requests may be built without any further input.
+        cloud.change_job(cloud.job_id, deployment_type="staging")
         self.out = io.StringIO()
         self.interrupts = Interrupts()
         self.timeouts = HttpTimeouts(connect_seconds=5.0, read_seconds=5.0)

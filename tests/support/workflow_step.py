@@ -31,6 +31,8 @@ class WorkflowStep:
 
     def __init__(self, cloud: Emulator, github: GitHub, clock: FakeClock, folder: Path) -> None:
         self.cloud, self.github, self.clock, self.folder = cloud, github, clock, folder
+        # Where pull requests may be built without any further input.
+        cloud.change_job(cloud.job_id, deployment_type="staging")
         self.out = io.StringIO()
         self.interrupts = Interrupts()
         # Long enough for a busy machine; only tests of a hanging server shorten it.

@@ -1,0 +1,64 @@
+"""Reads the job's definition, and decides from it whether the run may start: before anything is triggered."""
+
+from __future__ import annotations
+
+from dbt_action import timeouts
+from dbt_action.ci import CiPlatform
+from dbt_action.clock import Clock
+from dbt_action.dbt_cloud import backoff
+from dbt_action.dbt_cloud.client import DbtCloud
+from dbt_action.dbt_cloud.runs import Job
+from dbt_action.errors import CloudError, ConfigError, Forbidden, Rejected, WebPage
+from dbt_action.lifecycle import gates
+from dbt_action.lifecycle.gates import Build
+
+_SWITCH_ON = (
+    "dbt Cloud does that after many failed runs in a row. Repair what makes them fail, and switch the job on in its "
+    "settings."
+)
+
+
+def read(cloud: DbtCloud, build: Build, *, ci: CiPlatform, clock: Clock) -> Job | None:
+    """The job, None when dbt Cloud does not answer properly and the job need not be known.
+
+    It gives the name, and is a harmless way to learn that token, host, account or job is wrong. Raises CloudError;
+    ConfigError when it must not run this build, before anything has been recorded that a clean-up would look at.
+    """
+    config = build.config
+    ci.info(f"dbt Cloud at {cloud.session.host}, account {config.account_id}, job {config.job_id}")
+    try:
+        job = backoff.retry_transient(
+            lambda: _get(cloud, config.job_id),
+            clock=clock,
+            time_limit=min(timeouts.READ_JOB_SECONDS, config.timeout_seconds),
+        )
+    except CloudError as error:
+        # A web page instead of data at every try: that address is not the API's.
+        if not error.transient or isinstance(error, WebPage) or build.needs_job:
+            raise
+        ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
+        return None
+    if problem := gates.schema_problem(build, job):
+        raise ConfigError((problem,))
+    return job
+
+
+def _get(cloud: DbtCloud, job_id: int) -> Job:
+    try:
+        return cloud.get_job(job_id)
+    except Forbidden:
+        # A token that may run jobs may not be allowed to read environments; what dbt Cloud answers then is not
+        # documented.
+        return cloud.get_job(job_id, with_environment=False)
+
+
+def check(job: Job, build: Build, *, ci: CiPlatform) -> None:
+    """Log what will be run, and warn of what the job's settings make of it. Raises Rejected when it is deactivated."""
+    name = job.name or str(job.id)
+    if job.deactivated:
+        reason = f": {job.deactivation_reason.rstrip('.')}" if job.deactivation_reason else ""
+        message = f"The job {name} is deactivated{reason}."
+        raise Rejected(message, hint=_SWITCH_ON)
+    ci.info(f"Starting {name} on {build.request.git_sha or build.request.git_branch or 'what the job is set to'}")
+    for warning in gates.job_warnings(build, job):
+        ci.warning(warning)
