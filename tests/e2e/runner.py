@@ -33,6 +33,7 @@ jobs:
           dbt-token: ${{ secrets.DBT_TOKEN }}
           account-id: ${{ vars.ACCOUNT_ID }}
           dbt_cloud_job_id: ${{ vars.JOB_ID }}
+          schema-override: auto
           artifacts: run_results.json
       - name: Check the outputs
         if: always()

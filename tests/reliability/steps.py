@@ -46,7 +46,8 @@ class Servers:
         self.steps += 1
         folder = self.folder / str(self.steps)
         folder.mkdir()
-        job_id = self.cloud.add_job(f"Build {self.steps}", **job)
+        # Where pull requests may be built without any further input.
+        job_id = self.cloud.add_job(f"Build {self.steps}", **{"deployment_type": "staging", **job})
         self.scripts[job_id] = (lambda _trigger: script) if isinstance(script, Script) else script
         self.reset()
         return Step(self, job_id, f"{self.steps:040x}", folder)

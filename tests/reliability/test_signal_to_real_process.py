@@ -168,7 +168,12 @@ def test_process__is_gone_in_five_seconds_when_github_hangs_at_the_end(step: Ste
     payload = step.folder / "event.json"
     pull = {"number": 7, "head": {"sha": SHA, "ref": "f", "repo": {"full_name": REPOSITORY}}, "base": {"ref": "main"}}
     payload.write_text(json.dumps({"pull_request": pull}), encoding="utf-8")
-    step.inputs = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(payload), "INPUT_COMMENT": "always"}
+    step.inputs = {
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_EVENT_PATH": str(payload),
+        "INPUT_COMMENT": "always",
+        "INPUT_SCHEMA-OVERRIDE": "auto",
+    }
     step.github.faults.add(kind="hang", after=1, times=None)
     step.scripts[0] = Script(steps=(ScriptedStep(seconds=1, artifacts=RESULTS),))
     with step.started() as process:
