@@ -18,7 +18,7 @@ from dbt_action import __version__, ci, hosts
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
-from dbt_action.errors import ConfigError, ExitCode, missing_token
+from dbt_action.errors import ConfigError, ExitCode, Refused, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
 from dbt_action.lifecycle import cleanup, gates
 from dbt_action.lifecycle.job_run import JobRun
@@ -81,7 +81,7 @@ def run(
             run_context.ci.info(f"Nothing to run: {context.nothing_to_run}.")
             return ExitCode.OK
         if problems := tuple(gates.problems(gates.Build(config=config, context=context, request=request))):
-            raise ConfigError(problems)
+            raise Refused(problems)
         if 0 < len(git_sha) < _SHA_LENGTH:
             run_context.ci.warning(_ABBREVIATED_SHA.format(git_sha))
         return JobRun(run_context, interrupts=interrupts, http_timeouts=http_timeouts).run()
@@ -92,7 +92,7 @@ def run(
             with interrupts.enabled():
                 return _with_context(environ, platform_, clock, run_job)
         except ConfigError as error:
-            platform_.error(f"Nothing was started in dbt Cloud.{error.listed}", title="The inputs cannot be used")
+            platform_.error(f"Nothing was started in dbt Cloud.{error.listed}", title=error.title)
             return ExitCode.CONFIG
         except Interrupted:
             platform_.error("Nothing was sent to dbt Cloud.", title="Interrupted")

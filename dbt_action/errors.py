@@ -1,6 +1,7 @@
 """The exceptions and the exit codes; `dbt_cloud.session` and `dbt_cloud.api_errors` decide which answer is which error.
 
 ConfigError            the inputs; every problem at once
+└── Refused            the build: a fork's code, or unmerged code that would be built into production
 CloudError             dbt Cloud's API
 ├── permanent          another try cannot help
 │   ├── Unauthorized   401
@@ -36,6 +37,8 @@ class ExitCode(IntEnum):
 class ConfigError(Exception):
     """The inputs cannot be used; `problems` has one or two sentences for each problem, without secrets."""
 
+    title = "The inputs cannot be used"
+
     def __init__(self, problems: tuple[str, ...]) -> None:
         """Keep the problems; they are reported together."""
         super().__init__("\n".join(problems))
@@ -45,6 +48,12 @@ class ConfigError(Exception):
     def listed(self) -> str:
         """Each problem on a line of its own, as a list that follows a sentence."""
         return "".join(f"\n- {problem}" for problem in self.problems)
+
+
+class Refused(ConfigError):
+    """The build's code may not be sent to dbt Cloud: it is not merged, or it is somebody else's."""
+
+    title = "This build may not be run"
 
 
 class CloudError(Exception):

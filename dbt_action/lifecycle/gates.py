@@ -97,9 +97,11 @@ def schema_problem(build: Build, job: Job) -> str:
     number = build.request.pull_request
     place = f"the schema of the environment {job.environment_name!r}" if job.environment_name else "its own schema"
     version = build.request.git_branch or build.request.git_sha[:8]
-    auto = f"dbt_cloud_pr_{job.id}_{number}" if number else "dbt_cloud_pr_<job>_<number>"
+    auto = build.setting("schema-override", "auto")
     choices = [
-        f"{build.setting('schema-override', 'auto')} builds it in a schema of its own, `{auto}`.",
+        f"{auto} builds it in a schema of its own, `dbt_cloud_pr_{job.id}_{number}`."
+        if number
+        else f"{auto} together with the number of the pull request (`pull-request`) builds it in a schema of its own.",
         "A CI job of dbt Cloud (job type `ci`), or a job whose environment is for staging, may run it as it is.",
         f"{build.setting('run-on', RunOn.JOB.value)}{_target_choice(build)} runs what is merged already.",
         f"{build.setting('allow-job-schema', 'true')} builds it there all the same.",

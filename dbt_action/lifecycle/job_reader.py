@@ -8,7 +8,7 @@ from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Job
-from dbt_action.errors import CloudError, ConfigError, Forbidden, Rejected, WebPage
+from dbt_action.errors import CloudError, Forbidden, Refused, Rejected, WebPage
 from dbt_action.lifecycle import gates
 from dbt_action.lifecycle.gates import Build
 
@@ -22,7 +22,7 @@ def read(cloud: DbtCloud, build: Build, *, ci: CiPlatform, clock: Clock) -> Job 
     """The job, None when dbt Cloud does not answer properly and the job need not be known.
 
     It gives the name, and is a harmless way to learn that token, host, account or job is wrong. Raises CloudError;
-    ConfigError when it must not run this build, before anything has been recorded that a clean-up would look at.
+    Refused when it must not run this build, before anything has been recorded that a clean-up would look at.
     """
     config = build.config
     ci.info(f"dbt Cloud at {cloud.session.host}, account {config.account_id}, job {config.job_id}")
@@ -39,7 +39,7 @@ def read(cloud: DbtCloud, build: Build, *, ci: CiPlatform, clock: Clock) -> Job 
         ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
         return None
     if problem := gates.schema_problem(build, job):
-        raise ConfigError((problem,))
+        raise Refused((problem,))
     return job
 
 
