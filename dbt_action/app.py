@@ -12,11 +12,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TextIO
 
-from dbt_action import __version__, ci, hosts
+from dbt_action import __version__, ci, hosts, safe_files
+from dbt_action.ci import saved_state
 from dbt_action.clock import Clock, SystemClock
-from dbt_action.config import inputs, loader
+from dbt_action.config import input_types, inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
 from dbt_action.errors import ConfigError, ExitCode, Refused, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
@@ -29,6 +31,12 @@ from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
 ROWS = (*inputs.INPUTS, *ci.INPUTS, *hosts.INPUTS)
 TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
 
+_NOTHING_TO_CANCEL = "There is nothing to cancel: {}."
+_NOT_SIGNED = (
+    "The saved state is not used, and nothing was cancelled: its signature does not fit this token, job and build. "
+    "Another step or job has written it with other inputs, or somebody has changed or committed the file. "
+    "If a run may still be going, look at the job in dbt Cloud."
+)
 _SHA_LENGTH = 40
 _ABBREVIATED_SHA = (
     "Only the beginning of the commit's hash is known, {}, and there is no git here to complete it, so dbt Cloud "
@@ -50,13 +58,11 @@ def cancel(environ: Mapping[str, str]) -> int:
     """The clean-up as a command of the user's, which says what came of it; the exit code."""
     out = _stdout()
     platform_ = ci.detect(environ, out)
-    saved = platform_.load_state()
-    if saved is None or saved.closed:
-        reason = "the step that started the run has closed it" if saved else "no state file was found (`state-file`)"
-        platform_.info(f"There is nothing to cancel: {reason}.")
+    if not platform_.load_state():
+        platform_.info(_NOTHING_TO_CANCEL.format("no state file was found (`state-file`)"))
         return int(ExitCode.OK)
     try:
-        return int(clean_up(environ, out=out, clock=SystemClock(), strict=True))
+        return int(clean_up(environ, out=out, clock=SystemClock(), by_user=True))
     except ConfigError as error:
         platform_.error(
             f"A dbt Cloud run may still be going.{error.listed}", title="The inputs cannot be used to cancel it"
@@ -88,6 +94,7 @@ def run(
 
     with interrupts.deferred():
         platform_ = ci.detect(environ, out)
+        _remove_old_files(environ, platform_)
         try:
             with interrupts.enabled():
                 return _with_context(environ, platform_, clock, run_job)
@@ -105,29 +112,48 @@ def clean_up(
     out: TextIO,
     clock: Clock,
     http_timeouts: HttpTimeouts = DEFAULT_HTTP_TIMEOUTS,
-    strict: bool = False,
+    by_user: bool = False,
 ) -> ExitCode:
     """Close what `run` in another process has left open; nothing is ever started here.
 
-    Raises ConfigError when `strict`: the inputs of this step may be others than those of the step that ran the job.
+    `by_user`: the user has called it, and is told what comes of it. Raises ConfigError then: the inputs of this step
+    may be others than those of the step that ran the job.
     """
     platform_ = ci.detect(environ, out)
-    saved = platform_.load_state()
-    found = marker.find(saved.marker) if saved else None
-    if saved is None or found is None:
+    line = platform_.load_state()
+    if not line:
         return ExitCode.OK
 
     def clean(run_context: RunContext) -> ExitCode:
+        saved = saved_state.from_text(line, run_context.state_key)
+        found = marker.find(saved.marker) if saved else None
+        if saved is None or found is None:
+            platform_.warning(_NOT_SIGNED)
+            return ExitCode.OK
+        if by_user and saved.closed:
+            platform_.info(_NOTHING_TO_CANCEL.format("the step that started the run has closed it"))
         request = replace(run_context.request, marker=found)
         return cleanup.clean_up(replace(run_context, request=request), saved, http_timeouts=http_timeouts)
 
     try:
         return _with_context(environ, platform_, clock, clean)
     except ConfigError:
-        if strict:
+        if by_user:
             raise
         # The step itself has reported the problems, and sent nothing.
         return ExitCode.OK
+
+
+def _remove_old_files(environ: Mapping[str, str], platform_: ci.CiPlatform) -> None:
+    """Remove files in the place of those that this step will write: the CI must not take committed ones for ours.
+
+    The step may end before it writes its own, for example because the inputs are wrong.
+    """
+    chosen = (input_types.lookup(environ, row) for row in ROWS if row.name in ("results-path", "junit-path"))
+    for path in (*platform_.own_files(), *(Path(given.value) for given in chosen if given)):
+        problem = safe_files.remove(path)
+        if problem:
+            platform_.warning(f"An old file could not be removed: {path}: {problem}.")
 
 
 def _with_context(

@@ -128,6 +128,13 @@ def size(count: int) -> str:
     return f"{count / worth:.1f} {unit}"
 
 
+def binary_size(count: int) -> str:
+    """`2 GiB`, `1536 MiB`: the largest unit in which it is a whole number, as the input `artifacts-max-size` has it."""
+    units = (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
+    unit, worth = next((pair for pair in units if count % pair[1] == 0), ("B", 1))
+    return f"{count // worth} {unit}"
+
+
 def plural(count: int, noun: str) -> str:
     """`1 node`, `2 nodes`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

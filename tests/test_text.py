@@ -225,3 +225,11 @@ def test_duration__has_hours_or_minutes_and_seconds(seconds: float, expected: st
 @pytest.mark.parametrize("count, expected", [(0, "0 nodes"), (1, "1 node"), (2, "2 nodes")])
 def test_plural__has_no_s_for_one(count: int, expected: str) -> None:
     assert expected == text.plural(count, "node")
+
+
+@pytest.mark.parametrize(
+    "count, expected",
+    [(1, "1 B"), (1000, "1000 B"), (1024, "1 KiB"), (1536, "1536 B"), (3 * 1024**2, "3 MiB"), (2 * 1024**3, "2 GiB")],
+)
+def test_binary_size__is_written_as_the_input_has_it(count: int, expected: str) -> None:
+    assert expected == text.binary_size(count)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
 from dbt_action import text
 from dbt_action.ci.log import Log
-from dbt_action.ci.saved_state import SavedState
 from dbt_action.config.context import CiContext
 
 
@@ -111,12 +111,16 @@ class CiPlatform(ABC):
         """Pass `values`, by the name of the output, to later steps or jobs. The last value of a name counts."""
 
     @abstractmethod
-    def save_state(self, state: SavedState) -> None:
-        """Save `state` for the clean-up, which runs in another process."""
+    def save_state(self, text: str, *, closed: bool) -> None:
+        """Save one line for the clean-up, which runs in another process; `closed`: it will have nothing to do."""
 
     @abstractmethod
-    def load_state(self) -> SavedState | None:
-        """The state that an earlier process saved, None if there is none that can be read."""
+    def load_state(self) -> str:
+        """The line that an earlier process, or somebody else, has saved; "" if there is none."""
+
+    def own_files(self) -> tuple[Path, ...]:
+        """The files that this step writes on its own account, apart from those that the CI itself has named."""
+        return ()
 
     @abstractmethod
     def write_summary(self, markdown: str) -> None:

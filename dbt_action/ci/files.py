@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbt_action import text
+from dbt_action import safe_files, text
 from dbt_action.ci import saved_state
 from dbt_action.ci.base import CiPlatform
 from dbt_action.ci.log import Log
-from dbt_action.ci.saved_state import SavedState
 from dbt_action.config import input_types
 from dbt_action.config.input_types import Input, InputType
 
@@ -86,17 +84,20 @@ class StepFiles:
         """The value of an output as one short line: a dotenv file has no escapes and no quoted line ends."""
         return text.cut_bytes(text.one_line(self._log.safe(value)), MAX_OUTPUT_BYTES)
 
-    def save_state(self, state: SavedState) -> None:
+    def save_state(self, line: str) -> None:
         """Write the state file, if there is one."""
         if self.paths.state:
-            self.write(self.paths.state, state.to_json() + "\n")
+            self.write(self.paths.state, line + "\n")
 
-    def load_state(self) -> SavedState | None:
-        """The content of the state file, None if there is none that can be read."""
+    def load_state(self) -> str:
+        """The content of the state file, "" if there is none that can be read."""
+        if not self.paths.state:
+            return ""
         try:
-            return saved_state.from_json(self.paths.state.read_text(encoding="utf-8")) if self.paths.state else None
-        except (OSError, ValueError):
-            return None
+            content = safe_files.read(self.paths.state, max_bytes=saved_state.MAX_BYTES)
+        except OSError:
+            return ""
+        return (content or b"").decode("utf-8", "replace").strip()
 
     def write_summary(self, markdown: str) -> bool:
         """Write the summary file. Whether there is one now."""
@@ -104,25 +105,10 @@ class StepFiles:
         return path is not None and self.write(path, text.redact(markdown, self._log.secrets))
 
     def write(self, path: Path, content: str) -> bool:
-        """Replace the file as a whole, so that readers never find half of it, even if this process is killed.
-
-        Whether it could be written.
-        """
+        """Replace the file as a whole, so that readers never find half of it. Whether it could be written."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w",
-                encoding="utf-8",
-                errors="replace",
-                newline="\n",
-                dir=path.parent,
-                prefix=f".{path.name}.",
-                delete=False,
-            ) as part:
-                part.write(content)
-            # Temporary files are readable by their owner only, and a CI may collect artifacts as another user.
-            Path(part.name).chmod(0o644)
-            Path(part.name).replace(path)
+            with safe_files.replaced(path) as file:
+                file.write(content.encode("utf-8", "replace"))
         except OSError as error:
             if path not in self._failed:
                 self._failed.add(path)
@@ -143,13 +129,19 @@ class PlatformWithFiles(CiPlatform):
         """Write them to the dotenv file."""
         self.files.add_outputs(values)
 
-    def save_state(self, state: SavedState) -> None:
+    def save_state(self, text: str, *, closed: bool) -> None:
         """Write it to the state file."""
-        self.files.save_state(state)
+        del closed
+        self.files.save_state(text)
 
-    def load_state(self) -> SavedState | None:
+    def load_state(self) -> str:
         """Read the state file."""
         return self.files.load_state()
+
+    def own_files(self) -> tuple[Path, ...]:
+        """State, outputs and summary."""
+        paths = self.files.paths
+        return tuple(path for path in (paths.state, paths.outputs, paths.summary) if path)
 
     def write_summary(self, markdown: str) -> None:
         """Write the summary file."""

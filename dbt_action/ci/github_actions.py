@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dbt_action import text
-from dbt_action.ci import saved_state
 from dbt_action.ci.base import CiPlatform, Severity
 from dbt_action.ci.log import Log
-from dbt_action.ci.saved_state import SavedState
 from dbt_action.config.context import CiContext, CommitOrigin, PullRequest
 
 # Name of the saved state; the runner passes it to the clean-up as variable `STATE_run`.
@@ -108,16 +106,16 @@ class GitHubActions(CiPlatform):
         assignments = "".join(_assignment(name, self.log.safe(value)) for name, value in values.items())
         self._append(self._output_file, assignments, "GITHUB_OUTPUT")
 
-    def save_state(self, state: SavedState) -> None:
+    def save_state(self, text: str, *, closed: bool) -> None:
         """Save it for `post-entrypoint` as state, and for the last step of the composite action as an output."""
-        values = {STATE: self.log.safe(state.to_json()), "closed": str(state.closed).lower()}
+        values = {STATE: text, "closed": str(closed).lower()}
         assignments = "".join(_assignment(name, value) for name, value in values.items())
         self._append(self._state_file, assignments, "GITHUB_STATE")
         self.set_outputs(values)
 
-    def load_state(self) -> SavedState | None:
+    def load_state(self) -> str:
         """Read the variable that the runner makes of saved state; the composite action sets it in the same way."""
-        return saved_state.from_json(self._saved_state)
+        return self._saved_state.strip()
 
     def write_summary(self, markdown: str) -> None:
         """Append to the job summary."""

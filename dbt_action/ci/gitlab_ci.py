@@ -86,6 +86,10 @@ class GitLabCi(PlatformWithFiles):
             label = f"dbt Cloud run {self.files.variables.get('DBT_RUN_ID', '')}".strip()
             self.files.write(LINKS, json.dumps({"dbt Cloud": [{"external_link": {"label": label, "url": url}}]}))
 
+    def own_files(self) -> tuple[Path, ...]:
+        """Also what GitLab collects as reports."""
+        return (*super().own_files(), LINKS, CODE_QUALITY)
+
     def _report_quality(self, severity: str, description: str, file: str) -> None:
         """Add an entry: https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format ."""
         description = self.log.safe(description)

@@ -38,8 +38,8 @@ class DbtCloud:
         return runs.read_job(self.session.get_json(f"{self._root}/jobs/{job_id}/", query))
 
     def get_run(self, run_id: int) -> Run:
-        """The run as it is now, with its steps."""
-        query = {"include_related": json.dumps(["run_steps"])}
+        """The run as it is now, with its steps and its trigger."""
+        query = {"include_related": json.dumps(["run_steps", "trigger"])}
         return runs.read_run(self.session.get_json(f"{self._root}/runs/{run_id}/", query))
 
     def trigger(self, request: RunRequest) -> Run:

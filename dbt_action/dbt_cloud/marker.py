@@ -35,6 +35,11 @@ class Marker:
         same = (self.scope, self.build, self.step) == (other.scope, other.build, other.step)
         return same and other.attempt < self.attempt
 
+    def same_step(self, cause: str) -> bool:
+        """Whether a run with this cause was triggered by this attempt of this step, or by an earlier one."""
+        found = find(cause)
+        return found is not None and (found == self or self.earlier_attempt(found))
+
     def other_build(self, other: Marker) -> bool:
         """Whether `other` marks another build for the same pull request or branch."""
         return self.scope == other.scope and self.build != other.build

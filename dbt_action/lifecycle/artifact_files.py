@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from dbt_action import text, timeouts
+from dbt_action import safe_files, text, timeouts
 from dbt_action.ci import CiPlatform
 from dbt_action.clock import Clock
 from dbt_action.config.loader import Config
@@ -25,6 +25,10 @@ _LARGE_BYTES = 50 * 1024 * 1024
 ReadAlong = Callable[[str, int | None, Iterator[bytes]], None]
 
 
+class _TooLargeError(Exception):
+    """The artifacts have reached the size that the user allows."""
+
+
 class ArtifactFiles:
     """Saves artifacts of one run below `artifacts-path`."""
 
@@ -32,6 +36,9 @@ class ArtifactFiles:
         """Nothing is sent here."""
         self._cloud, self._run_id, self._config, self._ci, self._clock = cloud, run_id, config, ci, clock
         self._failures = 0
+        self._bytes_left = config.artifacts_max_bytes
+        # An artifact would have gone beyond that.
+        self._full = False
 
     def save(self, names: Iterable[str], *, steps: Iterable[int], read_along: ReadAlong) -> str:
         """Save those of `names` that `artifacts` names; the folder when anything was saved, else "".
@@ -64,54 +71,64 @@ class ArtifactFiles:
 
     def _save_one(self, name: str, folder: Path, file_name: str, step: int | None, read_along: ReadAlong) -> int | None:
         """The size of the saved file in bytes, None when it was not saved."""
-        if self._failures >= _MAX_FAILURES:
+        if self._failures >= _MAX_FAILURES or self._full:
             return None
         path = artifacts.safe_path(file_name)
         if path is None:
             self._ci.warning(f"Artifact {name!r} is not saved: its name leads out of the folder or is not portable.")
             return None
-        target = folder / path
+        download = partial(self._download, name, folder / path, step, read_along)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            download = partial(self._download, name, target, step, read_along)
-            limit = timeouts.LATE_ARTIFACTS_SECONDS
-            size = backoff.retry_transient(download, clock=self._clock, time_limit=limit)
-        except NotFound as error:
-            if step is None:
-                self._ci.warning(f"Artifact {name} does not exist: {error.message}")
-            return None
-        except CloudError as error:
-            self._failures += 1
-            last = " No more are fetched." if self._failures == _MAX_FAILURES else ""
-            self._ci.warning(f"Artifact {name} could not be fetched: {error.explanation}{last}")
-            return None
-        except OSError as error:
-            self._ci.warning(f"Artifact {name} could not be written to {folder}: {error.strerror}.")
+            size = backoff.retry_transient(download, clock=self._clock, time_limit=timeouts.LATE_ARTIFACTS_SECONDS)
+        except (CloudError, OSError, _TooLargeError) as error:
+            problem = self._problem(name, folder, step, error)
+            if problem:
+                self._ci.warning(problem)
             return None
         self._failures = 0
+        self._bytes_left -= size
         return size
+
+    def _problem(self, name: str, folder: Path, step: int | None, error: Exception) -> str:
+        """The warning for an artifact that was not saved, "" where that is no surprise."""
+        if isinstance(error, NotFound):
+            return f"Artifact {name} does not exist: {error.message}" if step is None else ""
+        if isinstance(error, CloudError):
+            self._failures += 1
+            last = " No more are fetched." if self._failures == _MAX_FAILURES else ""
+            return f"Artifact {name} could not be fetched: {error.explanation}{last}"
+        if isinstance(error, OSError):
+            return f"Artifact {name} could not be written to {folder}: {error.strerror}."
+        limit = text.binary_size(self._config.artifacts_max_bytes)
+        return (
+            f"Artifact {name} and those after it are not saved: all artifacts together would be larger than {limit}, "
+            "the limit of `artifacts-max-size`."
+        )
 
     def _download(self, name: str, target: Path, step: int | None, read_along: ReadAlong) -> int:
-        """Stream an artifact to `target`, which appears only when whole; its size in bytes."""
-        partial_file = target.with_name(f"{target.name}.part")
-        try:
-            with self._cloud.artifact(self._run_id, name, step=step) as chunks, partial_file.open("wb") as file:
-                written = self._written(name, chunks, file)
-                read_along(name, step, written)
-                for _ in written:
-                    # Whatever has not been read along the way is written all the same.
-                    pass
-                size = file.tell()
-            partial_file.replace(target)
-        finally:
-            partial_file.unlink(missing_ok=True)
-        return size
+        """Stream an artifact to `target`, which appears only when whole; its size in bytes. Raises _TooLargeError."""
+        base = Path(self._config.artifacts_path)
+        # The artifact is closed first, and so is known to be whole before its file appears.
+        with (
+            safe_files.replaced(target, base=base if base.is_absolute() else None) as file,
+            self._cloud.artifact(self._run_id, name, step=step) as chunks,
+        ):
+            written = self._written(name, chunks, file)
+            read_along(name, step, written)
+            # Whatever has not been read along the way is written all the same.
+            while not self._full and next(written, None) is not None:
+                pass
+            if self._full:
+                raise _TooLargeError
+            return file.tell()
 
     def _written(self, name: str, chunks: Iterable[bytes], file: BinaryIO) -> Iterator[bytes]:
-        """The chunks, each after it has been written."""
+        """The chunks, each after it has been written; beyond the limit they are only read along."""
         next_line_at = _LARGE_BYTES
         for chunk in chunks:
-            file.write(chunk)
+            self._full = self._full or file.tell() + len(chunk) > self._bytes_left
+            if not self._full:
+                file.write(chunk)
             if file.tell() >= next_line_at:
                 self._ci.info(f"Fetching {name}: {text.size(file.tell())} so far")
                 next_line_at *= 2
@@ -121,8 +138,8 @@ class ArtifactFiles:
 def write_file(path: str, content: bytes, ci: CiPlatform) -> str:
     """Write a file that the user has asked for; its path, "" when it could not be written."""
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(content)
+        with safe_files.replaced(Path(path)) as file:
+            file.write(content)
     except OSError as error:
         ci.warning(f"{path} could not be written: {error.strerror}.")
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from dbt_action import timeouts
@@ -40,7 +41,7 @@ def clean_up(run_context: RunContext, saved: SavedState, *, http_timeouts: HttpT
     cloud = DbtCloud(session, account_id=config.account_id)
     started_at = clock.now()
     try:
-        runs = _runs_left(cloud, saved, config.job_id, clock)
+        runs = list(_only_ours(cloud, _runs_left(cloud, saved, config.job_id, clock), run_context))
         if not runs:
             ci.info("No dbt Cloud run was started.")
             return ExitCode.OK
@@ -83,6 +84,23 @@ def _runs_left(cloud: DbtCloud, saved: SavedState, job_id: int, clock: Clock) ->
                 for run_id in sorted(known)
             ]
         clock.sleep(timeouts.CLEAN_UP_POLL_SECONDS)
+
+
+def _only_ours(cloud: DbtCloud, runs: list[Run], run_context: RunContext) -> Iterator[Run]:
+    """The runs that carry our marker, or retry a run that does; nobody else's run is ever cancelled."""
+    ours = run_context.request.marker
+    for run in runs:
+        origin = run
+        # A retry has been asked for by us, or by an earlier attempt of this step.
+        while not ours.same_step(origin.cause) and origin.retrying is not None and origin.retrying < origin.id:
+            retried = partial(cloud.get_run, origin.retrying)
+            origin = backoff.retry_transient(
+                retried, clock=run_context.clock, time_limit=timeouts.CLEAN_UP_REQUEST_SECONDS
+            )
+        if ours.same_step(origin.cause):
+            yield run
+        else:
+            run_context.ci.warning(f"Run {run.id} does not carry the marker of this step, so it is left alone.")
 
 
 def _our_ids(newest: tuple[Run, ...], saved: SavedState) -> set[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dbt_action import text
+from dbt_action.ci import saved_state
 from dbt_action.ci.saved_state import SavedState
 from dbt_action.lifecycle import state as states
 from dbt_action.lifecycle.run_context import RunContext
@@ -30,7 +32,9 @@ class Recorder:
         self._state = states.after(self._state, event)
         if isinstance(event, states.JobRead):
             return
-        saved = states.to_saved(self._state, str(self._context.request.marker))
+        ci = self._context.ci
+        # Without secrets before it is signed: what a CI redacts later would no longer fit the signature.
+        saved = text.scrub(states.to_saved(self._state, str(self._context.request.marker)), ci.log.secrets)
         if saved != self._saved:
-            self._context.ci.save_state(saved)
+            ci.save_state(saved_state.to_text(saved, self._context.state_key), closed=saved.closed)
             self._saved = saved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dbt_action import text
-from dbt_action.ci import CiPlatform
+from dbt_action.ci import CiPlatform, saved_state
 from dbt_action.clock import Clock
 from dbt_action.config.context import CiContext
 from dbt_action.config.loader import Config
@@ -26,6 +26,16 @@ class RunContext:
     request: RunRequest
     host: HostChoice
     clock: Clock
+
+    @property
+    def state_key(self) -> bytes:
+        """The key that signs saved state.
+
+        It is the same in all steps of the job of the CI: a clean-up may be another step.
+        """
+        config, build = self.config, self.build
+        account = (config.dbt_url, config.account_id, config.job_id)
+        return saved_state.signing_key(config.dbt_token, *account, build.ci_id, build.build_id, build.job)
 
     @property
     def status_sha(self) -> str:

@@ -9,7 +9,6 @@ import pytest
 
 from dbt_action.ci.files import FilePaths, StepFiles, output_variable
 from dbt_action.ci.log import Log
-from dbt_action.ci.saved_state import SavedState
 
 DEFAULTS = FilePaths(state=Path("state"), summary=Path("page.md"))
 
@@ -69,19 +68,21 @@ def test_output_variable__begins_with_dbt_run_once(output: str, expected: str) -
 
 def test_state__comes_back_from_the_file(tmp_path: Path) -> None:
     step = files(FilePaths(state=tmp_path / "deep" / "state.json"))
-    state = SavedState(marker="m", run_id=7)
-    step.save_state(state)
+    step.save_state("a line")
 
-    assert state == step.load_state()
+    assert "a line" == step.load_state()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1]", b'{"marker": "m", "other": 1}'])
-def test_state__a_file_that_is_no_state_is_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "state.json").write_bytes(content)
+def test_state__that_cannot_be_read_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(b"x" * 100_000)
+    (tmp_path / "link").symlink_to(tmp_path / "short")
+    (tmp_path / "short").write_bytes(b"x\xff")
+    (tmp_path / "folder").mkdir()
 
-    assert None is files(FilePaths(state=tmp_path / "state.json")).load_state()
-    assert None is files(FilePaths(state=tmp_path / "missing.json")).load_state()
-    assert None is files(FilePaths()).load_state()
+    assert ["x\ufffd", "", "", "", ""] == [
+        files(FilePaths(state=tmp_path / name)).load_state() for name in ("short", "long", "link", "folder", "missing")
+    ]
+    assert "" == files(FilePaths()).load_state()
 
 
 def test_file__is_replaced_as_a_whole_and_readable_for_others(tmp_path: Path) -> None:
@@ -99,8 +100,8 @@ def test_file__that_cannot_be_written_is_one_warning_and_nothing_else(tmp_path: 
     (tmp_path / "file").write_text("")
     warnings: list[str] = []
     step = files(FilePaths(state=tmp_path / "file" / "a", summary=tmp_path / "file" / "b"), warnings)
-    step.save_state(SavedState(marker="m"))
-    step.save_state(SavedState(marker="m"))
+    step.save_state("a line")
+    step.save_state("a line")
     assert step.write_summary("# Page") is False
 
     assert 2 == len(warnings)
@@ -112,7 +113,7 @@ def test_file__without_a_path_is_not_written(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     step = files(FilePaths())
     step.add_outputs({"run-id": "7"})
-    step.save_state(SavedState(marker="m"))
+    step.save_state("a line")
     assert step.write_summary("# Page") is False
 
     assert [] == list(tmp_path.iterdir())

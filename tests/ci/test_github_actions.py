@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from dbt_action import text
 from dbt_action.ci.github_actions import GitHubActions
 from dbt_action.ci.log import Log
-from dbt_action.ci.saved_state import SavedState
 from tests.ci import test_every_ci as every
 from tests.ci import test_github_actions_context
 from tests.e2e import test_clean_up
@@ -266,13 +265,12 @@ def test_summary__a_lone_surrogate_is_no_error(step: GitHubStep) -> None:
 
 
 def test_state__is_for_the_post_step_and_an_output_of_the_composite_action(step: GitHubStep) -> None:
-    state = SavedState(marker="m", run_id=7, run_closed=True)
-    step.ci.save_state(state)
+    step.ci.save_state("a line", closed=True)
 
-    assert {"run": state.to_json(), "closed": "true"} == assignments(step.file("state"))
+    assert {"run": "a line", "closed": "true"} == assignments(step.file("state"))
     assert assignments(step.file("state")) == assignments(step.file("output"))
-    assert state == GitHubActions({"STATE_run": state.to_json()}, Log(io.StringIO())).load_state()
-    assert None is step.ci.load_state()
+    assert "a line" == GitHubActions({"STATE_run": "a line"}, Log(io.StringIO())).load_state()
+    assert "" == step.ci.load_state()
 
 
 @pytest.mark.parametrize("name", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
@@ -291,7 +289,7 @@ def test_file__whose_variable_is_missing_is_not_written() -> None:
     out = io.StringIO()
     ci = GitHubActions({}, Log(out))
     ci.set_outputs({"a": "b"})
-    ci.save_state(SavedState(marker="m"))
+    ci.save_state("a line", closed=False)
     ci.write_summary("x")
 
     assert "" == out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from dbt_action.errors import ExitCode
 from emulator import Script, ScriptedStep
-from tests.support.scripts import GREEN, PASSED, RED, run_results
+from tests.support.results import defined, manifest_document
+from tests.support.scripts import FAILED, GREEN, PASSED, RED, run_results
 from tests.support.workflow_step import WorkflowStep
 
 MakeStep = Callable[..., WorkflowStep]
@@ -145,3 +147,61 @@ def test_file_that_cannot_be_written__does_not_keep_others_from_being_saved(make
 
     assert {"a", "c", "run_results.json"} <= saved(workflow_step)
     assert 1 == len(workflow_step.annotations("warning"))
+
+
+# The size of all of them together.
+
+
+def test_size__beyond_the_limit_is_one_warning_and_no_more_requests(workflow_step: WorkflowStep) -> None:
+    assert ExitCode.OK == workflow_step.run(artifacts="*", artifacts_max_size="10B")
+
+    (warning,) = workflow_step.annotations("warning")
+    assert "larger than 10 B, the limit of `artifacts-max-size`" in warning
+    # The first is smaller than the limit, the second larger, and nothing is asked for after that.
+    assert {"compiled/shop/models/orders.sql"} == saved(workflow_step)
+    assert [workflow_step.folder / "target" / "compiled"] == list((workflow_step.folder / "target").iterdir())
+    asked = [request for request in workflow_step.cloud.requests if "/artifacts/" in request.path]
+    # Without a step: an artifact that is to be saved.
+    saving = [request.path.rpartition("/artifacts/")[2] for request in asked if not request.query]
+    assert ["", "compiled/shop/models/orders.sql", "manifest.json"] == saving
+
+
+def test_size__of_exactly_the_limit_is_saved(workflow_step: WorkflowStep) -> None:
+    size = len(b"select 1")
+
+    assert ExitCode.OK == workflow_step.run(artifacts="*.sql", artifacts_max_size=f"{size}B")
+    assert {"compiled/shop/models/orders.sql"} == saved(workflow_step)
+
+
+def test_size__counts_what_is_unpacked(make_step: MakeStep) -> None:
+    """A small answer of many zeros may fill a disk."""
+    content = bytes(5_000_000)
+    workflow_step = make_step(Script(steps=(ScriptedStep(artifacts={"zeros.bin": content}),)))
+    workflow_step.cloud.faults.add(
+        kind="status",
+        code=200,
+        path="/artifacts/zeros.bin",
+        body=gzip.compress(content),
+        times=None,
+        headers={"Content-Encoding": "gzip", "Content-Type": "application/octet-stream"},
+    )
+
+    assert ExitCode.OK == workflow_step.run(artifacts="*", artifacts_max_size="1MiB")
+    assert set() == saved(workflow_step)
+    assert "larger than 1 MiB" in workflow_step.annotations("warning")[-1]
+
+    assert ExitCode.OK == workflow_step.run(artifacts="*", artifacts_max_size="5MiB")
+    assert {"zeros.bin"} == saved(workflow_step)
+
+
+def test_size__a_manifest_that_is_too_large_to_save_is_read_for_the_report_all_the_same(make_step: MakeStep) -> None:
+    manifest = manifest_document({"nodes": {FAILED[0]: defined("models/orders.yml")}})
+    step = RED.steps[0]
+    workflow_step = make_step(Script(steps=(replace(step, artifacts={**step.artifacts, "manifest.json": manifest}),)))
+
+    assert ExitCode.FAILED == workflow_step.run(artifacts="manifest.json", artifacts_max_size="1B")
+
+    assert set() == saved(workflow_step)
+    assert "models/orders.yml" in {command.properties.get("file") for command in workflow_step.commands}
+    asked = [request for request in workflow_step.cloud.requests if request.path.endswith("manifest.json")]
+    assert 1 == len(asked)

@@ -69,7 +69,7 @@ class Build:
         self.clock.on_sleep = lambda _seconds: None
 
     def cancel(self) -> ExitCode:
-        return app.clean_up(self.environ, out=self.out, clock=self.clock, http_timeouts=self.timeouts, strict=True)
+        return app.clean_up(self.environ, out=self.out, clock=self.clock, http_timeouts=self.timeouts, by_user=True)
 
     @property
     def log(self) -> str:
