@@ -55,7 +55,8 @@ def all_in_one(targets: Mapping[str, Target]) -> Callable[[bytes], None]:
 
 def main() -> None:
     """Fuzz with the options of libFuzzer that are given as arguments; does not return."""
-    atheris = importlib.import_module("atheris")
+    import atheris  # noqa: PLC0415 - only the environment of `make fuzz` has it
+
     with atheris.instrument_imports(include=["dbt_action"]):
         targets = property_tests()
     sys.stdout.write(f"Fuzzing with {len(targets)} property tests\n")

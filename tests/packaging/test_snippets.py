@@ -90,3 +90,17 @@ def test_rule__finds_expressions_in_every_kind_of_script(tmp_path: Path, page: s
     path.write_text(page, encoding="utf-8")
 
     assert is_bad == any(EXPRESSION.search(script) for script in found_in(path))
+
+
+def test_first_example__is_the_safe_way() -> None:
+    """A job of its own, without a checkout, with the least permissions and a schema for each pull request."""
+    workflow = next(documents(ROOT / "README.md"))
+    (job,) = workflow["jobs"].values()
+    (step,) = job["steps"]
+
+    # YAML 1.1 reads the key `on` as true.
+    assert {"push", "pull_request", "workflow_dispatch"} == set(workflow[True])
+    assert {} == workflow["permissions"]
+    assert {"statuses": "write", "pull-requests": "write"} == job["permissions"]
+    assert "auto" == step["with"]["schema-override"]
+    assert "comment" in step["with"]
