@@ -9,12 +9,14 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 SCENARIO ?= green
 RUNS ?= 100
+SECONDS ?= 60
 UV := uv==0.13.8
 MUTMUT := mutmut==3.8.1
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 MUTATION := .venv-mutation
+FUZZING := .venv-fuzz
 READY := $(VENV)/.ready
 SCRIPTS := .ci/run composite/run.sh
 COGGED := action.yml composite/action.yml README.md docs/platforms.md
@@ -28,13 +30,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help demo test coverage mutation lint image e2e soak bench summary-preview lock generate clean
+.PHONY: help demo test coverage mutation fuzz lint image e2e soak bench summary-preview lock generate clean
 
 help:
 	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test or failing-model)"
 	@echo "make test       run all tests that need no Docker"
 	@echo "make coverage   run the same tests and measure the branch coverage of dbt_action"
 	@echo "make mutation   count how many small changes of the pure modules the tests notice"
+	@echo "make fuzz       look for untrusted text that breaks a property test, with Atheris (SECONDS=600; Linux on x86-64)"
 	@echo "make lint       check style, types, workflows, action files, Dockerfile, scripts and generated blocks"
 	@echo "make image      build the container image as dbt-cloud-run-action"
 	@echo "make e2e        run the real action.yml with a real workflow runner (needs Docker)"
@@ -59,6 +62,11 @@ mutation: $(MUTATION)/.ready
 	@rm -rf mutants
 	@$(MUTATION)/bin/python -m mutmut run >mutants.log 2>&1 || { tail -n 50 mutants.log >&2; exit 1; }
 	@$(MUTATION)/bin/python -m tests.mutation
+
+fuzz: $(FUZZING)/.ready
+	@mkdir -p .fuzz/corpus
+	@$(FUZZING)/bin/python -m tests.fuzz -max_total_time=$(SECONDS) -len_control=0 -verbosity=0 -print_final_stats=1 \
+		-artifact_prefix=.fuzz/ .fuzz/corpus
 
 lint: $(READY)
 	$(RUN) -m ruff check .
@@ -107,7 +115,7 @@ LOCK_OPTIONS := --universal --python-version 3.10 --generate-hashes --no-strip-e
 	--custom-compile-command "make lock"
 
 clean:
-	rm -rf .venv .venv-lock $(MUTATION) mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-lock $(MUTATION) $(FUZZING) .fuzz mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # If the lock file is newer than the stamp, the environment is created again.
@@ -127,4 +135,12 @@ $(MUTATION)/.ready: requirements-dev.txt
 	@$(PYTHON) -m venv $(MUTATION)
 	@$(MUTATION)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.txt
 	@$(MUTATION)/bin/python -m pip install --quiet $(MUTMUT)
+	@touch $@
+
+$(FUZZING)/.ready: requirements-dev.txt requirements-fuzz.txt
+	@echo "Setting up $(FUZZING) (once, about a minute) …"
+	@rm -rf $(FUZZING)
+	@$(PYTHON) -m venv $(FUZZING)
+	@$(FUZZING)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-dev.txt \
+		-r requirements-fuzz.txt
 	@touch $@

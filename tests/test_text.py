@@ -159,6 +159,8 @@ def test_markdown__does_not_end_a_cell_of_a_table(untrusted: str) -> None:
 
 
 @given(ANY)
+@example("text\n```\n# a heading")
+@example("`````\n`````")
 def test_code_block__is_closed_only_by_its_last_line(untrusted: str) -> None:
     """CommonMark: a fence is closed by a line of at least as many backticks and nothing else."""
     block = text.code_block(untrusted).split("\n")

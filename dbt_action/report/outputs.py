@@ -59,6 +59,9 @@ def _count(status: NodeStatus) -> Callable[[Known], str]:
     return value
 
 
+# An expression in a script is replaced before the shell reads it, and a branch may be called `$(command)`.
+_CHOSEN_BY_OTHERS = "Others choose this text: read it through `env:` only."
+
 OUTPUTS: tuple[Output, ...] = (
     Output("run-id", "Number of the dbt Cloud run.", _run_id),
     Output("run-url", "Address of the run's page in dbt Cloud.", _run_url),
@@ -68,8 +71,12 @@ OUTPUTS: tuple[Output, ...] = (
         lambda known: known.facts.outcome.status,
     ),
     Output("git-sha", "Commit that dbt Cloud checked out (the requested one until it is known).", _git_sha),
-    Output("git-branch", "Branch that dbt Cloud checked out (the requested one until it is known).", _git_branch),
-    Output("job-name", "Name of the job.", lambda known: known.job_name),
+    Output(
+        "git-branch",
+        f"Branch that dbt Cloud checked out (the requested one until it is known). {_CHOSEN_BY_OTHERS}",
+        _git_branch,
+    ),
+    Output("job-name", f"Name of the job. {_CHOSEN_BY_OTHERS}", lambda known: known.job_name),
     Output(
         "duration-seconds",
         "Seconds from the trigger to the last look, whole.",

@@ -152,10 +152,10 @@ def _timeline(facts: RunFacts) -> Iterable[str]:
 
 def _step_name(step: RunStep) -> str:
     """The step's name, with its command as code unless a character of it would end the code or the table's cell."""
-    command = text.cut(step.command, 200)
+    command = text.one_line(text.cut(step.command, 200))
     if not command or re.search(r"[`|\\<]", command):
         return text.markdown(text.cut(step.name, 200))
-    return f"{text.markdown(step.name.split('`', 1)[0])} `{text.one_line(command)}`"
+    return f"{text.markdown(step.name.split('`', 1)[0])} `{command}`"
 
 
 def _seconds(seconds: float) -> str:

@@ -61,6 +61,16 @@ def test_get__a_redirect_that_arrives_too_slowly_is_given_up(host: GitLab) -> No
     assert 1 == len(host.requests)
 
 
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_redirect__does_not_carry_the_token_to_another_server(host: GitLab, code: int) -> None:
+    with GitLab() as other:
+        host.faults.add(kind="status", code=code, headers={"Location": other.url}, body={}, times=None)
+
+        with pytest.raises(HostError, match="a redirect"):
+            read(host, FakeClock())
+        assert () == tuple(other.requests)
+
+
 class Endless(rest.RestHost):
     """A host whose pages of comments have no end, and no comment on them."""
 

@@ -45,6 +45,8 @@ def requirements(*, with_groups: bool) -> Iterator[Requirement]:
 
 RUN_TIME = pins("requirements.txt")
 DEVELOPMENT = pins("requirements-dev.txt")
+FUZZING = pins("requirements-fuzz.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt")
 ENVIRONMENTS = [
     {
         "python_version": python,
@@ -60,7 +62,7 @@ ENVIRONMENTS = [
 ]
 
 
-@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT], ids=["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT, FUZZING], ids=LOCKS)
 def test_lock__pins_everything_with_hashes(lock: tuple[Pin, ...]) -> None:
     assert lock
     for pin in lock:
@@ -68,7 +70,7 @@ def test_lock__pins_everything_with_hashes(lock: tuple[Pin, ...]) -> None:
         assert pin.hashes > 0, pin
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_lock__names_no_index(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
 
@@ -101,6 +103,13 @@ def test_locks__agree() -> None:
     development = {str(pin.requirement) for pin in DEVELOPMENT}
 
     assert {str(pin.requirement) for pin in RUN_TIME} <= development
+
+
+def test_fuzzing_lock__has_one_version_of_atheris_for_every_python() -> None:
+    for environment in (item for item in ENVIRONMENTS if item["sys_platform"] == "linux"):
+        fitting = [pin.name for pin in FUZZING if applies(pin.requirement, environment)]
+
+        assert ["atheris"] == fitting, environment["python_version"]
 
 
 def test_run_time_lock__contains_nothing_for_development() -> None:

@@ -46,6 +46,14 @@ def test_run__has_no_expressions(path: Path) -> None:
         assert "${{" not in step.get("run", ""), step
 
 
+@EACH_FILE
+def test_pip__installs_only_what_was_locked(path: Path) -> None:
+    for step in steps(read(path)):
+        for line in step.get("run", "").splitlines():
+            if re.search(r"\b(pip|pipx|uvx?)\b.*\b(install|run)\b", line):
+                assert re.search(r" --require-hashes .*-r requirements[\w-]*\.txt$", line), line
+
+
 @EACH_WORKFLOW
 def test_workflow__gives_no_permissions_by_default(path: Path) -> None:
     assert {} == read(path)["permissions"]
@@ -69,3 +77,10 @@ def test_gate__needs_every_other_job() -> None:
     jobs = read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
 
     assert set(jobs) - {"gate"} == set(jobs["gate"]["needs"])
+
+
+def test_dependabot__updates_everything_that_is_pinned_after_a_cool_down() -> None:
+    updates = read(ROOT / ".github" / "dependabot.yml")["updates"]
+
+    assert {"github-actions", "docker", "pip"} == {update["package-ecosystem"] for update in updates}
+    assert all(update["cooldown"]["default-days"] >= 7 for update in updates)

@@ -32,7 +32,7 @@ def test_table__is_the_one_on_the_page() -> None:
     assert platform_tables.tokens() in PAGE
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/platforms.md", "docs/reliability.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -85,3 +85,14 @@ def test_outputs__names_are_distinct() -> None:
     names = [output.name for output in outputs.OUTPUTS]
 
     assert len(names) == len(set(names))
+
+
+def test_outputs__those_with_text_that_others_choose_say_how_to_read_them() -> None:
+    """A branch and a job may have any name."""
+    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=a_run(id=7, git_branch="$(x)"), results=Results(NODES))
+
+    values = outputs.values(facts, job_name="$(x)", git_sha=SHA, git_branch="$(x)")
+
+    assert {name for name, value in values.items() if "$(x)" in value} == {
+        output.name for output in outputs.OUTPUTS if "`env:`" in output.help
+    }

@@ -171,6 +171,14 @@ def test_page_and_overview__source_has_only_our_elements(
     check_source(comment.overview(run_facts, subject), ADDRESSES)
 
 
+def test_page__a_blank_command_of_a_step_leaves_no_open_code() -> None:
+    """Two backticks with nothing between them would begin a longer piece of code."""
+    run = a_run(status=20, is_complete=True, run_steps=[a_step(4, name="Invoke dbt with ` `")])
+    page = summary.page(RunFacts(outcome=Outcome.FAILED, seconds=5, run=run), SUBJECT, with_sql=False)
+
+    check_source(page, ADDRESSES)
+
+
 @pytest.mark.parametrize(
     "href", ["javascript:alert(1)", "https://x/)[evil](https://evil.example", "https://x\n\n# evil", "", "https://x|y"]
 )
