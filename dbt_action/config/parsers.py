@@ -5,7 +5,6 @@ A reason follows the name of the input and its value: "must be …", "is …".
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import math
 import re
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from dbt_action.addresses import is_loopback
 from dbt_action.text import one_line
 
 MAX_ID = 2**63 - 1
@@ -228,7 +228,7 @@ def origin(raw: str) -> str:
     url = _split(text(raw) if "://" in raw else f"https://{text(raw)}")
     if url is None or not url.hostname or "@" in url.netloc or re.search(r"\s", url.netloc):
         raise ValueError(message)
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname)):
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
         raise ValueError(message)
     return f"{url.scheme}://{url.netloc.lower()}"
 
@@ -240,13 +240,6 @@ def _split(raw: str) -> SplitResult | None:
     except ValueError:
         return None
     return url if re.fullmatch(r"[\w.\-:\[\]]+", url.netloc, re.ASCII) else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def job_page(raw: str) -> JobPage:

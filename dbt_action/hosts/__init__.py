@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbt_action import discovery
+from dbt_action import addresses, discovery
 from dbt_action.config import input_types, inputs
 from dbt_action.config.context import CiContext
 from dbt_action.hosts.base import (
@@ -120,5 +120,8 @@ def choose(environ: Mapping[str, str], context: CiContext, *, tokens: Mapping[st
         address = host_type.read_address(environ, context)
     except MissingAddressError as error:
         problem = str(error)
+    else:
+        if reason := addresses.token_problem(host_type.api_url(address)):
+            problem = f"the address in `{host_type.api_variable}` {reason}, so the token is not sent there."
     token = tokens.get(host_type.token.name, "")
     return HostChoice(context=context, host_type=host_type, address=address, problem=problem, token=token)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from dbt_action import text
 from dbt_action.config.context import CiContext
 from dbt_action.hosts.base import HostSettings, HostType, MissingAddressError, token_input
-from dbt_action.hosts.rest import Comment, RestHost
+from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
@@ -36,6 +36,8 @@ class Address:
     """The address of the project's API, the repository in it (quoted), and the pull request (0: none)."""
 
     api_url: str
+    # Of the organization's, or server's, own API.
+    collection_url: str
     repository: str
     pull_request: int = 0
 
@@ -56,6 +58,7 @@ def read_address(environ: Mapping[str, str], context: CiContext) -> Address:
             message = f"`{name}` is not set, so it is not known where Azure Repos is. {_OUTSIDE_OF_PIPELINES}"
             raise MissingAddressError(message)
     return Address(
+        collection_url=f"{collection.rstrip('/')}/_apis",
         api_url=f"{collection.rstrip('/')}/{quote(project, safe='')}/_apis/git/repositories",
         repository=quote(repository, safe=""),
         pull_request=context.number,
@@ -90,7 +93,10 @@ class AzureRepos(RestHost):
     def __init__(self, address: Address, settings: HostSettings, token: str) -> None:
         """Basic authentication without a user works for the build's own token and for personal ones."""
         super().__init__(settings)
-        self._api = JsonApi(address.api_url, {}, time_limit=settings.timeout, clock=settings.clock, basic=("", token))
+        self._api, self._collection = (
+            JsonApi(url, {}, time_limit=settings.timeout, clock=settings.clock, basic=("", token))
+            for url in (address.api_url, address.collection_url)
+        )
         self._commit = f"{address.repository}/commits/{settings.sha}"
         self._pull_request = f"{address.repository}/pullRequests/{address.pull_request}" if address.pull_request else ""
         # None: not read so far; 0: there is none for our commit.
@@ -144,23 +150,39 @@ class AzureRepos(RestHost):
 
     def comments(self) -> Iterator[Sequence[Comment]]:
         """Yield the first comment of each thread; the answer has no pages."""
-        threads = f"{self._pull_request}/threads"
-        yield [
-            Comment(comment.get("content") or "", f"{threads}/{thread.get('id')}/comments/{comment.get('id')}")
-            for thread in self._api.get(threads, **{"api-version": API_VERSION}).objects("value")
+        threads = self._api.get(f"{self._pull_request}/threads", **{"api-version": API_VERSION})
+        yield [comment for thread in threads.objects("value") for comment in self._first_comment(thread)]
+
+    def _first_comment(self, thread: Mapping[str, Any]) -> Sequence[Comment]:
+        return [
+            Comment(
+                comment.get("content") or "",
+                f"{self._pull_request}/threads/{thread.get('id')}/comments/{comment.get('id')}",
+                account(comment.get("author"), "id"),
+            )
             for comment in (thread.get("comments") or ())[:1]
             if not comment.get("isDeleted")
         ]
 
-    def create_comment(self, body: str) -> None:
+    def own_account(self) -> frozenset[str]:
+        """Ask whose the token is; the build's own token belongs to the build service (documented)."""
+        return account(self._collection.get("connectionData").object().get("authenticatedUser"), "id")
+
+    def create_comment(self, body: str) -> Comment:
         """Create a closed thread: an open one could block the pull request."""
         comment = {"parentCommentId": 0, "content": body, "commentType": _TEXT_COMMENT}
         thread = {"comments": [comment], "status": "closed"}
-        self._api.create(f"{self._pull_request}/threads", thread, **{"api-version": API_VERSION})
+        answer = self._api.create(f"{self._pull_request}/threads", thread, **{"api-version": API_VERSION})
+        (created,) = self._first_comment(answer.object()) or [Comment(body, "")]
+        return created
 
     def edit_comment(self, comment: Comment, body: str) -> None:
         """Change the comment."""
         self._write("PATCH", comment.key, {"content": body})
+
+    def delete_comment(self, comment: Comment) -> None:
+        """Delete the comment, and with it its thread."""
+        self._write("DELETE", comment.key, {})
 
 
 def names(name: str) -> tuple[str, str]:
@@ -178,5 +200,7 @@ HOST_TYPE = HostType(
     ),
     credential_hint="map it in the step, `env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`",
     read_address=read_address,
+    api_url=lambda address: address.api_url,
+    api_variable="SYSTEM_COLLECTIONURI",
     connect=AzureRepos,
 )

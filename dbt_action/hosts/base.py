@@ -106,6 +106,9 @@ class HostType(Generic[AddressT]):
     credential_hint: str
     # Pure; the only place where a host reads variables. Raises MissingAddressError.
     read_address: Callable[[Mapping[str, str], CiContext], AddressT]
+    # The address of the API, which is sent the token, and the variable that it comes from.
+    api_url: Callable[[AddressT], str]
+    api_variable: str
     # The host for an address and a token. May import a library, sends nothing.
     connect: Callable[[AddressT, HostSettings, str], Host]
     # The same without a token, for what the host can show all the same.

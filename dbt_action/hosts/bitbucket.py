@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from dbt_action import text
@@ -18,7 +18,7 @@ from dbt_action.config.context import CiContext
 from dbt_action.hosts import code_insights
 from dbt_action.hosts.base import CommitReport, Host, HostSettings, HostType, NoHost, token_input
 from dbt_action.hosts.code_insights import CodeInsights, Proxy
-from dbt_action.hosts.rest import Comment, RestHost
+from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
@@ -131,11 +131,7 @@ class Bitbucket(RestHost):
         """Yield the comments, the oldest first."""
         answer = self._api.get(self._comments, pagelen=_PAGE)
         while True:
-            yield [
-                Comment(str(content.get("raw")), f"{self._comments}/{comment.get('id')}")
-                for comment in answer.objects("values")
-                if isinstance(content := comment.get("content"), Mapping) and not comment.get("deleted")
-            ]
+            yield [self._comment(comment) for comment in answer.objects("values") if not comment.get("deleted")]
             following = answer.json.get("next")
             if not following:
                 return
@@ -144,13 +140,26 @@ class Bitbucket(RestHost):
                 raise HostError(0, "the next page is on another server", transient=False)
             answer = self._api.get(following)
 
-    def create_comment(self, body: str) -> None:
+    def _comment(self, comment: Mapping[str, Any]) -> Comment:
+        content = comment.get("content")
+        body = content.get("raw") if isinstance(content, Mapping) else ""
+        return Comment(str(body), f"{self._comments}/{comment.get('id')}", account(comment.get("user"), "uuid"))
+
+    def own_account(self) -> frozenset[str]:
+        """Ask for the token's user. A repository's access token may not: it lacks the scope account (documented)."""
+        return account(self._api.get("user").json, "uuid")
+
+    def create_comment(self, body: str) -> Comment:
         """Create a comment."""
-        self._api.create(self._comments, {"content": {"raw": body}})
+        return self._comment(self._api.create(self._comments, {"content": {"raw": body}}).object())
 
     def edit_comment(self, comment: Comment, body: str) -> None:
         """Change the comment."""
         self._api.write("PUT", comment.key, {"content": {"raw": body}})
+
+    def delete_comment(self, comment: Comment) -> None:
+        """Delete the comment."""
+        self._api.write("DELETE", comment.key, {})
 
     def hidden_line(self, marker: str) -> str:
         """Return the definition of an unused link, which is not shown. Bitbucket shows HTML comments."""
@@ -210,6 +219,8 @@ HOST_TYPE = HostType(
     ),
     credential_hint="a repository access token, in a secured variable",
     read_address=read_address,
+    api_url=lambda address: address.api_url,
+    api_variable="BITBUCKET_API_URL",
     connect=Bitbucket,
     connect_without_token=_connect_without_token,
 )

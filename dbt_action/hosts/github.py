@@ -18,7 +18,7 @@ from dbt_action.config import inputs
 from dbt_action.config.context import CiContext
 from dbt_action.hosts import transport
 from dbt_action.hosts.base import COMMENT, STATUS, Host, HostSettings, HostType
-from dbt_action.hosts.rest import Comment, RestHost
+from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import HostError
 from dbt_action.report.headline import MAX_DESCRIPTION
 from dbt_action.report.outcome import CommitState
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PAGE = 100
+# The brackets are part of the name, and no person can have them in theirs.
+_WORKFLOW_BOT = frozenset({"login:github-actions[bot]"})
 _FORBIDDEN, _TOO_MANY_REQUESTS = 403, 429
 _SUCCESS, _SIGN_IN, _REDIRECT = 200, 203, 300
 # Hints about the token of a workflow, whose permissions are in the workflow's file.
@@ -131,7 +133,7 @@ class GitHub(RestHost):
         number = 1
         while True:
             page = self._call(self._page_reader(number))
-            yield [Comment(str(comment.get("body")), str(comment.get("id"))) for comment in page]
+            yield [_comment(comment) for comment in page]
             if len(page) < _PAGE:
                 return
             number += 1
@@ -153,15 +155,32 @@ class GitHub(RestHost):
 
         return read
 
-    def create_comment(self, body: str) -> None:
+    def own_account(self) -> frozenset[str]:
+        """Ask whose the token is, in two ways: a token of an App may use the first, that of a workflow neither.
+
+        A workflow's token, and a comment by it, belong to a bot that is the same everywhere (documented).
+        """
+        found = self._call_if_allowed(_read_viewer) or self._call_if_allowed(_read_user)
+        return found or (frozenset() if self._address.own_token else _WORKFLOW_BOT)
+
+    def _call_if_allowed(self, read: Callable[[Repository], frozenset[str]]) -> frozenset[str]:
+        try:
+            return self._call(read)
+        except HostError as error:
+            if error.transient:
+                raise
+            return frozenset()
+
+    def create_comment(self, body: str) -> Comment:
         """Create a comment."""
 
-        def create(repository: Repository) -> None:
+        def create(repository: Repository) -> Comment:
             comment = repository.get_issue(self._address.pull_request).create_comment(body)
             if not isinstance(comment.raw_data.get("id"), int):
                 raise _not_githubs_answer()
+            return _comment(comment.raw_data)
 
-        self._call(create, once=True)
+        return self._call(create, once=True)
 
     def edit_comment(self, comment: Comment, body: str) -> None:
         """Change the comment."""
@@ -174,6 +193,14 @@ class GitHub(RestHost):
                 raise _not_githubs_answer()
 
         self._call(edit)
+
+    def delete_comment(self, comment: Comment) -> None:
+        """Delete the comment."""
+
+        def delete(repository: Repository) -> None:
+            repository.get_issue(self._address.pull_request).get_comment(int(comment.key)).delete()
+
+        self._call(delete)
 
     def _call(self, work: Callable[[Repository], T], *, once: bool = False) -> T:
         """Return the result of `work`, which sends one request; `once`: it must not be done twice. Raises HostError."""
@@ -197,6 +224,25 @@ class GitHub(RestHost):
             raise
         except Exception as error:  # noqa: BLE001 - PyGithub raises what Python raises when an answer has another shape
             raise _host_error(error) from None
+
+
+def _comment(comment: Mapping[str, Any]) -> Comment:
+    return Comment(str(comment.get("body")), str(comment.get("id")), account(comment.get("user"), "id", "login"))
+
+
+def _read_viewer(repository: Repository) -> frozenset[str]:
+    """Return the account of the token by the GraphQL API, which gives an App the account of its bot."""
+    _, answer = repository.requester.graphql_query("query { viewer { databaseId login } }", {})
+    data = answer.get("data")
+    viewer = data.get("viewer") if isinstance(data, Mapping) else None
+    if not isinstance(viewer, Mapping):
+        raise _not_githubs_answer()
+    return account({"id": viewer.get("databaseId")}, "id") or account(viewer, "login")
+
+
+def _read_user(repository: Repository) -> frozenset[str]:
+    _, user = repository.requester.requestJsonAndCheck("GET", "/user")
+    return account(user, "id")
 
 
 def _host_error(error: Exception) -> HostError:
@@ -248,5 +294,7 @@ HOST_TYPE = HostType(
     token=inputs.GITHUB_TOKEN,
     credential_hint="a token with the permission Commit statuses (write)",
     read_address=read_address,
+    api_url=lambda address: address.api_url,
+    api_variable="GITHUB_API_URL",
     connect=_connect,
 )

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from dbt_action import text
 from dbt_action.config.context import CiContext
 from dbt_action.hosts.base import HostSettings, HostType, token_input
-from dbt_action.hosts.rest import Comment, RestHost
+from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
@@ -150,16 +150,27 @@ class GitLab(RestHost):
         page = "1"
         while page:
             answer = self._api.get(self._notes, sort="asc", order_by="created_at", per_page=_PAGE, page=page)
-            yield [Comment(str(note.get("body")), f"{self._notes}/{note.get('id')}") for note in answer.objects()]
+            yield [self._comment(note) for note in answer.objects()]
             page = answer.headers.get("X-Next-Page", "")
 
-    def create_comment(self, body: str) -> None:
+    def _comment(self, note: Mapping[str, Any]) -> Comment:
+        return Comment(str(note.get("body")), f"{self._notes}/{note.get('id')}", account(note.get("author"), "id"))
+
+    def own_account(self) -> frozenset[str]:
+        """Ask for the token's user; that of a project access token is a bot of the project (documented)."""
+        return account(self._api.get("user").json, "id")
+
+    def create_comment(self, body: str) -> Comment:
         """Create a note."""
-        self._api.create(self._notes, {"body": body})
+        return self._comment(self._api.create(self._notes, {"body": body}).object())
 
     def edit_comment(self, comment: Comment, body: str) -> None:
         """Change the note."""
         self._api.write("PUT", comment.key, {"body": body})
+
+    def delete_comment(self, comment: Comment) -> None:
+        """Delete the note."""
+        self._api.write("DELETE", comment.key, {})
 
 
 HOST_TYPE = HostType(
@@ -172,5 +183,7 @@ HOST_TYPE = HostType(
     ),
     credential_hint="a project access token with scope `api` and role Developer, or a personal one",
     read_address=read_address,
+    api_url=lambda address: address.api_url,
+    api_variable="CI_API_V4_URL",
     connect=GitLab,
 )

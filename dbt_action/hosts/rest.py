@@ -32,6 +32,14 @@ class Comment:
 
     body: str
     key: str
+    # What the host calls its author, by what does not change where it has that; none: not known.
+    authors: frozenset[str] = frozenset()
+
+
+def account(user: object, *names: str) -> frozenset[str]:
+    """Return what a user is known by: each of its fields `names` that has a value, with the name of the field."""
+    fields = user if isinstance(user, Mapping) else {}
+    return frozenset(f"{name}:{value}" for name in names if (value := fields.get(name)) not in (None, ""))
 
 
 class RestHost:
@@ -57,6 +65,8 @@ class RestHost:
         self._posted: dict[str, tuple[CommitState, str, str]] = {}
         # Parts that were accepted before, or perhaps were: the answer was lost.
         self._accepted: set[str] = set()
+        # The account of the token, as in `Comment.authors`; None before it was asked for, none: it cannot be learned.
+        self._own_account: frozenset[str] | None = None
 
     def set_status(self, state: CommitState, description: str, url: str) -> bool:
         """Post a status. False: it was not posted, and a later try may succeed."""
@@ -81,35 +91,65 @@ class RestHost:
         del build
 
     def _write_comment(self, full_text: str, first_line: str, *, only_change: bool) -> None:
-        found = self._find_comment(first_line)
-        if found:
-            self.edit_comment(found, full_text)
+        ours, others = self._find_comment(first_line)
+        if ours:
+            self.edit_comment(ours, full_text)
             return
-        if only_change:
+        # A token that may not ask whose it is: the author of a new comment tells it.
+        is_account_unknown = bool(others) and not self._own_account
+        if only_change and not is_account_unknown:
             return
+        created = self._create_once(full_text, first_line, others)
+        if created and is_account_unknown:
+            self._own_account = created.authors
+            older = next((comment for comment in others if self._is_ours(comment)), None)
+            if older:
+                self.edit_comment(older, full_text)
+            if older or only_change:
+                self.delete_comment(created)
+
+    def _create_once(self, full_text: str, first_line: str, others: Sequence[Comment]) -> Comment | None:
+        """Create a comment; None when its answer was lost and it exists all the same."""
         try:
-            self.create_comment(full_text)
+            return self.create_comment(full_text)
         except HostError as error:
             if not error.ambiguous:
                 raise
             self.settings.clock.sleep(timeouts.HOST_RETRY_PAUSE_SECONDS)
-            if self._find_comment(first_line):
-                return
+            ours, others_now = self._find_comment(first_line)
+            if ours or len(others_now) > len(others):
+                return None
             if error.wait > timeouts.HOST_RETRY_PAUSE_SECONDS:
                 # The host is slow: the comment may still appear, and a second one would stay beside it.
                 raise
-            self.create_comment(full_text)
+            return self.create_comment(full_text)
 
-    def _find_comment(self, first_line: str) -> Comment | None:
+    def _find_comment(self, first_line: str) -> tuple[Comment | None, list[Comment]]:
+        """Our comment, and those of other or unknown authors that begin like it: whoever can comment can copy that."""
         deadline = self.settings.clock.now() + _FIND_COMMENT_LIMITS * self.settings.timeout
+        others: list[Comment] = []
         for number, page in enumerate(self.comments(), 1):
             for comment in page:
                 # Only at the beginning: people quote comments, and a quotation begins with another character.
-                if comment.body.lstrip().startswith(first_line):
-                    return comment
+                if not comment.body.lstrip().startswith(first_line):
+                    continue
+                if self._is_ours(comment):
+                    return comment, others
+                others.append(comment)
             if number == MAX_PAGES or self.settings.clock.now() > deadline:
                 raise HostError(0, "ours was not found among the others in time", transient=True)
-        return None
+        return None, others
+
+    def _is_ours(self, comment: Comment) -> bool:
+        """Whether the account of our token has written the comment; nobody else's is ever changed."""
+        if self._own_account is None:
+            try:
+                self._own_account = self.own_account()
+            except HostError as error:
+                if error.transient:
+                    raise
+                self._own_account = frozenset()
+        return bool(self._own_account & comment.authors)
 
     def _attempt(self, what: str, part: str, post: Callable[[], None]) -> bool:
         """Post one part of STATUS or COMMENT. True: posted, or given up for good."""
@@ -177,12 +217,20 @@ class RestHost:
         """Yield all comments of the pull request, page by page."""
         raise NotImplementedError
 
-    def create_comment(self, body: str) -> None:
+    def own_account(self) -> frozenset[str]:
+        """Return the account of the token, as in `Comment.authors`."""
+        raise NotImplementedError
+
+    def create_comment(self, body: str) -> Comment:
         """Create a comment; not twice."""
         raise NotImplementedError
 
     def edit_comment(self, comment: Comment, body: str) -> None:
         """Change the text of a comment."""
+        raise NotImplementedError
+
+    def delete_comment(self, comment: Comment) -> None:
+        """Delete a comment that was created just now."""
         raise NotImplementedError
 
     def hidden_line(self, marker: str) -> str:

@@ -114,6 +114,12 @@ class Answer:
             raise HostError(0, "an answer without the list that was asked for", transient=False)
         return [value for value in values if isinstance(value, Mapping)]
 
+    def object(self) -> Mapping[str, Any]:
+        """Return the object that the answer is. Raises HostError when it is something else."""
+        if not isinstance(self.json, Mapping):
+            raise HostError(0, "an answer without the object that was asked for", transient=False)
+        return self.json
+
 
 class JsonApi:
     """The API of one host with one token, by plain HTTP."""

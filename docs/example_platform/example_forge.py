@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.config.context import CiContext
 from dbt_action.hosts.base import HostSettings, HostType, MissingAddressError, token_input
-from dbt_action.hosts.rest import Comment, RestHost
+from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import JsonApi
 from dbt_action.report.outcome import CommitState
 
@@ -84,19 +84,28 @@ class ExampleForge(RestHost):
         page = 1
         while page:
             answer = self._api.get(self._comments, page=page)
-            yield [
-                Comment(str(comment.get("body")), f"{self._comments}/{comment.get('id')}")
-                for comment in answer.objects("comments")
-            ]
+            yield [self._comment(comment) for comment in answer.objects("comments")]
             page = int(answer.json.get("next_page") or 0)
 
-    def create_comment(self, body: str) -> None:
+    def _comment(self, comment: Mapping[str, Any]) -> Comment:
+        key = f"{self._comments}/{comment.get('id')}"
+        return Comment(str(comment.get("body")), key, account(comment.get("author"), "id"))
+
+    def own_account(self) -> frozenset[str]:
+        """Ask whose the token is: comments of others are never changed."""
+        return account(self._api.get("user").json, "id")
+
+    def create_comment(self, body: str) -> Comment:
         """Create a comment; `JsonApi.create` does not repeat what must not be there twice."""
-        self._api.create(self._comments, {"body": body})
+        return self._comment(self._api.create(self._comments, {"body": body}).object())
 
     def edit_comment(self, comment: Comment, body: str) -> None:
         """Change the comment."""
         self._api.write("PUT", comment.key, {"body": body})
+
+    def delete_comment(self, comment: Comment) -> None:
+        """Delete the comment; needed only where a token may not ask whose it is."""
+        self._api.write("DELETE", comment.key, {})
 
 
 HOST_TYPE = HostType(
@@ -104,5 +113,7 @@ HOST_TYPE = HostType(
     token=token_input("example", "EXAMPLE_TOKEN", "For statuses and comments on Example Forge, with scope `status`."),
     credential_hint="a token with scope `status`",
     read_address=read_address,
+    api_url=lambda address: address.api_url,
+    api_variable="EXAMPLE_API_URL",
     connect=ExampleForge,
 )

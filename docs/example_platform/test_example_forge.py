@@ -23,7 +23,8 @@ class Forge(FakeHost):
     def __init__(self) -> None:
         self.history: list[str] = []
         self.statuses: dict[tuple[str, str], str] = {}
-        self.comments: dict[int, str] = {}
+        # Author and text.
+        self.comments: dict[int, tuple[str, str]] = {}
         # Comments on a page.
         self.page = 100
         super().__init__()
@@ -39,6 +40,8 @@ class Forge(FakeHost):
             ("GET", f"{repository}/pulls/3/comments", self._list_comments),
             ("POST", f"{repository}/pulls/3/comments", self._write_comment),
             ("PUT", f"{repository}/pulls/3/comments/<int:number>", self._write_comment),
+            ("DELETE", f"{repository}/pulls/3/comments/<int:number>", self._delete_comment),
+            ("GET", "/api/user", self._get_user),
         ]
 
     def check_credentials(self) -> Response | None:
@@ -61,13 +64,27 @@ class Forge(FakeHost):
         page, everything = int(request.args["page"]), list(self.comments.items())
         shown = everything[(page - 1) * self.page : page * self.page]
         following = page + 1 if page * self.page < len(everything) else None
-        comments = [{"id": number, "body": body} for number, body in shown]
+        comments = [_comment(number, *comment) for number, comment in shown]
         return jsonify({"comments": comments, "next_page": following})
 
     def _write_comment(self, number: int = 0) -> Response:
         number = number or len(self.comments) + 1
-        self.comments[number] = request_fields()["body"]
-        return jsonify({"id": number})
+        self.comments[number] = ("ours", request_fields()["body"])
+        return jsonify(_comment(number, *self.comments[number]))
+
+    def _delete_comment(self, number: int) -> tuple[str, int]:
+        del self.comments[number]
+        return "", 204
+
+    def _get_user(self) -> Response:
+        """A host may have tokens that belong to nobody who could be asked for."""
+        if not self.may_ask_account:
+            raise RefusedError(403, {"message": "Not allowed"})
+        return jsonify({"id": "ours"})
+
+
+def _comment(number: int, author: str, body: str) -> dict[str, Any]:
+    return {"id": number, "body": body, "author": {"id": author}}
 
 
 def environ(host: Forge) -> Mapping[str, str]:
@@ -75,7 +92,7 @@ def environ(host: Forge) -> Mapping[str, str]:
 
 
 def chat(host: Forge, words: list[str]) -> None:
-    host.comments = dict(enumerate(words, 1))
+    host.comments = dict(enumerate((("stranger", body) for body in words), 1))
 
 
 SAMPLE = HostSample(
@@ -91,7 +108,7 @@ SAMPLE = HostSample(
     },
     posted=lambda host: host.history,
     shown=lambda host: [host.statuses[HEAD, NAME]],
-    comments=lambda host: list(host.comments.values()),
+    comments=lambda host: [body for _, body in host.comments.values()],
     chat=chat,
     longest_comment=10_000,
     field="non_native_pull_request_id",

@@ -22,6 +22,10 @@ SIGN_IN = "<!doctype html>\n<title>Azure DevOps Services | Sign In</title>\n"
 AREA = "/_apis/git/repositories"
 
 
+ACCOUNT = "5f8a0c2e-7d41-4c55-9a57-0d7a8b1c2d3e"
+"""The identity that the token belongs to."""
+
+
 @dataclass(frozen=True)
 class Status:
     """A status as it was posted. `iteration` is None on commits and on pull requests as a whole."""
@@ -44,6 +48,7 @@ class Thread:
     content: str
     status: str
     deleted: bool = False
+    author: str = "stranger"
 
 
 @dataclass
@@ -106,6 +111,8 @@ class AzureDevOps(FakeHost):
             ("GET", f"{pull}/threads", self._list_threads),
             ("POST", f"{pull}/threads", self._post_thread),
             ("PATCH", f"{pull}/threads/<int:thread>/comments/<int:comment>", self._patch_comment),
+            ("DELETE", f"{pull}/threads/<int:thread>/comments/<int:comment>", self._delete_comment),
+            ("GET", "/<organization>/_apis/connectionData", self._connection_data),
             # The official client reads the paths of all resources here.
             ("OPTIONS", "/<organization>/_apis", self._locations),
         ]
@@ -133,7 +140,8 @@ class AzureDevOps(FakeHost):
         }
         if any(name in names and names[name] not in values for name, values in known.items()):
             raise RefusedError(404, self.not_found())
-        if request.method != "OPTIONS" and not request.args.get("api-version", request.headers.get("Accept", "")):
+        unversioned = request.method == "OPTIONS" or request.path.endswith("/connectionData")
+        if not unversioned and not request.args.get("api-version", request.headers.get("Accept", "")):
             raise RefusedError(400, _problem("VssVersionNotSpecifiedException", "No api-version was supplied."))
         return None
 
@@ -198,6 +206,7 @@ class AzureDevOps(FakeHost):
     def _post_thread(self, number: int, **_scope: str) -> Response:
         pull, fields = self._pull(number), request_fields()
         thread = Thread(len(pull.threads) + 1, fields["comments"][0]["content"], fields.get("status", "active"))
+        thread.author = ACCOUNT
         pull.threads.append(thread)
         return jsonify(_thread(thread))
 
@@ -207,6 +216,18 @@ class AzureDevOps(FakeHost):
                 known.content = request_fields()["content"]
                 return jsonify(_thread(known)["comments"][0])
         raise RefusedError(404, _problem("GitPullRequestCommentThreadNotFound", "The thread does not exist."))
+
+    def _delete_comment(self, number: int, thread: int, comment: int, **_scope: str) -> tuple[str, int]:
+        del comment
+        for known in self._pull(number).threads:
+            known.deleted = known.deleted or known.id == thread
+        return "", 200
+
+    def _connection_data(self, **_scope: str) -> Response:
+        """Whose the token is (documented: the clients of Azure DevOps read it when they connect)."""
+        if not self.may_ask_account:
+            raise RefusedError(403, _problem("AccessDeniedException", "Access denied."))
+        return jsonify({"authenticatedUser": {"id": ACCOUNT, "providerDisplayName": "Build Service"}})
 
     def _locations(self, **_scope: str) -> Response:
         routes = {
@@ -256,5 +277,11 @@ def _json(status: Status, number: int) -> dict[str, Any]:
 
 
 def _thread(thread: Thread) -> dict[str, Any]:
-    comment = {"id": 1, "content": thread.content, "commentType": "text", "isDeleted": thread.deleted}
+    comment = {
+        "id": 1,
+        "author": {"id": thread.author, "displayName": thread.author},
+        "content": thread.content,
+        "commentType": "text",
+        "isDeleted": thread.deleted,
+    }
     return {"id": thread.id, "status": thread.status, "comments": [comment], "isDeleted": thread.deleted}

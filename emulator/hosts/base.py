@@ -27,6 +27,8 @@ class FakeHost(Service):
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
         """The port is opened by `start`; 0 means a free one."""
+        # Whether the token may ask whose it is.
+        self.may_ask_account = True
         self._server = HttpServer(self._app(), host=host, port=port)
 
     def _app(self) -> Flask:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ class Comment:
     id: int
     raw: str
     deleted: bool = False
+    user: str = "stranger"
 
 
 @dataclass
@@ -104,6 +106,8 @@ class Bitbucket(FakeHost):
             ("GET", comments, self._list_comments),
             ("POST", comments, self._post_comment),
             ("PUT", f"{comments}/<int:comment>", self._put_comment),
+            ("DELETE", f"{comments}/<int:comment>", self._delete_comment),
+            ("GET", "/2.0/user", self._get_user),
             ("PUT", report, self._put_report),
             ("DELETE", report, self._delete_report),
             ("POST", f"{report}/annotations", self._post_annotations),
@@ -194,6 +198,7 @@ class Bitbucket(FakeHost):
     def _post_comment(self, number: int, **_scope: str) -> tuple[Response, int]:
         comments = self.comments.setdefault(number, [])
         comment = Comment(number * 1000 + len(comments) + 1, request_fields()["content"]["raw"])
+        comment.user = self._user() or ""
         comments.append(comment)
         return jsonify(_comment(comment)), 201
 
@@ -203,6 +208,17 @@ class Bitbucket(FakeHost):
                 known.raw = request_fields()["content"]["raw"]
                 return jsonify(_comment(known))
         raise RefusedError(404, _problem("Comment not found"))
+
+    def _delete_comment(self, number: int, comment: int, **_scope: str) -> tuple[str, int]:
+        for known in self.comments.get(number, []):
+            known.deleted = known.deleted or known.id == comment
+        return "", 204
+
+    def _get_user(self) -> Response:
+        if not self.may_ask_account:
+            words = "Your credentials lack one or more required privilege scopes."
+            raise RefusedError(403, _problem(words))
+        return jsonify(_user_json(self._user() or ""))
 
     def _put_report(self, commit: str, name: str, **_scope: str) -> Response:
         fields = request_fields()
@@ -276,4 +292,14 @@ def _json(status: Status) -> dict[str, Any]:
 
 
 def _comment(comment: Comment) -> dict[str, Any]:
-    return {"id": comment.id, "deleted": comment.deleted, "content": {"raw": comment.raw, "markup": "markdown"}}
+    return {
+        "id": comment.id,
+        "deleted": comment.deleted,
+        "content": {"raw": comment.raw, "markup": "markdown"},
+        "user": _user_json(comment.user),
+    }
+
+
+def _user_json(user: str) -> dict[str, Any]:
+    """Return a user (documented: users API); here the UUID follows from the name."""
+    return {"type": "user", "nickname": user, "uuid": f"{{{uuid.uuid5(uuid.NAMESPACE_DNS, user)}}}"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
@@ -38,6 +38,20 @@ class CommitStatus:
     target_url: str | None
 
 
+@dataclass(frozen=True)
+class Account:
+    """The account that has written a comment."""
+
+    login: str
+    id: int
+    type: str = "User"
+
+
+STRANGER = Account("stranger", 99)
+WORKFLOW_BOT = Account("github-actions[bot]", 41898282, "Bot")
+"""The account of every token that a workflow gets (documented); it may not ask for its own name."""
+
+
 @dataclass
 class Comment:
     """A comment on a pull request; `edits` counts how often it was changed."""
@@ -46,6 +60,7 @@ class Comment:
     pull_request: int
     body: str
     edits: int = 0
+    user: Account = STRANGER
 
 
 class GitHub(FakeHost):
@@ -78,6 +93,8 @@ class GitHub(FakeHost):
         self._prefix = prefix
         self._statuses: list[CommitStatus] = []
         super().__init__(host=host, port=port)
+        self.account = WORKFLOW_BOT if token.startswith("ghs_") else Account("octo-bot", 7)
+        self.may_ask_account = self.account is not WORKFLOW_BOT
 
     # --- for tests -------------------------------------------------------------------------------------
 
@@ -93,7 +110,8 @@ class GitHub(FakeHost):
 
     def add_comment(self, body: str, *, pull_request: int) -> Comment:
         """Add a comment to a pull request."""
-        comment = Comment(len(self.comments) + 1, pull_request, body)
+        number = max((comment.id for comment in self.comments), default=0) + 1
+        comment = Comment(number, pull_request, body)
         self.comments.append(comment)
         return comment
 
@@ -114,6 +132,9 @@ class GitHub(FakeHost):
             ("GET", f"{repository}/issues/<int:number>/comments", self._list_comments),
             ("POST", f"{repository}/issues/<int:number>/comments", self._create_comment),
             ("PATCH", f"{repository}/issues/comments/<int:number>", self._edit_comment),
+            ("DELETE", f"{repository}/issues/comments/<int:number>", self._delete_comment),
+            ("GET", f"{self._prefix}/user", self._get_user),
+            ("POST", f"{self._prefix.removesuffix('/v3')}/graphql", self._query),
         ]
 
     def check_credentials(self) -> None:
@@ -227,6 +248,7 @@ class GitHub(FakeHost):
 
     def _create_comment(self, owner: str, name: str, number: int) -> tuple[Response, int]:
         comment = self.add_comment(self._sent_body(), pull_request=number)
+        comment.user = self.account
         return jsonify(self._comment_json(comment, owner, name)), 201
 
     def _edit_comment(self, owner: str, name: str, number: int) -> Response:
@@ -236,6 +258,25 @@ class GitHub(FakeHost):
             raise _refusal(404, "Not Found")
         comment.body, comment.edits = body, comment.edits + 1
         return jsonify(self._comment_json(comment, owner, name))
+
+    def _delete_comment(self, owner: str, name: str, number: int) -> tuple[str, int]:
+        del owner, name
+        self.comments = [comment for comment in self.comments if comment.id != number]
+        return "", 204
+
+    # --- the account of the token ----------------------------------------------------------------------
+
+    def _get_user(self) -> Response:
+        if not self.may_ask_account:
+            raise _refusal(403, NO_PERMISSION)
+        return jsonify(asdict(self.account))
+
+    def _query(self) -> Response:
+        """Answer the one question that GraphQL is asked here: who is the viewer (documented)."""
+        if not self.may_ask_account:
+            raise _refusal(403, NO_PERMISSION)
+        viewer = {"login": self.account.login, "databaseId": self.account.id}
+        return jsonify({"data": {"viewer": viewer}})
 
     def _sent_body(self) -> str:
         if self.read_only or not self.may_comment:
@@ -250,7 +291,7 @@ class GitHub(FakeHost):
         return {
             "id": comment.id,
             "body": comment.body,
-            "user": {"login": "bot", "id": 1, "type": "Bot"},
+            "user": asdict(comment.user),
             "url": f"{self._repository_url(owner, name)}/issues/comments/{comment.id}",
         }
 

@@ -114,6 +114,8 @@ class GitLab(FakeHost):
             ("GET", notes, self._list_notes),
             ("POST", notes, self._post_note),
             ("PUT", f"{notes}/<int:note>", self._put_note),
+            ("DELETE", f"{notes}/<int:note>", self._delete_note),
+            ("GET", "/api/v4/user", self._get_user),
         ]
 
     def not_found(self) -> object:
@@ -219,6 +221,16 @@ class GitLab(FakeHost):
         answer.headers["X-Next-Page"] = str(page + 1) if page * size < len(notes) else ""
         return answer
 
+    def _get_user(self) -> Response:
+        if not self.may_ask_account:
+            raise RefusedError(403, {"message": "403 Forbidden"})
+        return jsonify(_user_json(self._user() or ""))
+
+    def _delete_note(self, project: str, number: int, note: int) -> tuple[str, int]:
+        del project
+        self.notes[number] = [known for known in self.notes.get(number, []) if known.id != note]
+        return "", 204
+
     def _post_note(self, project: str, number: int) -> tuple[Response, int]:
         del project
         notes = self.notes.setdefault(number, [])
@@ -263,4 +275,9 @@ def _json(status: Status) -> dict[str, Any]:
 
 
 def _note(note: Note) -> dict[str, Any]:
-    return {"id": note.id, "body": note.body, "author": {"username": note.user}, "system": False}
+    return {"id": note.id, "body": note.body, "author": _user_json(note.user), "system": False}
+
+
+def _user_json(user: str) -> dict[str, Any]:
+    """Return a user (documented: users API); here the id follows from the name."""
+    return {"id": sum(map(ord, user)), "username": user}

@@ -53,7 +53,7 @@ SAMPLE = HostSample(
     shown=shown,
     # Of the pull request, and of the commit.
     parts=2,
-    comments=lambda host: [thread.content for thread in host.pull_requests[12].threads],
+    comments=lambda host: [thread.content for thread in host.pull_requests[12].threads if not thread.deleted],
     chat=chat,
     longest_comment=150_000,
     field="azure_pull_request_id",

@@ -46,7 +46,7 @@ SAMPLE = HostSample(
     },
     posted=lambda host: [status.state for status in host.history],
     shown=lambda host: [status.state for status in host.statuses.values()],
-    comments=lambda host: [comment.raw for comment in host.comments.get(2, [])],
+    comments=lambda host: [comment.raw for comment in host.comments.get(2, []) if not comment.deleted],
     chat=chat,
     longest_comment=32_768,
     field="non_native_pull_request_id",

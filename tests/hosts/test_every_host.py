@@ -277,6 +277,26 @@ def test_known__an_unknown_host_gets_no_token() -> None:
         assert "" == choice.token, host
 
 
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://git.example.com/api", "http://x.localhost/api", "https://user:pw@git.example.com/api"],
+    ids=["plain HTTP", "not quite this machine", "with a password"],
+)
+def test_address__that_others_can_read_gets_no_token(build: MakeBuild, case: Case, address: str) -> None:
+    variable = hosts.KNOWN[case.key].api_variable
+    step = build().on(case.environ, **{variable: address, "DBT_COMMENT": "always"})
+
+    assert ExitCode.OK is step.run()
+
+    assert f"No commit status: the address in `{variable}` " in step.log
+    assert "so the token is not sent there" in step.log
+    assert "pw" not in step.log
+    assert [] == list(case.host.requests)
+
+
 # Comments.
 
 
@@ -303,6 +323,69 @@ def test_comment__is_found_over_all_pages(case: Case) -> None:
     assert case.comments[230].endswith("\n\nsecond")
     assert case.comments[231].endswith("\n\nof another job")
     assert [] == warnings
+
+
+def imitate(make_case: MakeCase, key: str) -> Case:
+    """A host on which somebody has posted a comment that begins like ours."""
+    other, case = make_case(key), make_case(key)
+    connected(other.environ, []).comment("theirs", "marker")
+    case.sample.chat(case.host, other.comments)
+    return case
+
+
+@pytest.fixture(params=[True, False], ids=["account known", "account not known"])
+def imitated(make_case: MakeCase, key: str, request: pytest.FixtureRequest) -> Case:
+    """The same with a token that may ask whose it is, or not."""
+    case = imitate(make_case, key)
+    case.host.may_ask_account = request.param
+    return case
+
+
+def test_comment__of_somebody_else_is_never_changed(imitated: Case) -> None:
+    warnings: list[str] = []
+    for body in ("first", "second", "third"):
+        connected(imitated.environ, warnings).comment(body, "marker")
+
+        theirs, ours = imitated.comments
+        assert theirs.endswith("\n\ntheirs")
+        assert ours.endswith(f"\n\n{body}")
+    assert [] == warnings
+
+
+def test_comment__of_somebody_else_is_no_report_to_bring_up_to_date(imitated: Case) -> None:
+    connected(imitated.environ, []).comment("all is well", "marker", only_change=True)
+
+    (theirs,) = imitated.comments
+    assert theirs.endswith("\n\ntheirs")
+
+
+def test_comment__of_ours_is_brought_up_to_date_beside_that_of_somebody_else(imitated: Case) -> None:
+    connected(imitated.environ, []).comment("red", "marker")
+    connected(imitated.environ, []).comment("all is well", "marker", only_change=True)
+
+    theirs, ours = imitated.comments
+    assert theirs.endswith("\n\ntheirs")
+    assert ours.endswith("\n\nall is well")
+
+
+@pytest.mark.parametrize("code", [500, 503, 429])
+def test_comment__waits_for_the_account_when_the_host_is_down(make_case: MakeCase, key: str, code: int) -> None:
+    """Otherwise each such moment would leave one more comment."""
+    case = imitate(make_case, key)
+    case.host.faults.add(kind="status", code=code, path="(/user|/graphql|/connectionData)$", times=None)
+    warnings: list[str] = []
+    connected(case.environ, warnings).comment("red", "marker")
+
+    assert 1 == len(case.comments)
+    assert "The comment could not be posted" in warnings[0]
+
+
+def test_account__is_asked_for_only_when_a_comment_may_be_ours(case: Case) -> None:
+    case.add_comments_of_others(5)
+    connected(case.environ, []).comment("red", "marker")
+
+    asked = [request.path for request in case.host.requests]
+    assert [] == [path for path in asked if path.endswith(("/user", "/graphql", "/connectionData"))]
 
 
 def test_comment__can_be_for_changes_only(case: Case) -> None:

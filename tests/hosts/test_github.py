@@ -20,7 +20,7 @@ from dbt_action.errors import ExitCode
 from dbt_action.hosts.github import read_address
 from dbt_action.report.outcome import CommitState
 from emulator.hosts.base import FakeHost
-from emulator.hosts.github import Comment, GitHub
+from emulator.hosts.github import WORKFLOW_BOT, Account, Comment, GitHub
 from tests.ci.conftest import context
 from tests.support import environments as env
 from tests.support.clock import FakeClock
@@ -153,7 +153,30 @@ def test_comment__is_written_once_and_then_changed(github: GitHub) -> None:
         assert [] == workflow.warnings
 
     assert ["<!-- marker -->\n\nsecond"] == [comment.body for comment in github.comments if comment.pull_request == 9]
-    assert ["GET", "POST", "GET", "PATCH"] == [request.method for request in github.requests]
+    # The second POST asks whose the token is.
+    assert ["GET", "POST", "GET", "POST", "PATCH"] == [request.method for request in github.requests]
+    assert "/graphql" == github.requests[3].path
+
+
+def test_comment__of_a_workflow_belongs_to_its_bot_alone(github: GitHub) -> None:
+    """Not to a person whose name looks like that of the bot; its token may not ask whose it is."""
+    github.account, github.may_ask_account = WORKFLOW_BOT, False
+    for login in ("github-actions", "octocat"):
+        github.add_comment("<!-- marker -->\n\ntheirs", pull_request=9).user = Account(login, 77)
+    Workflow(github.url).comment("ours")
+    Workflow(github.url).comment("ours, too")
+
+    assert ["theirs", "theirs", "ours, too"] == [comment.body.partition("\n\n")[2] for comment in github.comments]
+
+
+def test_comment__of_an_app_belongs_to_the_bot_of_that_app(github: GitHub) -> None:
+    """Its token may use GraphQL."""
+    github.account, github.may_ask_account = Account("acme-dbt[bot]", 55, "Bot"), True
+    github.add_comment("<!-- marker -->\n\ntheirs", pull_request=9).user = WORKFLOW_BOT
+    Workflow(github.url).comment("first")
+    Workflow(github.url).comment("second")
+
+    assert ["theirs", "second"] == [comment.body.partition("\n\n")[2] for comment in github.comments]
 
 
 # Failures.
