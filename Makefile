@@ -95,6 +95,7 @@ soak: $(READY)
 bench: $(READY)
 	@$(RUN) benchmarks/startup.py
 	@$(RUN) -m benchmarks.report
+	@$(RUN) -m benchmarks.traffic
 
 summary-preview: $(READY)
 	@$(RUN) -m docs.summary_preview

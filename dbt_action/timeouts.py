@@ -45,6 +45,10 @@ LONGEST_INTERVAL_SECONDS = 30.0
 NEAR_END_INTERVAL_SECONDS = 5.0
 # The log gets a line at least this often, so that people see that the step is alive.
 HEARTBEAT_SECONDS = 60.0
+# The steps of a run that is going are read no more often: their logs may have megabytes.
+STEPS_INTERVAL_SECONDS = 60.0
+# How long the steps of a run that is over are asked for, when dbt Cloud does not answer.
+STEPS_OF_FINISHED_RUN_SECONDS = 30.0
 
 # --- Cancelling and ending ---
 

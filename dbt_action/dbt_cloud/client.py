@@ -37,9 +37,9 @@ class DbtCloud:
         query = {"include_related": json.dumps(["environment"])} if with_environment else None
         return runs.read_job(self.session.get_json(f"{self._root}/jobs/{job_id}/", query))
 
-    def get_run(self, run_id: int) -> Run:
-        """The run as it is now, with its steps and its trigger."""
-        query = {"include_related": json.dumps(["run_steps", "trigger"])}
+    def get_run(self, run_id: int, *, with_steps: bool = True) -> Run:
+        """The run as it is now with its trigger, and with its steps, which bring the logs of all of them (recorded)."""
+        query = {"include_related": json.dumps(["run_steps", "trigger"] if with_steps else ["trigger"])}
         return runs.read_run(self.session.get_json(f"{self._root}/runs/{run_id}/", query))
 
     def trigger(self, request: RunRequest) -> Run:

@@ -230,7 +230,8 @@ class JobRun:
         run, result = self._cancel(run, timeouts.CANCEL_SECONDS)
         if run.final and of_final_run(run) is not Outcome.CANCELLED:
             # It ended between the last look and the request to cancel.
-            return self._finished(run)
+            self._seen(watch.with_steps(self.cloud, run, self.clock))
+            return self._finished(self._known_run)
         aftermath = f"{what} {result}"
         return self._end(Outcome.TIMED_OUT, aftermath=aftermath, run_settled=run.final)
 

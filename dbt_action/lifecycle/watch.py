@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 from dbt_action import text, timeouts
 from dbt_action.ci import CiPlatform
 from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
-from dbt_action.dbt_cloud.runs import KNOWN, Run
+from dbt_action.dbt_cloud.runs import KNOWN, Run, RunStatus, RunStep
 from dbt_action.dbt_cloud.step_logs import LogFollower, nodes_done
 from dbt_action.errors import CloudError, NotFound
 from dbt_action.lifecycle import poll
@@ -30,6 +32,11 @@ class ProgressLog:
         self._unknown_statuses: set[int] = set()
         self._last_change = ""
         self._last_line_at = started_at
+
+    @property
+    def shows_logs(self) -> bool:
+        """Whether dbt's log is printed while the run is going."""
+        return self._follower is not None
 
     def line(self, message: str) -> None:
         """A line with the time since the start."""
@@ -84,10 +91,11 @@ def watch(
 
     `on_look` is called with each answer, before it is logged.
     """
+    steps = StepReader(cloud, clock, each_time=progress.shows_logs)
 
     def look() -> Run | CloudError:
         try:
-            run = cloud.get_run(run_id)
+            run = steps.look(run_id)
         except CloudError as error:
             return error
         on_look(run)
@@ -103,6 +111,46 @@ def watch(
     )
 
 
+class StepReader:
+    """Looks at a run, and reads its steps only when something is shown from them, since they bring all logs.
+
+    That is when it is first seen running, once a minute from then on (`each_time`: at each look), and at the end. In
+    between a run has the steps that were read last.
+    """
+
+    def __init__(self, cloud: DbtCloud, clock: Clock, *, each_time: bool) -> None:
+        """Nothing is sent here."""
+        self._cloud, self._clock = cloud, clock
+        self._interval = 0.0 if each_time else timeouts.STEPS_INTERVAL_SECONDS
+        self._steps: tuple[RunStep, ...] = ()
+        # None: the run has not been seen running.
+        self._read_at: float | None = None
+
+    def look(self, run_id: int) -> Run:
+        """The run now. Raises CloudError."""
+        due = self._read_at is not None and self._clock.now() - self._read_at >= self._interval
+        run = self._cloud.get_run(run_id, with_steps=due)
+        if not due and run.final:
+            run = with_steps(self._cloud, replace(run, steps=self._steps), self._clock)
+        elif not due and self._read_at is None and run.status == RunStatus.RUNNING:
+            with suppress(CloudError):
+                run, due = self._cloud.get_run(run_id), True
+        if not due and not run.final:
+            return replace(run, steps=self._steps)
+        self._steps, self._read_at = run.steps, self._clock.now()
+        return run
+
+
+def with_steps(cloud: DbtCloud, run: Run, clock: Clock) -> Run:
+    """A run that is over with its steps; as it is when dbt Cloud does not give them."""
+    try:
+        return backoff.retry_transient(
+            lambda: cloud.get_run(run.id), clock=clock, time_limit=timeouts.STEPS_OF_FINISHED_RUN_SECONDS
+        )
+    except CloudError:
+        return run
+
+
 def cancel(cloud: DbtCloud, run: Run, *, clock: Clock, time_limit: float, on_look: OnLook) -> tuple[Run, str]:
     """Cancel the run and look whether that worked, within `time_limit` seconds.
 
@@ -110,7 +158,7 @@ def cancel(cloud: DbtCloud, run: Run, *, clock: Clock, time_limit: float, on_loo
     """
     deadline = clock.now() + time_limit
     try:
-        run = backoff.retry_transient(
+        answer = backoff.retry_transient(
             lambda: cloud.cancel(run.id),
             clock=clock,
             time_limit=time_limit,
@@ -124,6 +172,7 @@ def cancel(cloud: DbtCloud, run: Run, *, clock: Clock, time_limit: float, on_loo
             # It has ended before the request arrived.
             return run, _what_became_of(run)
         return run, f"It could NOT be cancelled and may still be going: {error.explanation}"
+    run = replace(answer, steps=run.steps)
     on_look(run)
     while not run.final and clock.now() < deadline:
         clock.sleep(timeouts.CANCEL_POLL_SECONDS)
@@ -134,7 +183,7 @@ def cancel(cloud: DbtCloud, run: Run, *, clock: Clock, time_limit: float, on_loo
 def _look(cloud: DbtCloud, run: Run, on_look: OnLook) -> Run:
     """The run now, or as it was when it cannot be read."""
     try:
-        run = cloud.get_run(run.id)
+        run = replace(cloud.get_run(run.id, with_steps=False), steps=run.steps)
     except CloudError:
         return run
     on_look(run)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import pytest
 import requests
 
+from dbt_action.errors import ExitCode
 from emulator import Script, ScriptedStep, Status
+from emulator.server import RecordedRequest
 from tests.support.results import a_result, document
 from tests.support.workflow_step import WorkflowStep
 
@@ -24,9 +26,9 @@ def progress_lines(workflow_step: WorkflowStep) -> list[str]:
 
 def test_each_change__is_one_line(make_step: MakeStep) -> None:
     steps = (
-        ScriptedStep(command="dbt seed", seconds=30),
-        ScriptedStep(command="dbt run", seconds=30),
-        ScriptedStep(command="dbt test", seconds=30, artifacts=DONE),
+        ScriptedStep(command="dbt seed", seconds=90),
+        ScriptedStep(command="dbt run", seconds=90),
+        ScriptedStep(command="dbt test", seconds=90, artifacts=DONE),
     )
     workflow_step = make_step(Script(steps=steps, queue_seconds=30, starting_seconds=30))
 
@@ -36,8 +38,10 @@ def test_each_change__is_one_line(make_step: MakeStep) -> None:
         dict.fromkeys(re.split(r"[ ,]", x)[0] for x in progress_lines(workflow_step))
     )
     lines = [words for words in progress_lines(workflow_step) if "dbt" in words]
-    assert ["seed", "run", "test"] == [re.findall(r"`dbt (\w+)`", words)[0] for words in lines]
-    assert len(progress_lines(workflow_step)) == len(set(progress_lines(workflow_step)))
+    commands = [re.findall(r"`dbt (\w+)`", words)[0] for words in lines]
+    assert ["seed", "run", "test"] == list(dict.fromkeys(commands))
+    # A change at most every minute, and a line a minute.
+    assert len(commands) <= 2 * 3
 
 
 def test_queued_behind__names_the_run(make_step: MakeStep) -> None:
@@ -128,3 +132,72 @@ def test_failed_poll__is_logged_once_and_then_every_minute(make_step: MakeStep) 
     workflow_step.run(poll_interval="10")
 
     assert 12 > len([words for words in progress_lines(workflow_step) if words.startswith("No answer")]) > 0
+
+
+# The steps bring the logs of the whole run, so they are read only when something is shown from them.
+
+
+def looks(workflow_step: WorkflowStep) -> list[bool]:
+    """For each look at a run whether its steps were asked for."""
+    return [
+        "run_steps" in request.query.get("include_related", "")
+        for request in workflow_step.cloud.requests
+        if is_look(request)
+    ]
+
+
+def is_look(request: RecordedRequest) -> bool:
+    return request.method == "GET" and re.search(r"/runs/\d+/$", request.path) is not None
+
+
+def test_steps__are_read_when_it_runs_once_a_minute_and_at_the_end(make_step: MakeStep) -> None:
+    workflow_step = make_step(Script(steps=(ScriptedStep(seconds=600, artifacts=DONE),), queue_seconds=60))
+
+    assert ExitCode.OK == workflow_step.run(poll_interval="10")
+
+    asked = looks(workflow_step)
+    queued = asked.index(True)
+    assert queued >= 6
+    # One a minute for ten minutes, one when it was first seen running, and one at the end.
+    assert 10 <= sum(asked) <= 12
+    assert len(asked) >= 66
+    assert asked[-1] is True
+
+
+def test_steps__are_read_at_each_look_when_the_log_is_shown(make_step: MakeStep) -> None:
+    workflow_step = make_step(Script(steps=(ScriptedStep(seconds=300, artifacts=DONE),)))
+
+    assert ExitCode.OK == workflow_step.run(poll_interval="10", log="live")
+
+    asked = looks(workflow_step)
+    assert all(asked[asked.index(True) :])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 5.0, 95.0])
+def test_steps__of_a_failed_run_are_known_at_the_end(make_step: MakeStep, seconds: float) -> None:
+    failing = ScriptedStep(seconds=seconds, status=Status.ERROR, logs="Compilation Error: the last words\n")
+    workflow_step = make_step(Script(steps=(failing,)))
+
+    assert ExitCode.FAILED == workflow_step.run(poll_interval="10")
+
+    assert "the last words" in workflow_step.log
+
+
+def test_steps__that_dbt_cloud_does_not_give_at_the_end_do_not_change_the_outcome(make_step: MakeStep) -> None:
+    workflow_step = make_step(Script(steps=(ScriptedStep(artifacts=DONE),)))
+    # The first look shows that the run is over; everything after that fails.
+    workflow_step.cloud.faults.add(kind="status", code=503, method="GET", path=r"/runs/\d+/$", times=None, after=1)
+
+    assert ExitCode.OK == workflow_step.run()
+
+    assert "success" == workflow_step.states[-1]
+
+
+def test_step__stays_in_the_log_between_two_readings(make_step: MakeStep) -> None:
+    """A look without steps is no news about them."""
+    workflow_step = make_step(Script(steps=(ScriptedStep(command="dbt build", seconds=300, artifacts=DONE),)))
+
+    workflow_step.run(poll_interval="5")
+
+    running = [words for words in progress_lines(workflow_step) if words.startswith("Running")]
+    assert all("dbt build" in words for words in running), running
