@@ -1,6 +1,5 @@
-# The base is named here and nowhere else.
-ARG BASE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
-FROM ${BASE}
+# A literal name, because Dependabot does not understand a variable. The base is named here and nowhere else.
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 LABEL org.opencontainers.image.title="dbt-cloud-run-action" \
       org.opencontainers.image.description="Run a dbt Cloud job, wait for it, and show the result on the commit" \

@@ -39,7 +39,7 @@ help:
 	@echo "make mutation   count how many small changes of the pure modules the tests notice"
 	@echo "make fuzz       look for untrusted text that breaks a property test, with Atheris (SECONDS=600; Linux on x86-64)"
 	@echo "make lint       check style, types, workflows, action files, Dockerfile, scripts and generated blocks"
-	@echo "make image      build the container image as dbt-cloud-run-action"
+	@echo "make image      build the container image as dbt-cloud-run-action (BASE=… instead of the base image)"
 	@echo "make e2e        run the real action.yml with a real workflow runner (needs Docker)"
 	@echo "make soak       many runs with randomly chosen failures (RUNS=500 SEED=1)"
 	@echo "make bench      measure the time from start to first request, and time and memory of a large report"
@@ -84,7 +84,7 @@ lint: $(READY)
 	$(VENV)/bin/shellcheck $(SCRIPTS)
 
 image:
-	docker build $(if $(BASE),--build-arg BASE=$(BASE)) -t dbt-cloud-run-action .
+	$(if $(BASE),sed 's|^FROM .*|FROM $(BASE)|',cat) Dockerfile | docker build -t dbt-cloud-run-action -f - .
 
 e2e: $(READY)
 	@$(RUN) -m pytest -m e2e tests/e2e tests/e2e_platforms
@@ -94,6 +94,7 @@ soak: $(READY)
 
 bench: $(READY)
 	@$(RUN) benchmarks/startup.py
+	@$(RUN) benchmarks/composite.py
 	@$(RUN) -m benchmarks.report
 	@$(RUN) -m benchmarks.traffic
 

@@ -6,57 +6,77 @@ set -euo pipefail
 # A cancellation while packages are being installed ends the step before it starts a run.
 trap 'exit 130' INT TERM
 
-# Unset what would make pip install to another folder or other packages; settings of the index and certificates stay.
-unset PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS PIP_DRY_RUN PIP_NO_BINARY
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+here=$GITHUB_ACTION_PATH
+uv=$(command -v uv || true)
 
-root=$GITHUB_ACTION_PATH/..
-
+# The first Python that will do, and the lines of prepare.py about it.
 find_python() {
     local name
     for name in python3 python python3.14 python3.13 python3.12 python3.11 python3.10; do
-        # Importing venv also rules out the placeholder of the Windows Store and a Debian Python without python3-venv.
-        if "$name" -I -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
-            echo "$name"
+        # Running it also rules out the placeholder of the Windows Store.
+        if lines=$("$name" -I "$here/prepare.py" ${uv:+uv} 2>/dev/null); then
+            python=$name
             return
         fi
     done
-    echo "::error title=No Python for dbt Cloud Run::No Python 3.10 or newer (with its venv module) was found" \
-        "on this runner. Add a step with actions/setup-python before this one, or use the Docker action," \
-        "which brings its own Python." >&2
-    return 2
+    echo "::error title=No Python for dbt Cloud Run::No Python 3.10 or newer with pip was found on this runner" \
+        "(uv may take the place of pip). Add a step with actions/setup-python before this one, or use the Docker" \
+        "action, which brings its own Python." >&2
+    exit 2
 }
 
-# The name depends on the lock file and the Python, so a second use of the action in the same job reuses the folder.
-name_environment() {
-    "$python" -I -c 'import hashlib, sys
-with open(sys.argv[1], "rb") as lock:
-    key = hashlib.sha256(lock.read() + sys.version.encode() + sys.executable.encode())
-print("dbt-cloud-run-" + key.hexdigest()[:16], end="")' "$root/requirements.txt"
+# Only settings that say where packages come from reach pip and uv: any other could send packages elsewhere, or make
+# them import other code.
+keep_only_sources() {
+    local variable line
+    for variable in "${!PIP_@}" "${!UV_@}"; do unset "$variable"; done
+    while IFS= read -r line; do
+        case $line in
+        folder=*) packages=$RUNNER_TEMP/${line#folder=} ;;
+        *=*) export "${line%%=*}=${line#*=}" ;;
+        esac
+    done <<<"$(printf '%s' "${lines//$'\r'/}")"
 }
 
-python_of() {
-    if [ -e "$1/Scripts/python.exe" ]; then echo "$1/Scripts/python.exe"; else echo "$1/bin/python"; fi
+install_with_uv() {
+    (
+        # The same settings under the names that uv has for them.
+        [ -z "${PIP_INDEX_URL-}" ] || export UV_DEFAULT_INDEX=$PIP_INDEX_URL
+        [ -z "${PIP_EXTRA_INDEX_URL-}" ] || export UV_INDEX=$PIP_EXTRA_INDEX_URL
+        [ -z "${PIP_FIND_LINKS-}" ] || export UV_FIND_LINKS=${PIP_FIND_LINKS// /,}
+        [ -z "${PIP_TRUSTED_HOST-}" ] || export UV_INSECURE_HOST=$PIP_TRUSTED_HOST
+        [ -z "${PIP_CERT-}" ] || export SSL_CERT_FILE=$PIP_CERT
+        [ -z "${PIP_CLIENT_CERT-}" ] || export SSL_CLIENT_CERT=$PIP_CLIENT_CERT
+        [ -z "${PIP_PROXY-}" ] || export ALL_PROXY=$PIP_PROXY
+        # Whichever index has a file: its hash decides.
+        "$uv" pip install --no-config --no-cache --python "$python" --index-strategy unsafe-best-match "${what[@]}"
+    )
+}
+
+install_with_pip() {
+    "$python" -I -m pip install --disable-pip-version-check --no-input --no-cache-dir --no-compile \
+        --root-user-action ignore --progress-bar off "${what[@]}"
 }
 
 install() {
-    "$python" -I -m venv --clear "$1" &&
-        "$(python_of "$1")" -I -m pip install --require-hashes --only-binary :all: -r "$root/requirements.txt"
+    rm -rf "$packages"
+    # The lock is complete, so nothing has to be resolved.
+    local what=(--target "$packages" --no-deps --require-hashes --only-binary :all: -r "$here/../requirements.txt")
+    if [ -n "$uv" ]; then install_with_uv || install_with_pip; else install_with_pip; fi
 }
 
-python=$(find_python)
-environment=$RUNNER_TEMP/$(name_environment)
-if [ ! -e "$environment/ready" ]; then
+find_python
+keep_only_sources
+if [ ! -e "$packages.ready" ]; then
     echo "Installing the action's Python packages"
-    install "$environment" >"$environment.log" 2>&1 || {
-        cat "$environment.log"
+    install >"$packages.log" 2>&1 || {
+        cat "$packages.log"
         echo "::error title=No packages for dbt Cloud Run::The action's Python packages could not be installed;" \
             "the log of this step shows why. Usually the package index cannot be reached from this runner." \
             "Set PIP_INDEX_URL to an index that can, or use the Docker action."
         exit 2
     }
-    touch "$environment/ready"
 fi
 
-# -E and -s: ignore PYTHON* variables of the workflow and packages of the user.
-exec "$(python_of "$environment")" -Esu "$root/$DBT_CLOUD_RUN_PROGRAM"
+# -I and -S: nothing but Python's own library; start.py adds the packages.
+exec "$python" -ISu "$here/start.py" "$packages" "$DBT_CLOUD_RUN_PROGRAM"

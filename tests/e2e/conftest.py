@@ -40,7 +40,7 @@ def engine() -> None:
 @pytest.fixture(scope="session")
 def base(engine: None) -> str:  # noqa: ARG001 - the engine has to run
     """The tag of the Dockerfile's base image. Images that do not come from a registry have no digest."""
-    named = re.search(r"^ARG BASE=(\S+)@", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.search(r"^FROM (\S+)@", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     tag = named[1]
     if not _succeeds("docker", "image", "inspect", tag) and not _succeeds("docker", "pull", tag):

@@ -61,7 +61,7 @@ def images(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) -> 
         docker("network", "inspect", "bridge")
     except subprocess.CalledProcessError:
         pytest.skip("no Docker engine with a bridge network")
-    named = re.search(r"^ARG BASE=([^@\s]+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.search(r"^FROM ([^@\s]+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     if not docker("images", "--quiet", named[1]):
         pytest.skip(f"no image {named[1]} to build the others from")

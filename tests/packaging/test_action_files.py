@@ -148,7 +148,7 @@ def test_composite__its_script_becomes_python_so_that_signals_arrive() -> None:
     script = (ROOT / "composite" / "run.sh").read_text(encoding="utf-8").splitlines()
 
     assert ("bash", '. "$GITHUB_ACTION_PATH/run.sh"') == (STEP["shell"], STEP["run"])
-    assert re.fullmatch(r'exec "\$\(python_of .*\)" -Esu "\$root/\$DBT_CLOUD_RUN_PROGRAM"', script[-1])
+    assert re.fullmatch(r'exec "\$python" -ISu "\$here/start.py" "\$packages" "\$DBT_CLOUD_RUN_PROGRAM"', script[-1])
 
 
 def test_names__differ_between_the_actions() -> None:
