@@ -12,6 +12,7 @@ RUNS ?= 100
 SECONDS ?= 60
 UV := uv==0.13.8
 MUTMUT := mutmut==3.8.1
+PIP_AUDIT := pip-audit==2.10.1
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -30,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help demo test coverage mutation fuzz lint image e2e soak bench summary-preview lock generate clean
+.PHONY: help audit demo test coverage mutation fuzz lint image e2e soak bench summary-preview lock generate clean
 
 help:
 	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test or failing-model)"
@@ -45,6 +46,7 @@ help:
 	@echo "make bench      measure the time from start to first request, and time and memory of a large report"
 	@echo "make summary-preview   make pictures of summaries of real runs (needs Chromium and npm)"
 	@echo "make generate   write the generated parts of the action files, README.md, docs/platforms.md and docs/reliability.md"
+	@echo "make audit      look for known holes in the locked packages (needs the internet)"
 	@echo "make lock       update requirements.txt and requirements-dev.txt"
 	@echo "make clean      remove everything that these commands have created"
 
@@ -105,6 +107,12 @@ generate: $(READY)
 	$(RUN) -m cogapp -r -PU $(COGGED)
 	$(RUN) -m tests.reliability.table --write
 
+# With the data of the package index's own advisory database, which a machine without internet does not reach.
+audit:
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet $(PIP_AUDIT)
+	@$(PYTHON) -m tests.audit .venv-audit/bin/pip-audit requirements.txt requirements-dev.txt
+
 lock:
 	@echo "Renewing the locks with $(UV)"
 	@$(PYTHON) -m venv .venv-lock
@@ -117,7 +125,7 @@ LOCK_OPTIONS := --universal --python-version 3.10 --generate-hashes --no-strip-e
 	--custom-compile-command "make lock"
 
 clean:
-	rm -rf .venv .venv-lock $(MUTATION) $(FUZZING) .fuzz mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-lock .venv-audit $(MUTATION) $(FUZZING) .fuzz mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # If the lock file is newer than the stamp, the environment is created again.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import installation
 from emulator import Emulator
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline
@@ -18,7 +19,7 @@ from tests.support.scripts import GREEN
 from tests.support.workflow_step import CLOUD_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLISHED = "ghcr.io/org/dbt-cloud-run-action:1"
+PUBLISHED = installation.IMAGE
 
 pytestmark = pytest.mark.e2e
 

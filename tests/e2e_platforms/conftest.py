@@ -10,14 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.released import requirements_of
+
 ROOT = Path(__file__).resolve().parents[2]
 # The last one that starts on Node 20.
 GITLAB_CI_LOCAL = "gitlab-ci-local@4.73.0"
 
 
 @pytest.fixture(scope="session")
+def requirements_file(wheel: Path) -> Path:
+    """The same with the wheel beside it, which the pipelines install in place of what a release has."""
+    path = wheel.parent / "requirements.txt"
+    path.write_text(requirements_of(wheel, f"dbt-cloud-run-action @ {wheel.as_uri()}"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our wheel, which the pipelines install in place of the archive of a tag."""
+    """Our wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

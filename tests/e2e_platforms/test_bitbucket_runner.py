@@ -22,6 +22,7 @@ import pytest
 from emulator import Emulator, Script
 from emulator.hosts import Bitbucket
 from tests.support import repository
+from tests.support.released import requirements_of
 from tests.support.scripts import GREEN, RED
 from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 
@@ -121,11 +122,12 @@ def pipeline(tmp_path: Path, images: None, ports: tuple[int, int], runner: str, 
             text = text.replace(old, new)
         (folder / "bitbucket-pipelines.yml").write_text(text)
         shutil.copy2(wheel, folder)
+        (folder / "released.txt").write_text(requirements_of(wheel, f"./{wheel.name}"), encoding="utf-8")
         sha = _commit(folder)
         given = {
             "BITBUCKET_ACCESS_TOKEN": "bitbucket-token",
             "BITBUCKET_API_URL": f"http://127.0.0.1:{ports[1]}/2.0",
-            "DBT_CLOUD_RUN": f"./{wheel.name}",
+            "DBT_CLOUD_RUN": "released.txt",
             "DBT_TOKEN": CLOUD_TOKEN,
             **variables,
         }

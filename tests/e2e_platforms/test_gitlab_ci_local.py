@@ -51,7 +51,7 @@ MakeRun = Callable[..., Run]
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, gitlab_ci_local: str, wheel: Path, python_path: str) -> Iterator[MakeRun]:
+def pipeline(tmp_path: Path, gitlab_ci_local: str, requirements_file: Path, python_path: str) -> Iterator[MakeRun]:
     """`pipeline(files, script, **variables)`: run the `.gitlab-ci.yml` among `files` in a repository of its own."""
     servers = ExitStack()
 
@@ -72,7 +72,7 @@ def pipeline(tmp_path: Path, gitlab_ci_local: str, wheel: Path, python_path: str
             "GITLAB_CI": "true",
             "GITLAB_TOKEN": "glpat-token",
             "DBT_ACCOUNT_ID": str(cloud.account_id),
-            "DBT_CLOUD_RUN": str(wheel),
+            "DBT_CLOUD_RUN": str(requirements_file),
             "DBT_JOB_ID": str(cloud.job_id),
             "DBT_TOKEN": CLOUD_TOKEN,
             "DBT_URL": cloud.url,
@@ -170,7 +170,7 @@ def test_with_lint__comes_before_the_run(pipeline: MakeRun, sql: str, *, green: 
     assert ("LT09" in report.read_text()) is not green
 
 
-def test_component__in_a_project_of_its_own(pipeline: MakeRun, wheel: Path) -> None:
+def test_component__in_a_project_of_its_own(pipeline: MakeRun, requirements_file: Path) -> None:
     """The include finds the component in the same repository; elsewhere it is a mirror's."""
     files = {
         "templates/dbt-cloud-run.yml": (ROOT / "templates" / "dbt-cloud-run.yml").read_text(encoding="utf-8"),
@@ -180,7 +180,7 @@ def test_component__in_a_project_of_its_own(pipeline: MakeRun, wheel: Path) -> N
             "    inputs:\n"
             "      account-id: '1'\n"
             "      job-id: '3'\n"
-            f"      source: {wheel}\n"
+            f"      source: {requirements_file}\n"
         ),
     }
     run = pipeline(files, **MERGE_REQUEST)

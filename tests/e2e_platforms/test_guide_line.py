@@ -1,4 +1,4 @@
-"""The line that users of dbt's guide change: pip, uv, uvx and pipx install the archive of this checkout."""
+"""The line that users of dbt's guide change: pip, pipx and uv install a Python, the lock, and our wheel."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from typing import Any
 
 import pytest
 
+from docs import installation
 from emulator import Emulator
 from tests.platforms import test_guide as guide
 from tests.support import environments as env
+from tests.support.released import requirements_of
 from tests.support.scripts import GREEN
 from tests.support.workflow_step import CLOUD_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-# The Python that the line asks uvx for. uvx would download a missing one, which a test must not do.
+# The Python that the line asks uv for. uv would download a missing one, which a test must not do.
 WANTED = "3.13"
 
 pytestmark = pytest.mark.e2e
@@ -41,16 +43,15 @@ def interpreter(version: str) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an archive as GitHub makes it of a tag."""
-    folder = tmp_path_factory.mktemp("archive")
-    files = subprocess.run(["git", "stash", "create"], cwd=ROOT, check=True, capture_output=True, text=True)
-    command = ["git", "archive", "--prefix=dbt-cloud-run-action-1/", "-o", str(folder / "v1.tar.gz")]
-    subprocess.run([*command, files.stdout.strip() or "HEAD"], cwd=ROOT, check=True)
-    handler = functools.partial(Quiet, directory=str(folder))
+def requirements(wheel: Path) -> Iterator[str]:
+    """The URL of the file of a release that names the lock and our wheel."""
+    handler = functools.partial(Quiet, directory=str(wheel.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1.tar.gz"
+        url = f"http://127.0.0.1:{server.server_port}"
+        released = wheel.parent / "released.txt"
+        released.write_text(requirements_of(wheel, f"dbt-cloud-run-action @ {url}/{wheel.name}"), encoding="utf-8")
+        yield f"{url}/{released.name}"
         server.shutdown()
 
 
@@ -64,9 +65,9 @@ class RealPipe(guide.GuideShell):
 
     commands: Mapping[str, str] = {}
 
-    def __init__(self, cloud: Emulator, folder: Path, archive: str, python: Path) -> None:
+    def __init__(self, cloud: Emulator, folder: Path, requirements: str, python: Path) -> None:
         super().__init__(cloud, folder)
-        self._archive = archive
+        self._requirements = requirements
         subprocess.run([str(python), "-m", "venv", str(folder / "python")], check=True, capture_output=True)
         wanted = interpreter(WANTED)
         assert wanted
@@ -79,14 +80,16 @@ class RealPipe(guide.GuideShell):
 
     def run(self, script: str, environ: Mapping[str, str]) -> str:
         path = os.pathsep.join(map(str, self._path))
-        return super().run(script.replace(guide.ARCHIVE, self._archive), {**os.environ, **environ, "PATH": path})
+        return super().run(
+            script.replace(installation.REQUIREMENTS, self._requirements), {**os.environ, **environ, "PATH": path}
+        )
 
 
 MakePipe = Callable[[str], RealPipe]
 
 
 @pytest.fixture
-def make_pipe(tmp_path: Path, archive: str) -> Iterator[MakePipe]:
+def make_pipe(tmp_path: Path, requirements: str) -> Iterator[MakePipe]:
     """`make_pipe(version)`: a pipeline with this Python."""
     with ExitStack() as stack:
 
@@ -95,7 +98,7 @@ def make_pipe(tmp_path: Path, archive: str) -> Iterator[MakePipe]:
             if python is None or interpreter(WANTED) is None:
                 pytest.skip(f"no Python {version} or no Python {WANTED} on this machine")
             cloud = stack.enter_context(Emulator(GREEN, token=CLOUD_TOKEN))
-            return RealPipe(cloud, tmp_path, archive, python)
+            return RealPipe(cloud, tmp_path, requirements, python)
 
         yield made
 

@@ -15,6 +15,8 @@ import tomlkit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests import audit
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8")).unwrap()
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
@@ -145,3 +147,38 @@ def test_pythons__are_those_of_the_classifiers() -> None:
     assert PYTHONS == tuple(classifiers)
     assert f">={PYTHONS[0]}" == PROJECT["project"]["requires-python"]
     assert PYTHONS[0] == PROJECT["tool"]["mypy"]["python_version"]
+
+
+# The first version without the hole.
+HOLES = {
+    "requests": {"CVE-2024-35195": "2.32", "CVE-2024-47081": "2.32.4"},
+    "urllib3": {"CVE-2025-66471": "2.6", "CVE-2026-44432": "2.7"},
+    "pyyaml": {"CVE-2020-14343": "5.4"},
+}
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_floors__admit_no_version_with_a_known_hole(name: str) -> None:
+    """The lock decides what we install; the floor is for those who install the package beside others."""
+    (wanted,) = [one for one in map(Requirement, PROJECT["project"]["dependencies"]) if one.name.lower() == name]
+
+    for hole, repaired in HOLES[name].items():
+        before = f"{repaired}.dev0"
+        assert not wanted.specifier.contains(before, prereleases=True), hole
+
+
+@pytest.mark.parametrize(
+    "code, output, expected",
+    [
+        (0, "No known vulnerabilities found", 0),
+        (1, "urllib3 1.26.0 CVE-2023-43804 1.26.17", 1),
+        # A mirror that has no advisories, and a machine without internet.
+        (0, "urllib3  Dependency not found on PyPI and could not be audited: urllib3 (2.8.0)", 0),
+        (1, "requests.exceptions.ConnectionError: Max retries exceeded", 0),
+    ],
+)
+def test_audit__says_what_was_not_checked(code: int, output: str, expected: int) -> None:
+    found, words = audit.verdict(code, output)
+
+    assert expected == found
+    assert ("NOT CHECKED" in words) is ("audited" in output or "Max retries" in output)

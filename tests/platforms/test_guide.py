@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from docs import installation
 from emulator import Emulator, GitHub
 from emulator.hosts import AzureDevOps, Bitbucket, GitLab
 from emulator.hosts.azure_devops import PullRequest
@@ -26,19 +27,24 @@ from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = Path(__file__).parent / "guide"
 NAME = f"dbt Cloud / {JOB_NAME}"
-ARCHIVE = "https://github.com/org/dbt-cloud-run-action/archive/refs/tags/v1.tar.gz"
 # What the user keeps in the platform's store of variables.
 SECRETS = {"DBT_API_KEY": CLOUD_TOKEN}
 
+OPTIONS = installation.PIP_OPTIONS.replace('"', "")
 # Stand-ins for programs that install something. Each accepts only the call that the guide makes.
 COMMANDS = {
-    "pip": '[ "$*" = "install --quiet uv" ]',
+    # The shell has removed the quotes.
+    "pip": f'[ "$*" = "install --quiet --only-binary :all: {installation.UV}" ]',
     "python": '[ "$*" = "-m pip install requests" ]',
-    "pipx": '[ "$1 $2 $3 $4" = "run --spec uv uvx" ] && shift 3 && exec "$@"',
-    "uvx": (
-        f'[ "$*" = "--python 3.13 --from {ARCHIVE} dbt-cloud-run" ] && '
-        f'exec "{sys.executable}" "{ROOT / "entrypoint.py"}"'
-    ),
+    "pipx": f'[ "$1 $2 $3 $4" = "run --spec {installation.UV} uv" ] && shift 3 && exec "$@"',
+    "uv": f"""case "$*" in
+"venv --quiet --python 3.13 dbt-run") mkdir -p dbt-run/bin ;;
+"pip install --quiet --python dbt-run {OPTIONS} {installation.REQUIREMENTS}")
+    echo '#!/bin/sh' >dbt-run/bin/dbt-cloud-run
+    echo 'exec "{sys.executable}" "{ROOT / "entrypoint.py"}"' >>dbt-run/bin/dbt-cloud-run
+    chmod +x dbt-run/bin/dbt-cloud-run ;;
+*) exit 1 ;;
+esac""",
 }
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the guide's scripts are for bash")
@@ -277,7 +283,11 @@ OLD = {
 def test_guide__keeps_its_old_python_and_our_page_has_its_line(block: str) -> None:
     text = (GUIDE / f"{block}.yml").read_text(encoding="utf-8")
     page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
-    lines = {line.strip().removeprefix("- ").removeprefix("run: ") for line in text.splitlines() if ARCHIVE in line}
+    lines = {
+        line.strip().removeprefix("- ").removeprefix("run: ")
+        for line in text.splitlines()
+        if installation.REQUIREMENTS in line
+    }
 
     assert OLD[block] in text
     (line,) = lines
