@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import os
-import secrets
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -22,7 +20,7 @@ from dbt_action.config import input_types, inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
 from dbt_action.errors import ConfigError, ExitCode, Refused, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
-from dbt_action.lifecycle import cleanup, gates
+from dbt_action.lifecycle import gates
 from dbt_action.lifecycle.job_run import JobRun
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
@@ -119,6 +117,8 @@ def clean_up(
     `by_user`: the user has called it, and is told what comes of it. Raises ConfigError then: the inputs of this step
     may be others than those of the step that ran the job.
     """
+    from dbt_action.lifecycle import cleanup  # noqa: PLC0415 - a step that runs a job does not need it
+
     platform_ = ci.detect(environ, out)
     line = platform_.load_state()
     if not line:
@@ -167,6 +167,8 @@ def _with_context(
     except ConfigError:
         raise
     except Exception:  # noqa: BLE001 - the last resort
+        import traceback  # noqa: PLC0415 - only bug reports need it
+
         platform_.untrusted_block("For the bug report", f"{_versions(environ)}\n{traceback.format_exc()}")
         platform_.error(
             f"This is a bug of dbt-cloud-run-action {__version__}. A dbt Cloud run may still be going. "
@@ -196,7 +198,7 @@ def _read(
         ci=platform_,
         build=build,
         config=config,
-        request=run_request.build(config, build, nonce=secrets.token_hex(3), secrets=secret_values),
+        request=run_request.build(config, build, nonce=os.urandom(3).hex(), secrets=secret_values),
         host=hosts.choose(environ, build, tokens=config.tokens),
         clock=clock,
     )

@@ -6,7 +6,6 @@ https://support.atlassian.com/bitbucket-cloud/docs/variables-and-secrets/
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -135,6 +134,8 @@ def _expand(commit: str, folder: str) -> str:
     """
     if not _ABBREVIATED.fullmatch(commit):
         return commit
+    import subprocess  # noqa: PLC0415 - only some pipelines of Bitbucket need it
+
     # Without the option git refuses a checkout that belongs to another user than the one in the container.
     command = ["git", "-c", "safe.directory=*", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"]
     for checkout in dict.fromkeys((folder, ".")):

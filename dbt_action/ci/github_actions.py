@@ -6,7 +6,6 @@ https://docs.github.com/actions/reference/workflows-and-actions
 from __future__ import annotations
 
 import json
-import secrets as random_bytes
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -342,7 +341,9 @@ def _property(value: str) -> str:
 
 def _assignment(name: str, value: str) -> str:
     """An entry of a command file; the random delimiter cannot be part of a value that was made to end it early."""
-    delimiter = f"ghadelimiter_{random_bytes.token_hex(16)}"
+    import secrets  # noqa: PLC0415 - takes time, and nothing is assigned before the first request
+
+    delimiter = f"ghadelimiter_{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 
 

@@ -7,7 +7,6 @@ is redirected (recorded); paths of artifacts do not.
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -63,6 +62,8 @@ class DbtCloud:
     def usual_duration_seconds(self, job_id: int) -> float | None:
         """The median duration of the job's last successful runs, including the queue; None when it has none."""
         newest = self._list(job_id, limit=RUNS_FOR_USUAL_DURATION, status=int(RunStatus.SUCCESS))
+        import statistics  # noqa: PLC0415 - takes time, and is needed after the trigger
+
         durations = [run.duration for run in newest if run.duration]
         return statistics.median(durations) if durations else None
 

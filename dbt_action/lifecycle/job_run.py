@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dbt_action import text, timeouts
-from dbt_action.config.choices import LogMode, OnRerun, StopAction
+from dbt_action.config.choices import OnRerun, StopAction
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Job, Run
 from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import CloudError, ExitCode
 from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
-from dbt_action.lifecycle import gates, job_reader, watch
-from dbt_action.lifecycle.collect import Collector
-from dbt_action.lifecycle.host_posts import HostPosts
+from dbt_action.lifecycle import gates, job_reader
 from dbt_action.lifecycle.poll import PollPolicy, WatchEnd
-from dbt_action.lifecycle.publish import Publisher, attempt
 from dbt_action.lifecycle.recorder import Recorder
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.start import NotStarted, Starter
@@ -29,10 +28,12 @@ from dbt_action.lifecycle.state import (
     WhenInterrupted,
     when_interrupted,
 )
-from dbt_action.lifecycle.watch import ProgressLog
 from dbt_action.report.outcome import MAY_BE_IGNORED, Outcome, RunFacts, of_final_run
 from dbt_action.results.run_results import NO_RESULTS, Results
 from dbt_action.timeouts import HttpTimeouts
+
+if TYPE_CHECKING:
+    from dbt_action.lifecycle.after_start import AfterStart
 
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger got no answer and no run was found; one may still appear with {} in its cause."
@@ -57,11 +58,6 @@ class JobRun:
         )
         self.cloud = DbtCloud(self.session, account_id=self.config.account_id)
         self.recorder = Recorder(run_context)
-        self.posts = HostPosts(run_context)
-        self.publisher = Publisher(run_context, self.recorder, self.posts)
-        self.progress = ProgressLog(
-            self.ci, self.clock, started_at=self.started_at, follow_logs=self.config.log is LogMode.LIVE
-        )
         self.starter = Starter(
             self.cloud,
             self.request,
@@ -70,6 +66,16 @@ class JobRun:
             log=self.ci.info,
             record=self.recorder.record,
         )
+
+    @cached_property
+    def after(self) -> AfterStart:
+        """What is needed after the trigger. A module whose import a signal breaks off could not be imported again."""
+        with self.interrupts.deferred():
+            from dbt_action.lifecycle.after_start import AfterStart  # noqa: PLC0415 - the trigger need not wait for it
+
+            return AfterStart(
+                self.context, self.recorder, cloud=self.cloud, clock=self.clock, started_at=self.started_at
+            )
 
     def run(self) -> ExitCode:
         """Everything; the exit code says how it ended."""
@@ -121,9 +127,9 @@ class JobRun:
     def _report_start(self, run: Run) -> None:
         with self.interrupts.deferred():
             # A library whose import is interrupted cannot be imported again.
-            self.posts.open(self.recorder.state)
+            self.after.posts.open(self.recorder.state)
         self.interrupts.check()
-        self.publisher.run_started(run, seconds=self._age)
+        self.after.publisher.run_started(run, seconds=self._age)
 
     # Watching and retrying.
 
@@ -139,15 +145,7 @@ class JobRun:
             usual_seconds=self.usual_seconds,
         )
         while True:
-            result = watch.watch(
-                self.cloud,
-                run.id,
-                policy,
-                clock=self.clock,
-                progress=self.progress,
-                wait_started_at=self.started_at,
-                on_look=self._seen,
-            )
+            result = self.after.watch(run, policy, on_look=self._seen)
             run = self._known_run
             if result.end is WatchEnd.LOST:
                 # Not settled: by the time of the clean-up dbt Cloud may be back.
@@ -203,7 +201,7 @@ class JobRun:
             self._outcome_known(self._facts(outcome, results=results, aftermath=aftermath, seconds=seconds))
 
         retries = self.recorder.state.retries
-        collector = Collector(self.cloud, run, self.config, ci=self.ci, clock=self.clock)
+        collector = self.after.collector(run)
         limit = timeouts.RESULTS_BEFORE_STATUS_SECONDS
         with self.session.shorter_timeouts(limit):
             results = collector.results(retries=retries, wait_seconds=limit)
@@ -226,17 +224,17 @@ class JobRun:
         if self.config.on_timeout is StopAction.LEAVE:
             aftermath = f"{what} It has been left going (`on-timeout: leave`)."
             return self._end(Outcome.TIMED_OUT, aftermath=aftermath)
-        self.progress.line("The time is up (`timeout-minutes`); cancelling the run")
+        self.after.progress.line("The time is up (`timeout-minutes`); cancelling the run")
         run, result = self._cancel(run, timeouts.CANCEL_SECONDS)
         if run.final and of_final_run(run) is not Outcome.CANCELLED:
             # It ended between the last look and the request to cancel.
-            self._seen(watch.with_steps(self.cloud, run, self.clock))
+            self._seen(self.after.with_steps(run))
             return self._finished(self._known_run)
         aftermath = f"{what} {result}"
         return self._end(Outcome.TIMED_OUT, aftermath=aftermath, run_settled=run.final)
 
     def _cancel(self, run: Run, time_limit: float) -> tuple[Run, str]:
-        return watch.cancel(self.cloud, run, clock=self.clock, time_limit=time_limit, on_look=self._seen)
+        return self.after.cancel(run, time_limit=time_limit, on_look=self._seen)
 
     # When the process has to end early.
 
@@ -244,13 +242,13 @@ class JobRun:
         """Within seconds: cancel what was started, post the status, and write the report."""
         self.interrupts.shut_down()
         self.session.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
-        self.posts.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
+        self.after.posts.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
         deadline = self.clock.now() + timeouts.INTERRUPTED_CANCEL_SECONDS
         if self.recorder.state.phase is Phase.IN_FLIGHT:
             self._find_run(deadline)
         action = when_interrupted(self.recorder.state, self.config.on_cancel)
         if action is WhenInterrupted.REPORT:
-            self.publisher.post_status()
+            self.after.publisher.post_status()
             self._report(with_details=False)
         elif action is WhenInterrupted.NOTHING:
             self._end(Outcome.INTERRUPTED, aftermath=_NOT_SENT)
@@ -333,22 +331,22 @@ class JobRun:
             else:
                 self.starter.cancel_duplicates(facts.run)
         with self.interrupts.deferred():
-            self.publisher.outcome_known(facts, run_settled=run_settled)
+            self.after.publisher.outcome_known(facts, run_settled=run_settled)
         self.interrupts.check()
-        self.publisher.post_status()
+        self.after.publisher.post_status()
 
     def _report(self, *, with_details: bool = True) -> ExitCode:
         """Write what the person who reads this build wants to know; a failure in that changes nothing."""
         shutting_down = self.interrupts.shutting_down
         if with_details and not shutting_down:
-            attempt(self.publisher.post_details, self.context)
+            self.after.publisher.attempt(self.after.publisher.post_details)
         with self.interrupts.deferred():
-            attempt(self.publisher.write_build_report, self.context)
+            self.after.publisher.attempt(self.after.publisher.write_build_report)
             if not shutting_down:
                 # A host that was slow a moment ago may be back.
-                attempt(self.publisher.post_status, self.context)
+                self.after.publisher.attempt(self.after.publisher.post_status)
             elif with_details:
-                attempt(self.publisher.post_details, self.context)
+                self.after.publisher.attempt(self.after.publisher.post_details)
         # From here a signal has nothing left to stop.
         self.interrupts.shut_down()
         facts = self.recorder.state.facts

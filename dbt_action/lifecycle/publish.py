@@ -77,10 +77,9 @@ class Publisher:
         scrubbed: RunFacts = text.scrub(facts, self._context.ci.log.secrets)
         return replace(scrubbed, error=error)
 
-
-def attempt(report: Callable[[], None], run_context: RunContext) -> None:
-    """Call `report`; a bug in it is a warning, since a page that cannot be written is no reason for a failed step."""
-    try:
-        report()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the outcome of the run stands
-        run_context.ci.warning(f"The report is incomplete ({error!r}); please report this bug.")
+    def attempt(self, report: Callable[[], None]) -> None:
+        """Call `report`; a bug in it is a warning: a page that cannot be written is no reason for a failed step."""
+        try:
+            report()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the outcome of the run stands
+            self._context.ci.warning(f"The report is incomplete ({error!r}); please report this bug.")

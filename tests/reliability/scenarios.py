@@ -65,6 +65,8 @@ class Scenario:
     event: tuple[str, str, float] | None = None
     attempts: int = 1
     pull_request: bool = False
+    # What an outsider has prepared: names of `attacks.ATTACKS`, or "fork".
+    attack: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -76,6 +78,8 @@ class Scenario:
         return lambda trigger: _script(self.retried if trigger["retrying_run_id"] else self.first, self.seconds)
 
 
+# Two steps in three are attacked.
+ATTACKS = ("", "", "forged state", "links", "foreign comment", "fork")
 KINDS = ("green", "red", "no results", "cancelled", "endless", "unknown status", "unknown end")
 
 
@@ -114,6 +118,7 @@ def draw(seed: str) -> Scenario:
         event=_event(dice),
         attempts=dice.choice((1, 1, 1, 2, 3)),
         pull_request=dice.random() < 0.4,
+        attack=random.Random(f"{seed} attack").choice(ATTACKS),  # noqa: S311 - not for secrets
         seconds={
             "lasts": dice.choice((0.0, 3.0, 45.0, 400.0)),
             "queue": dice.choice((0.0, 0.0, 20.0, 200.0)),

@@ -17,7 +17,7 @@ from pathlib import Path
 from dbt_action.errors import ExitCode
 from dbt_action.interrupts import Interrupted
 from emulator import Status
-from tests.reliability import interruptions, invariants, open_resources, scenarios, source_lines
+from tests.reliability import attacks, interruptions, invariants, open_resources, scenarios, source_lines
 from tests.reliability.interruptions import Moment
 from tests.reliability.scenarios import Scenario
 from tests.reliability.steps import Killed, Servers, Step, start_servers
@@ -43,7 +43,12 @@ def check(seed: str) -> list[str]:
 
 def _broken(servers: Servers, scenario: Scenario) -> Iterator[str]:
     step = servers.new_step(scenario.script())
+    if scenario.attack == "fork":
+        yield from attacks.broken_by_fork(step)
+        return
+    dice = random.Random(f"{scenario.seed} attack")  # noqa: S311 - not for secrets
     step.given(**scenario.inputs)
+    untouched = attacks.prepare(step, scenario.attack, dice) if scenario.attack else None
     if scenario.pull_request:
         step.pull_request(7)
     for server, hits in ((servers.cloud, scenario.faults), (servers.github, scenario.github_faults)):
@@ -56,6 +61,8 @@ def _broken(servers: Servers, scenario: Scenario) -> Iterator[str]:
             attempt.pull_request(7)
         last = number == scenario.attempts
         yield from (f"attempt {number}: {words}" for words in _broken_by_attempt(attempt, scenario, last=last))
+    if untouched:
+        yield from untouched()
 
 
 def _broken_by_attempt(step: Step, scenario: Scenario, *, last: bool) -> Iterator[str]:

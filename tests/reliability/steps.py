@@ -128,10 +128,10 @@ class Step:
         self.environ |= {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
         return self
 
-    def pull_request(self, number: int, sha: str | None = None) -> Step:
-        """Make this a build of a pull request."""
+    def pull_request(self, number: int, sha: str | None = None, *, repository: str = REPOSITORY) -> Step:
+        """Make this a build of a pull request, whose head is in `repository`."""
         path = self.folder / "event.json"
-        head = {"sha": sha or self.sha, "ref": "feature", "repo": {"full_name": REPOSITORY}}
+        head = {"sha": sha or self.sha, "ref": "feature", "repo": {"full_name": repository}}
         pull = {"number": number, "head": head, "base": {"ref": "main"}}
         path.write_text(json.dumps({"pull_request": pull}), encoding="utf-8")
         self.environ |= {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(path)}
