@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from dbt_action import timeouts
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import input_types
 from dbt_action.config.context import CiContext
-from dbt_action.report.node_annotations import Annotation
-from dbt_action.report.outcome import CommitState
+
+if TYPE_CHECKING:
+    # Nothing of the report is needed before the trigger.
+    from dbt_action.report.node_annotations import Annotation
+    from dbt_action.report.outcome import CommitState
 
 AddressT = TypeVar("AddressT")
 

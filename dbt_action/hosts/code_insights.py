@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbt_action import text
 from dbt_action.config.context import CiContext
 from dbt_action.dbt_cloud import marker
 from dbt_action.hosts.base import CommitReport, HostSettings
 from dbt_action.hosts.transport import HostError, JsonApi
-from dbt_action.report.node_annotations import Annotation
+
+if TYPE_CHECKING:
+    from dbt_action.report.node_annotations import Annotation
 
 # In a pipeline this proxy adds the authorization for this part of the API, to plain HTTP only (documented). The second
 # address is for pipes, which run in a container of their own.

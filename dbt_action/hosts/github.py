@@ -20,7 +20,6 @@ from dbt_action.hosts import transport
 from dbt_action.hosts.base import COMMENT, STATUS, Host, HostSettings, HostType
 from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import HostError
-from dbt_action.report.headline import MAX_DESCRIPTION
 from dbt_action.report.outcome import CommitState
 
 if TYPE_CHECKING:
@@ -114,6 +113,8 @@ class GitHub(RestHost):
 
     def post_status(self, state: CommitState, description: str, url: str) -> None:
         """Post a status. Every post adds one; the newest counts."""
+        from dbt_action.report.headline import MAX_DESCRIPTION  # noqa: PLC0415 - not needed before the trigger
+
         fields = {
             "state": _STATES[state],
             "description": text.cut(description, MAX_DESCRIPTION),

@@ -14,7 +14,6 @@ from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import CloudError, ExitCode
 from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
 from dbt_action.lifecycle import gates, job_reader
-from dbt_action.lifecycle.poll import PollPolicy, WatchEnd
 from dbt_action.lifecycle.recorder import Recorder
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.start import NotStarted, Starter
@@ -139,6 +138,8 @@ class JobRun:
             self.usual_seconds = self.cloud.usual_duration_seconds(self.config.job_id)
         if warning := gates.duration_warning(self.build, self.usual_seconds):
             self.ci.warning(warning)
+        from dbt_action.lifecycle.poll import PollPolicy, WatchEnd  # noqa: PLC0415 - `after` has imported it
+
         policy = PollPolicy(
             interval_seconds=self.config.poll_interval,
             timeout_seconds=self.config.timeout_seconds,
