@@ -1,7 +1,8 @@
 """Measures how long the composite action takes to its first request; prints it, and never fails.
 
 Cold: an empty RUNNER_TEMP, a home without caches, a copy of the action without bytecode. The packages are downloaded,
-so the figures depend on the index and the way to it.
+so the figures depend on the index and the way to it, and on the version of pip. An argument names another Python than
+the one that runs this.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
 # What says where packages come from, and what every program needs.
 KEEP = ("LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS")
+PYTHON = sys.argv[1] if len(sys.argv) > 1 else sys.executable
 # Seconds that are wanted.
 COLD_PIP, COLD_UV, AGAIN = 3.0, 1.0, 1.0
 
@@ -88,9 +90,11 @@ def _environ(place: Path, uv: str, port: int) -> Mapping[str, str]:
     # Without the folder of `uv` unless it is wanted; it may be that of Python too.
     tools = place / "bin"
     tools.mkdir(exist_ok=True)
-    for name, target in (("python3", sys.executable if _has_pip(sys.executable) else "python3"), ("uv", uv)):
-        if target and not (tools / name).exists():
-            (tools / name).symlink_to(shutil.which(target) or target)
+    for name, target in (("python3", PYTHON), ("uv", uv)):
+        if target:
+            # No link: an environment is found by the place of its Python.
+            (tools / name).write_text(f'#!/bin/sh\nexec "{target}" "$@"\n', encoding="utf-8")
+            (tools / name).chmod(0o755)
     return {
         **{name: os.environ[name] for name in KEEP if name in os.environ},
         "PATH": f"{tools}:/usr/bin:/bin",
@@ -106,12 +110,8 @@ def _environ(place: Path, uv: str, port: int) -> Mapping[str, str]:
     }
 
 
-def _has_pip(python: str) -> bool:
-    return subprocess.run([python, "-I", "-c", "import pip"], capture_output=True, check=False).returncode == 0
-
-
 def _version() -> str:
-    done = subprocess.run([sys.executable, "-I", "-m", "pip", "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run([PYTHON, "-I", "-m", "pip", "--version"], capture_output=True, text=True, check=False)
     words = done.stdout.split()
     return words[1] if len(words) > 1 else ""
 
