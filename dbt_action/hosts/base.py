@@ -90,6 +90,37 @@ class NoHost:
         del build
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFiles:
+    """The files that a pull request or a push changes: paths from the root of the repository.
+
+    A renamed file is there by both names. `gap` says why the list may not be whole, as a clause ("GitHub lists at most
+    3,000 files"); "" when it is.
+    """
+
+    paths: tuple[str, ...]
+    gap: str = ""
+
+
+class ChangeReader(Protocol):
+    """Reads what a build is about, before anything is started. Each method sends requests and raises HostError."""
+
+    def pull_request_files(self) -> ChangedFiles:
+        """The files that the pull request changes."""
+
+    def pushed_files(self, before: str, after: str) -> ChangedFiles:
+        """The files that differ between two commits, of which `before` was the head of the branch before the push."""
+
+    def labels(self) -> frozenset[str]:
+        """The names of the pull request's labels, as they are now."""
+
+    def is_draft(self) -> bool:
+        """Whether the pull request is a draft now."""
+
+    def commit_message(self, sha: str) -> str:
+        """The whole message of a commit."""
+
+
 class MissingAddressError(Exception):
     """A variable that says where the host is has no value; the text names it."""
 
@@ -114,7 +145,11 @@ class HostType(Generic[AddressT]):
     api_variable: str
     # The host for an address and a token. May import a library, sends nothing.
     connect: Callable[[AddressT, HostSettings, str], Host]
-    # The same without a token, for what the host can show all the same.
+    # What reads changed files and labels, for an address and a token, on a clock. Sends nothing here.
+    read_changes: Callable[[AddressT, str, Clock], ChangeReader]
+    # Pull requests have labels there.
+    has_labels: bool = True
+    # The same as `connect` without a token, for what the host can show all the same.
     connect_without_token: Callable[[AddressT, HostSettings], Host] = lambda _address, _settings: NoHost()
 
 
