@@ -20,7 +20,7 @@ from dbt_action.config import input_types, inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
 from dbt_action.errors import ConfigError, ExitCode, Refused, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
-from dbt_action.lifecycle import gates
+from dbt_action.lifecycle import build_checks
 from dbt_action.lifecycle.job_run import JobRun
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
@@ -35,6 +35,7 @@ _NOT_SIGNED = (
     "Another step or job has written it with other inputs, or somebody has changed or committed the file. "
     "If a run may still be going, look at the job in dbt Cloud."
 )
+_NO_LABELS = "`require-label` cannot be used: pull requests have no labels on this host of code. Leave it out."
 _SHA_LENGTH = 40
 _ABBREVIATED_SHA = (
     "Only the beginning of the commit's hash is known, {}, and there is no git here to complete it, so dbt Cloud "
@@ -84,7 +85,9 @@ def run(
         if context.nothing_to_run:
             run_context.ci.info(f"Nothing to run: {context.nothing_to_run}.")
             return ExitCode.OK
-        if problems := tuple(gates.problems(gates.Build(config=config, context=context, request=request))):
+        if problems := tuple(
+            build_checks.problems(build_checks.Build(config=config, context=context, request=request))
+        ):
             raise Refused(problems)
         if 0 < len(git_sha) < _SHA_LENGTH:
             run_context.ci.warning(_ABBREVIATED_SHA.format(git_sha))
@@ -194,12 +197,15 @@ def _read(
         unknown=partial(run_request.missing_commit_or_branch, build),
     )
     build = run_request.with_user_choices(config, build)
+    host = hosts.choose(environ, build, tokens=config.tokens)
+    if config.require_label and not host.has_labels:
+        raise ConfigError((_NO_LABELS,))
     return RunContext(
         ci=platform_,
         build=build,
         config=config,
         request=run_request.build(config, build, nonce=os.urandom(3).hex(), secrets=secret_values),
-        host=hosts.choose(environ, build, tokens=config.tokens),
+        host=host,
         clock=clock,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from dbt_action import __version__, app, ci, hosts
+from dbt_action.config.datafold_inputs import DATAFOLD_INPUTS
 from dbt_action.config.input_types import Input, InputType
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "what to run",
         ("run-on", "branch", "git-sha", "pull-request", "pull-request-field", "allow-job-schema", "allow-forks"),
     ),
+    ("reasons not to run", ("files-to-ignore", "require-label", "skip-drafts", "skip-commit-message")),
     ("overrides", _names(row for row in app.ROWS if row.name.endswith("-override"))),
     ("waiting", ("wait", "poll-interval", "timeout-minutes", "on-cancel", "on-timeout", "fail-on-error")),
     ("re-runs and retries", ("on-rerun", "retry-failed", "supersede", "instance")),
@@ -58,6 +60,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "artifacts",
         ("artifacts", "artifacts-path", "artifacts-max-size", "artifacts-per-step", "get_artifacts", "fetch_catalog"),
     ),
+    ("Datafold", _names(DATAFOLD_INPUTS)),
 )
 
 # What the help shows for a value, where it is not the name of the type; of a CHOICE, it is the choices.
@@ -73,6 +76,9 @@ _METAVARS = {
     InputType.COMMIT: "SHA",
     InputType.SIZE: "SIZE",
     InputType.PATTERNS: "NAMES",
+    InputType.IGNORE_PATTERNS: "PATTERNS",
+    InputType.MINUTES_OR_NONE: "MINUTES",
+    InputType.WORDS_OR_NONE: "TEXT|none",
 }
 
 

@@ -88,6 +88,17 @@ SLOW_DOWNLOAD_SECONDS = 60.0
 HOST_REQUEST_SECONDS = 5.0
 HOST_RETRY_PAUSE_SECONDS = 0.5
 
+# --- Datafold ---
+
+# For connecting, and again for an answer.
+DATAFOLD_REQUEST_SECONDS = 30.0
+# One try of an upload, whose archive may have tens of megabytes.
+DATAFOLD_UPLOAD_SECONDS = 300.0
+# Datafold's own run of a pull request's commit: the pause between two looks, and how long it may take to appear (both
+# as in Datafold's client).
+DATAFOLD_POLL_SECONDS = 5.0
+DATAFOLD_RUN_APPEARS_SECONDS = 60.0
+
 # --- Programs ---
 
 GIT_SECONDS = 5.0

@@ -120,6 +120,8 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         sha=sha,
         branch=pull_request.head_branch if pull_request else own_branch,
         tag=ref.removeprefix("refs/tags/") if is_tag else "",
+        # In pull requests it is the message of a merge commit that was made for the build.
+        commit_message="" if pull_request else environ.get("BUILD_SOURCEVERSIONMESSAGE", ""),
         pull_request=pull_request,
         of_pull_request=pull_request is not None,
         origin=CommitOrigin.OTHER if pull_request and pull_request.fork else CommitOrigin.OWN,

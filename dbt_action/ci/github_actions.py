@@ -189,7 +189,10 @@ def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiCont
         sha=sha,
         branch=branch.removeprefix("refs/heads/"),
         tag=ref_name if tagged else "",
+        commit_message=_commit_message(name, event, sha),
+        before_sha=_text(event, "before") if name == "push" and not tagged else "",
         pull_request=pull_request,
+        of_merge_queue=name == "merge_group",
         of_pull_request=_is_of_pull_request(name, event, pull_request),
         origin=_origin(name, event, repository, pull_request),
         subject=_subject(name, environ, event, repository),
@@ -275,6 +278,12 @@ def _origin(name: str, event: Mapping[str, Any], repository: str, pull_request: 
         return CommitOrigin.OWN if head.casefold() == repository.casefold() else CommitOrigin.OTHER
     known = _COMMIT_IS_OWN.get(name)
     return CommitOrigin.OWN if known is None or known(event) else CommitOrigin.UNKNOWN
+
+
+def _commit_message(name: str, event: Mapping[str, Any], sha: str) -> str:
+    """The message of the commit where the payload has that commit. In a merge group GitHub writes the message."""
+    path = {"push": "head_commit", "workflow_run": "workflow_run.head_commit"}.get(name, "")
+    return _text(event, f"{path}.message") if path and sha and _text(event, f"{path}.id") == sha else ""
 
 
 def _deployed_ref_is_own(event: Mapping[str, Any]) -> bool:

@@ -131,7 +131,11 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         sha=sha,
         branch=branch,
         tag=tag,
+        # In merged results pipelines it is the message of a merge commit that GitLab has made.
+        commit_message=environ.get("CI_COMMIT_MESSAGE", "") if sha == environ.get("CI_COMMIT_SHA") else "",
+        before_sha=environ.get("CI_COMMIT_BEFORE_SHA", "") if _is_push(environ) else "",
         pull_request=pull_request,
+        of_merge_queue=environ.get("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train",
         of_pull_request=pull_request is not None,
         origin=CommitOrigin.OTHER if pull_request and pull_request.fork else CommitOrigin.OWN,
         build_url=environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL", ""),
@@ -143,6 +147,11 @@ def read_context(environ: Mapping[str, str]) -> CiContext:
         secrets_withheld="this is a merge request from a fork" if pull_request and pull_request.fork else "",
         secrets_hint=_SECRETS_HINT,
     )
+
+
+def _is_push(environ: Mapping[str, str]) -> bool:
+    """Whether commits were pushed to a branch; in all other pipelines the commit before is made of zeros."""
+    return environ.get("CI_PIPELINE_SOURCE") == "push" and bool(environ.get("CI_COMMIT_BRANCH"))
 
 
 def _pull_request(environ: Mapping[str, str]) -> PullRequest | None:

@@ -44,6 +44,23 @@ class CommentMode(Enum):
     ALWAYS = "always"
 
 
+class StatusMode(Enum):
+    """Whether a commit status is posted, and whether a failed run blocks a merge by it."""
+
+    POST = "true"
+    NONE = "false"
+    # The status of a failed run is a success that says so.
+    SOFT = "soft"
+
+
+class DatafoldRunType(Enum):
+    """What Datafold is told about the artifacts of a run."""
+
+    AUTO = "auto"
+    PRODUCTION = "production"
+    PULL_REQUEST = "pull_request"
+
+
 class OnRerun(Enum):
     """What a re-run of the workflow does with the dbt Cloud run of the attempt before."""
 

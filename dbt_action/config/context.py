@@ -51,9 +51,15 @@ class CiContext:
     sha: str = ""
     branch: str = ""
     tag: str = ""
+    # The whole message of `sha`, where the CI knows it.
+    commit_message: str = ""
+    # The head of the branch before the push that caused the build; zeros for a new branch, "" when it was no push.
+    before_sha: str = ""
     pull_request: PullRequest | None = None
     # Commit and branch are those of a pull request, also where its number is not known.
     of_pull_request: bool = False
+    # The commit is of a merge queue (GitLab: merge train): it will be merged if the build succeeds.
+    of_merge_queue: bool = False
     origin: CommitOrigin = CommitOrigin.OWN
     build_url: str = ""
     # Page of `sha`.

@@ -31,9 +31,12 @@ class InputType(Enum):
     STEPS = "commands"
     INTERVAL = "seconds or auto"
     MINUTES = "minutes"
+    MINUTES_OR_NONE = "minutes, 0 for none"
     RETRIES = "number from 0 to 10"
     SIZE = "size in bytes"
     PATTERNS = "names or globs"
+    IGNORE_PATTERNS = "gitignore patterns"
+    WORDS_OR_NONE = "text or none"
     REPOSITORY = "owner/name"
     PATH = "path"
     FOLDER = "folder in the repository"
@@ -61,7 +64,7 @@ class Input:
     environment: tuple[str, ...] = ()
     variable_name: str = ""
     # The field of Config that the value fills, where it is not called like the input; `overrides.<field>` is one of
-    # Overrides.
+    # Overrides, `datafold.<field>` one of Datafold.
     field: str = ""
 
     @property
@@ -81,8 +84,8 @@ class Input:
 
     @property
     def is_host_token(self) -> bool:
-        """Whether this is the token of a code host, as every secret but dbt Cloud's is."""
-        return self.secret and self.name != "dbt-token"
+        """Whether this is the token of a code host, as every token but dbt Cloud's is."""
+        return self.name.endswith("-token") and self.name != "dbt-token"
 
     @property
     def variable(self) -> str:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
+from dbt_action.config.choices import (
+    CommentMode,
+    CompiledSql,
+    LogMode,
+    OnRerun,
+    RunOn,
+    StatusMode,
+    StopAction,
+)
+from dbt_action.config.datafold_inputs import DATAFOLD_INPUTS
 from dbt_action.config.input_types import Input, InputType
 
 # Only the script of dbt's own CI guide reads this variable, so a pipeline that sets it was made from that guide.
@@ -176,6 +185,29 @@ INPUTS: tuple[Input, ...] = (
         field="overrides.timeout_seconds",
     ),
     Input(
+        name="files-to-ignore",
+        input_type=InputType.IGNORE_PATTERNS,
+        help="Start nothing when all changed files match: gitignore patterns, one per line; the last that matches a "
+        "file counts, and `!` takes it back. The commit status is then a success that says so.",
+    ),
+    Input(
+        name="require-label",
+        input_type=InputType.TEXT,
+        help="Start nothing for a pull request without this label. Not on Bitbucket, which has none.",
+    ),
+    Input(
+        name="skip-drafts",
+        input_type=InputType.BOOLEAN,
+        help="Start nothing for a pull request that is a draft.",
+        default="false",
+    ),
+    Input(
+        name="skip-commit-message",
+        input_type=InputType.WORDS_OR_NONE,
+        help="Start nothing when the message of the commit has this text; `none` switches that off.",
+        default="[skip dbt]",
+    ),
+    Input(
         name="wait",
         input_type=InputType.BOOLEAN,
         help="Wait for the end of the run; with `false` the step starts the run, reports that, and ends.",
@@ -222,9 +254,11 @@ INPUTS: tuple[Input, ...] = (
     GITHUB_TOKEN,
     Input(
         name="commit-status",
-        input_type=InputType.BOOLEAN,
-        help="Post a commit status that links to the run.",
+        input_type=InputType.CHOICE,
+        help="Post a commit status that links to the run. With `soft` the status of a failed run is a success that "
+        "says so, and does not block a merge; the step fails all the same (see `fail-on-error`).",
         default="true",
+        enum=StatusMode,
     ),
     Input(
         name="status-context",
@@ -329,6 +363,7 @@ INPUTS: tuple[Input, ...] = (
         help="Distinguishes the jobs of a matrix. There is no need to set it.",
         default="${{ strategy.job-index }}",
     ),
+    *DATAFOLD_INPUTS,
     Input(
         name="get_artifacts",
         input_type=InputType.BOOLEAN,

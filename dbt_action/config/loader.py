@@ -8,7 +8,16 @@ from typing import Any
 
 from dbt_action import errors, text
 from dbt_action.config import input_types, inputs, parsers
-from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
+from dbt_action.config.choices import (
+    CommentMode,
+    CompiledSql,
+    DatafoldRunType,
+    LogMode,
+    OnRerun,
+    RunOn,
+    StatusMode,
+    StopAction,
+)
 from dbt_action.config.input_types import Input, InputType
 
 Rows = Sequence[Input]
@@ -31,6 +40,18 @@ class Overrides:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Datafold:
+    """Where the artifacts of a run are uploaded; without `ci_config_id` they are not."""
+
+    ci_config_id: int | None = None
+    api_key: str = field(default="", repr=False)
+    url: str = "https://app.datafold.com"
+    run_type: DatafoldRunType = DatafoldRunType.AUTO
+    # How long to wait for Datafold's own run.
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The validated inputs; each row of the table of inputs names its field (`Input.config_field`)."""
 
@@ -50,6 +71,11 @@ class Config:
     overrides: Overrides = Overrides()
     allow_job_schema: bool = False
     allow_forks: bool = False
+    # What decides that there is nothing to run; empty where it was not given.
+    files_to_ignore: tuple[str, ...] = ()
+    require_label: str = ""
+    skip_drafts: bool = False
+    skip_commit_message: str = "[skip dbt]"
     wait: bool = True
     # Seconds. None: `auto`.
     poll_interval: float | None = None
@@ -62,7 +88,7 @@ class Config:
     repository: str = ""
     # Tokens of the code hosts by the name of their input, "" where none is given.
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
-    commit_status: bool = True
+    commit_status: StatusMode = StatusMode.POST
     status_context: str = ""
     artifacts: tuple[str, ...] = ()
     artifacts_path: str = "target"
@@ -81,6 +107,7 @@ class Config:
     retry_failed: int = 0
     supersede: bool = False
     instance: str = ""
+    datafold: Datafold = Datafold()
 
 
 def secrets(environ: Mapping[str, str], rows: Rows) -> tuple[str, ...]:
@@ -114,6 +141,7 @@ def read(
     _check_required(reader, missing_token or errors.missing_token())
     _check_one_version(reader)
     _check_status_context(reader, ci_job)
+    _check_datafold(reader)
     _apply_run_on(reader, unknown)
     if reader.problems:
         problems = _with_variables(reader.problems, rows) if inputs_are_variables else reader.problems
@@ -207,6 +235,13 @@ def _check_status_context(reader: _Reader, ci_job: str) -> None:
         )
 
 
+def _check_datafold(reader: _Reader) -> None:
+    if reader.is_given("datafold-ci-config-id") and not reader.is_given("datafold-api-key"):
+        reader.add_problem(
+            "datafold-api-key", "is missing, and `datafold-ci-config-id` is given. Create one in Datafold."
+        )
+
+
 def _apply_run_on(reader: _Reader, unknown: Callable[[RunOn], str]) -> None:
     # A pipeline made from dbt's guide leaves the version to the job unless it names a branch.
     if reader.variable_of("job-id") == inputs.GUIDE_JOB_ID and not reader.is_given("run-on"):
@@ -239,22 +274,20 @@ def _with_variables(problems: Sequence[str], rows: Rows) -> list[str]:
 
 def _build(rows: Rows, values: Mapping[str, Any]) -> Config:
     """The Config whose fields are named by `rows`; a field without a value keeps its default."""
-    # Of Config and of Overrides; the types of the values are those of the parsers, and checked by the tests.
-    of_config: dict[str, Any] = {}
-    of_overrides: dict[str, Any] = {}
+    # By the part of Config that has the field, "" for Config itself. The types of the values are those of the parsers,
+    # and checked by the tests.
+    parts: dict[str, dict[str, Any]] = {"": {}, "overrides": {}, "datafold": {}}
     tokens: dict[str, str] = {}
     for row in rows:
         value = values[row.name]
         owner, _, name = row.config_field.rpartition(".")
         if row.is_host_token:
             tokens[row.name] = value or ""
-        elif value is None:
-            continue
-        elif owner == "overrides":
-            of_overrides[name] = value
-        elif name in _CONFIG_FIELDS:
-            of_config[name] = value
-    return Config(**of_config, overrides=Overrides(**of_overrides), tokens=tokens)
+        elif value is not None and (owner or name in _CONFIG_FIELDS):
+            parts[owner][name] = value
+    return Config(
+        **parts[""], overrides=Overrides(**parts["overrides"]), datafold=Datafold(**parts["datafold"]), tokens=tokens
+    )
 
 
 # The rows of a CI or of `job-url` have values that are used elsewhere and fill no field.
@@ -276,9 +309,12 @@ _PARSERS: dict[InputType, Callable[[str], Any]] = {
     InputType.STEPS: parsers.steps,
     InputType.INTERVAL: parsers.interval,
     InputType.MINUTES: parsers.minutes,
+    InputType.MINUTES_OR_NONE: parsers.minutes_or_none,
     InputType.RETRIES: parsers.retries,
     InputType.SIZE: parsers.size,
     InputType.PATTERNS: parsers.patterns,
+    InputType.IGNORE_PATTERNS: parsers.ignore_patterns,
+    InputType.WORDS_OR_NONE: parsers.words_or_none,
     InputType.REPOSITORY: parsers.repository,
     InputType.PATH: parsers.text,
     InputType.FOLDER: parsers.folder,

@@ -128,6 +128,11 @@ def minutes(raw: str) -> float:
     return number(raw, "minutes", 0.01, MAX_MINUTES) * 60
 
 
+def minutes_or_none(raw: str) -> float:
+    """A number of minutes, 0 for none, decimals allowed; returned in seconds."""
+    return number(raw, "minutes", 0, MAX_MINUTES) * 60
+
+
 def number(raw: str, unit: str, low: float, high: float) -> float:
     """A decimal number from `low` to `high`."""
     value = float(raw) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?|\.[0-9]{1,12}", raw) else math.nan
@@ -181,6 +186,27 @@ def patterns(raw: str) -> tuple[str, ...]:
     return tuple(name for part in re.split(r"[,\n]", raw) if (name := part.strip()))
 
 
+def ignore_patterns(raw: str) -> tuple[str, ...]:
+    """Patterns as in a .gitignore file, one per line, without blank lines and comments."""
+    import pathspec  # noqa: PLC0415 - few pipelines need it, and importing it would make every start slower
+
+    patterns = tuple(line.strip() for line in raw.splitlines() if line.strip() and not line.strip().startswith("#"))
+    try:
+        pathspec.PathSpec.from_lines("gitwildmatch", patterns)
+    except ValueError as error:
+        message = f"has a line that is no gitignore pattern: {one_line(str(error))}."
+        raise ValueError(message) from None
+    if not patterns:
+        message = "has no pattern."
+        raise ValueError(message)
+    return patterns
+
+
+def words_or_none(raw: str) -> str:
+    """One line of text; "" for `none`."""
+    return "" if raw.casefold() == "none" else text(raw)
+
+
 def steps(raw: str) -> tuple[str, ...]:
     """Commands from a JSON or YAML list, or one per line; quotes within a command are kept."""
     if raw.startswith("["):
@@ -223,8 +249,8 @@ def _yaml(raw: str) -> Any:  # noqa: ANN401 - whatever the user wrote; the calle
 
 
 def origin(raw: str) -> str:
-    """Scheme and host, from a host name, the root of the API or the address of any page of dbt Cloud."""
-    message = "must be the address of dbt Cloud, such as https://ab123.us1.dbt.com (http only for this machine)."
+    """Scheme and host, from a host name, the root of the API or the address of any of its pages."""
+    message = "must be an address with https, such as https://ab123.us1.dbt.com (http only for this machine)."
     url = _split(text(raw) if "://" in raw else f"https://{text(raw)}")
     if url is None or not url.hostname or "@" in url.netloc or re.search(r"\s", url.netloc):
         raise ValueError(message)

@@ -98,6 +98,8 @@ def with_user_choices(config: Config, context: CiContext) -> CiContext:
             host=host,
             server=context.server if host == context.host else "",
             repository=repository,
+            commit_message="",
+            before_sha="",
             pull_request=None,
             commit_url="",
             file_url="",

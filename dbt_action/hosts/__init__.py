@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dbt_action import addresses, discovery
+from dbt_action.clock import Clock
 from dbt_action.config import input_types, inputs
 from dbt_action.config.context import CiContext
 from dbt_action.hosts.base import (
     COMMENT,
     STATUS,
+    ChangeReader,
     CommitReport,
     Host,
     HostSettings,
@@ -19,6 +21,7 @@ from dbt_action.hosts.base import (
     MissingAddressError,
     NoHost,
 )
+from dbt_action.hosts.transport import HostError
 
 __all__ = [
     "COMMENT",
@@ -61,6 +64,10 @@ INPUTS: tuple[input_types.Input, ...] = (
 )
 
 
+# Answers that mean that the token lacks a permission.
+_REFUSALS = frozenset({401, 403, 404})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostChoice:
     """The host of this build's repository, and all that is needed to connect to it later."""
@@ -92,6 +99,28 @@ class HostChoice:
             settings.warn(f"No {settings.wanted}: {self.problem}")
             return NoHost()
         return self.host_type.connect(self.address, settings, self.token)
+
+    def read_changes(self, clock: Clock) -> ChangeReader:
+        """Return what reads changed files and labels. Sends nothing. Raises HostError when none can be asked."""
+        if self.host_type is None or not self.context.repository:
+            reason = "it is not known where the code lives"
+        elif not self.token:
+            reason = f"`{self.host_type.token.variable}` is not set"
+        elif self.problem:
+            reason = self.problem
+        else:
+            return self.host_type.read_changes(self.address, self.token, clock)
+        raise HostError(0, reason, transient=False)
+
+    def changes_hint(self, status: int) -> str:
+        """Return what to do when reading changes was refused with this HTTP status, "" for another failure."""
+        hint = self.host_type.changes_hint if self.host_type else ""
+        return f" {hint}" if hint and status in _REFUSALS else ""
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether pull requests have labels there, as far as is known."""
+        return self.host_type is None or self.host_type.has_labels
 
     def _no_host(self, wanted: str) -> str:
         found = (self.host_type, self.context.repository)

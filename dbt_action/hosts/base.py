@@ -146,7 +146,9 @@ class HostType(Generic[AddressT]):
     # The host for an address and a token. May import a library, sends nothing.
     connect: Callable[[AddressT, HostSettings, str], Host]
     # What reads changed files and labels, for an address and a token, on a clock. Sends nothing here.
-    read_changes: Callable[[AddressT, str, Clock], ChangeReader]
+    read_changes: Callable[[AddressT, str, Clock], ChangeReader] = None  # type: ignore[assignment]  # TEMP
+    # What the token needs for that, as a sentence.
+    changes_hint: str = ""
     # Pull requests have labels there.
     has_labels: bool = True
     # The same as `connect` without a token, for what the host can show all the same.

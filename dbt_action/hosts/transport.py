@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -152,6 +153,26 @@ class JsonApi:
         """Write what does no harm when it is written twice. Raises HostError."""
         return self._request_with_retries(method, path, body, query)
 
+    def upload(self, path: str, file: Path, content_type: str, *, seconds: float) -> None:
+        """Send a file as the body, for what does no harm when it is done twice; `seconds` is for each try.
+
+        The file is read while it is sent. Whatever the answer says, it counts by its status. Raises HostError.
+        """
+
+        def send() -> None:
+            with file.open("rb") as content:
+                status, headers, answer = self._send("POST", path, data=content, headers={"Content-Type": content_type})
+            # A successful answer may have any shape, but a page is not the API's.
+            _answer(status, headers, answer if status >= _REDIRECT or answer.lstrip()[:1] == b"<" else b"")
+
+        def send_in_time() -> None:
+            try:
+                http_limits.call_within(seconds, send)
+            except http_limits.CallTimeoutError:
+                raise timeout_error() from None
+
+        call_with_retries(send_in_time, clock=self._clock, time_limit=_MAX_TRIES * seconds)
+
     def create(self, path: str, body: Body, **query: str | int) -> Answer:
         """Create what must not exist twice. Raises HostError, which may be ambiguous."""
         return self._request_with_retries("POST", path, body, query, once=True)
@@ -167,7 +188,11 @@ class JsonApi:
         )
 
     def _request(self, method: str, path: str, body: Body | None, query: Mapping[str, str | int]) -> Answer:
-        """Send one request. Raises HostError."""
+        """Send one request with JSON. Raises HostError."""
+        return _answer(*self._send(method, path, params=query, json=body))
+
+    def _send(self, method: str, path: str, **content: Any) -> tuple[int, Mapping[str, str], bytes]:  # noqa: ANN401
+        """Send one request: status, headers and body of its answer. Raises HostError."""
         url = path if path.startswith(f"{self.base_url}/") else f"{self.base_url}/{path.lstrip('/')}"
         try:
             with (
@@ -175,8 +200,7 @@ class JsonApi:
                 session.request(
                     method,
                     url,
-                    params=query,
-                    json=body,
+                    **content,
                     auth=self._auth,
                     proxies=self._proxies,
                     timeout=(self._time_limit, self._time_limit),
@@ -184,14 +208,14 @@ class JsonApi:
                     stream=True,
                 ) as response,
             ):
-                content = http_limits.read_body(
+                body = http_limits.read_body(
                     response, clock=self._clock, time_limit=self._time_limit, max_bytes=_MAX_BYTES
                 )
         except http_limits.BodyLimitError:
             raise HostError(0, "an endless answer", transient=True, wait=math.inf) from None
         except http_limits.HTTP_EXCEPTIONS as error:
             raise connection_error(error) from None
-        return _answer(response.status_code, response.headers, content)
+        return response.status_code, response.headers, body
 
 
 class _Authorization(requests.auth.AuthBase):
@@ -226,11 +250,14 @@ def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
 
 
 def _reason(body: object) -> str:
-    """Return the reason for a refusal: `message` on GitLab and Azure DevOps, `error.message` on Bitbucket."""
+    """Return the reason for a refusal.
+
+    That is `message` on GitHub, GitLab and Azure DevOps, `error.message` on Bitbucket, and `detail` at Datafold.
+    """
     if not isinstance(body, Mapping):
         return ""
     error = body.get("error")
-    reason = error.get("message") if isinstance(error, Mapping) else body.get("message") or error
+    reason = error.get("message") if isinstance(error, Mapping) else body.get("message") or error or body.get("detail")
     return short_reason(reason)
 
 

@@ -14,6 +14,7 @@ from dbt_action.lifecycle.publish import Publisher
 from dbt_action.lifecycle.recorder import Recorder
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.watch import OnLook, ProgressLog
+from dbt_action.report.outcome import Delivery, Outcome
 
 
 class AfterStart:
@@ -48,6 +49,23 @@ class AfterStart:
     def with_steps(self, run: Run) -> Run:
         """A run that is over with its steps."""
         return watch.with_steps(self._cloud, run, self._clock)
+
+    def to_datafold(self, collector: Collector, *, commit: str) -> Delivery | None:
+        """Upload the artifacts; None when the user does not want that."""
+        if self._context.config.datafold.ci_config_id is None:
+            return None
+        from dbt_action.lifecycle import deliver  # noqa: PLC0415 - few runs want it
+
+        return deliver.to_datafold(self._context, collector, commit=commit, clock=self._clock)
+
+    def without_upload(self, outcome: Outcome) -> Delivery | None:
+        """What is said of Datafold where nothing can be uploaded; None when the user does not want that anyway."""
+        if self._context.config.datafold.ci_config_id is None:
+            return None
+        not_waiting, other = "this build does not wait for the run", "there are no results of a finished run"
+        words = f"not uploaded: {not_waiting if outcome is Outcome.STARTED else other}"
+        self._context.ci.info(f"Datafold: {words}")
+        return Delivery(uploaded=False, words=words)
 
     def collector(self, run: Run) -> Collector:
         """What fetches the results and files of a run that is over."""

@@ -35,6 +35,8 @@ class ArtifactFiles:
     def __init__(self, cloud: DbtCloud, run_id: int, config: Config, *, ci: CiPlatform, clock: Clock) -> None:
         """Nothing is sent here."""
         self._cloud, self._run_id, self._config, self._ci, self._clock = cloud, run_id, config, ci, clock
+        # The files of artifacts of the whole run, by the name of the artifact.
+        self.saved: dict[str, Path] = {}
         self._failures = 0
         self._bytes_left = config.artifacts_max_bytes
         # An artifact would have gone beyond that.
@@ -87,6 +89,8 @@ class ArtifactFiles:
             return None
         self._failures = 0
         self._bytes_left -= size
+        if step is None:
+            self.saved[name] = folder / path
         return size
 
     def _problem(self, name: str, folder: Path, step: int | None, error: Exception) -> str:
@@ -105,9 +109,26 @@ class ArtifactFiles:
             "the limit of `artifacts-max-size`."
         )
 
-    def _download(self, name: str, target: Path, step: int | None, read_along: ReadAlong) -> int:
+    def fetch(self, name: str, folder: Path, *, may_be_late: bool, read_along: ReadAlong) -> Path | None:
+        """Fetch an artifact of the whole run to `folder`; None when there is none. Raises OSError."""
+        download = partial(self._download, name, folder / name, None, read_along, base=folder)
+        late = (NotFound,) if may_be_late else ()
+        try:
+            backoff.retry_transient(
+                download, clock=self._clock, time_limit=timeouts.LATE_ARTIFACTS_SECONDS, also_transient=late
+            )
+        except NotFound:
+            return None
+        except (CloudError, _TooLargeError) as error:
+            self._ci.warning(self._problem(name, folder, None, error))
+            return None
+        return folder / name
+
+    def _download(
+        self, name: str, target: Path, step: int | None, read_along: ReadAlong, *, base: Path | None = None
+    ) -> int:
         """Stream an artifact to `target`, which appears only when whole; its size in bytes. Raises _TooLargeError."""
-        base = Path(self._config.artifacts_path)
+        base = base or Path(self._config.artifacts_path)
         # The artifact is closed first, and so is known to be whole before its file appears.
         with (
             safe_files.replaced(target, base=base if base.is_absolute() else None) as file,

@@ -27,7 +27,7 @@ def set_outputs(run_context: RunContext, state: RunState, facts: RunFacts) -> No
 def write(run_context: RunContext, state: RunState, facts: RunFacts) -> None:
     """Everything; `facts` are free of secrets."""
     ci, config, subject = run_context.ci, run_context.config, run_context.subject(state)
-    if facts.outcome is not Outcome.STARTED:
+    if facts.outcome not in (Outcome.STARTED, Outcome.SKIPPED):
         # A run that is not waited for has no results.
         facts = _with_files(run_context, facts, subject)
     set_outputs(run_context, state, facts)

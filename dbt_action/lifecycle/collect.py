@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from dbt_action import text, timeouts
@@ -47,6 +48,8 @@ class Collector:
         self._found: dict[int, tuple[Node, ...]] = {}
         # The results of the failed runs that this one has retried.
         self._before: list[tuple[Node, ...]] | None = None
+        # What `artifacts` has saved, by the name of the artifact.
+        self._saved: dict[str, Path] = {}
         # The nodes whose files are needed, and the manifest as soon as it has been read.
         self._needed: list[str] = []
         self._manifest: Manifest | None = None
@@ -150,7 +153,23 @@ class Collector:
             self._ci.warning(f"The list of artifacts could not be read: {error.explanation}")
             return ""
         files = ArtifactFiles(self._cloud, self._run.id, self._config, ci=self._ci, clock=self._clock)
-        return files.save(names, steps=[step.index for step in self._steps], read_along=self._read_saved_manifest)
+        folder = files.save(names, steps=[step.index for step in self._steps], read_along=self._read_saved_manifest)
+        self._saved = files.saved
+        return folder
+
+    def local_copies(self, names: Iterable[str], folder: Path) -> dict[str, Path]:
+        """Files of the artifacts `names` of the whole run, by name, without those that it does not have.
+
+        A copy that `artifacts` has saved is used; the others are fetched to `folder`. Raises OSError.
+        """
+        files = ArtifactFiles(self._cloud, self._run.id, self._config, ci=self._ci, clock=self._clock)
+        copies = {
+            # Only the manifest is worth waiting for: not every run has the others.
+            name: self._saved.get(name)
+            or files.fetch(name, folder, may_be_late=name == MANIFEST, read_along=self._read_saved_manifest)
+            for name in names
+        }
+        return {name: path for name, path in copies.items() if path is not None}
 
     def _read_saved_manifest(self, name: str, step: int | None, chunks: Iterator[bytes]) -> None:
         """A manifest that is saved anyway need not be fetched again."""

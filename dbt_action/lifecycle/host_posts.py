@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dbt_action import hosts, timeouts
 from dbt_action.ci.saved_state import PendingStatus
-from dbt_action.config.choices import CommentMode
+from dbt_action.config.choices import CommentMode, StatusMode
 from dbt_action.dbt_cloud.marker import digest
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.state import RunState
@@ -27,6 +27,19 @@ class HostPosts:
         self._timeout = timeouts.HOST_REQUEST_SECONDS
         self._host: hosts.Host | None = None
 
+    @property
+    def wanted(self) -> bool:
+        """Whether the user wants anything posted."""
+        return self._posts_status or self._posts_comment
+
+    @property
+    def _posts_comment(self) -> bool:
+        return self._config.comment is not CommentMode.NEVER and self._context.build.pull_request is not None
+
+    @property
+    def _posts_status(self) -> bool:
+        return self._config.commit_status is not StatusMode.NONE
+
     def limit_timeouts(self, seconds: float) -> None:
         """From now on no request waits longer than `seconds`: the process has to end soon."""
         self._timeout = seconds
@@ -43,8 +56,7 @@ class HostPosts:
         return self._host
 
     def _connect(self, state: RunState) -> hosts.Host:
-        comments = self._config.comment is not CommentMode.NEVER and self._context.build.pull_request is not None
-        if not self._config.commit_status and not comments:
+        if not self.wanted:
             return hosts.NoHost()
         return self._context.host.connect(
             hosts.HostSettings(
@@ -53,7 +65,7 @@ class HostPosts:
                 warn=self._ci.warning,
                 info=self._ci.info,
                 timeout=self._timeout,
-                wanted=hosts.STATUS if self._config.commit_status else hosts.COMMENT,
+                wanted=hosts.STATUS if self._posts_status else hosts.COMMENT,
                 waits=self._config.wait,
                 clock=self._context.clock,
             )
@@ -61,7 +73,7 @@ class HostPosts:
 
     def post_status(self, state: RunState, status: PendingStatus) -> bool:
         """Post a commit status. False when another try may help."""
-        if not self._config.commit_status:
+        if not self._posts_status:
             return True
         url = status.url or self._context.build.build_url
         description = self._ci.log.safe(status.description)
@@ -69,11 +81,11 @@ class HostPosts:
 
     def post_comment(self, state: RunState, facts: RunFacts) -> None:
         """Keep the one comment of this status on a pull request up to date."""
-        mode = self._config.comment
-        if mode is CommentMode.NEVER or not self._context.build.pull_request:
+        if not self._posts_comment:
             return
-        # With `on-failure` a success only replaces the report of an earlier failure.
-        only_change = mode is CommentMode.ON_FAILURE and facts.outcome is Outcome.SUCCEEDED
+        # A skip, and with `on-failure` a success, only replaces the report of an earlier run.
+        good = self._config.comment is CommentMode.ON_FAILURE and facts.outcome is Outcome.SUCCEEDED
+        only_change = good or facts.outcome is Outcome.SKIPPED
         body = self._ci.log.safe(comment.overview(facts, self._context.subject(state)))
         marker = f"dbt-cloud-run {digest(self._context.status_name(state))}"
         self.open(state).comment(body, marker, only_change=only_change)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from dbt_action import timeouts
 from dbt_action.ci import CiPlatform
 from dbt_action.clock import Clock
+from dbt_action.config.loader import Config
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Job
 from dbt_action.errors import CloudError, Forbidden, Refused, Rejected, WebPage
-from dbt_action.lifecycle import gates
-from dbt_action.lifecycle.gates import Build
+from dbt_action.lifecycle import build_checks
+from dbt_action.lifecycle.build_checks import Build
 
 _SWITCH_ON = (
     "dbt Cloud does that after many failed runs in a row. Repair what makes them fail, and switch the job on in its "
@@ -38,9 +41,16 @@ def read(cloud: DbtCloud, build: Build, *, ci: CiPlatform, clock: Clock) -> Job 
             raise
         ci.warning(f"The job could not be read, so its name is not known: {error.explanation}")
         return None
-    if problem := gates.schema_problem(build, job):
+    if problem := build_checks.schema_problem(build, job):
         raise Refused((problem,))
     return job
+
+
+def read_name(cloud: DbtCloud, config: Config, *, clock: Clock) -> str:
+    """The job's name, for the name of a commit status. Raises CloudError: under another name it would close nothing."""
+    limit = min(timeouts.READ_JOB_SECONDS, config.timeout_seconds)
+    get = partial(cloud.get_job, config.job_id, with_environment=False)
+    return backoff.retry_transient(get, clock=clock, time_limit=limit).name
 
 
 def _get(cloud: DbtCloud, job_id: int) -> Job:
@@ -60,5 +70,5 @@ def check(job: Job, build: Build, *, ci: CiPlatform) -> None:
         message = f"The job {name} is deactivated{reason}."
         raise Rejected(message, hint=_SWITCH_ON)
     ci.info(f"Starting {name} on {build.request.git_sha or build.request.git_branch or 'what the job is set to'}")
-    for warning in gates.job_warnings(build, job):
+    for warning in build_checks.job_warnings(build, job):
         ci.warning(warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from dbt_action.dbt_cloud.runs import Job, Run
 from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import CloudError, ExitCode
 from dbt_action.interrupts import Interrupted, InterruptibleClock, Interrupts
-from dbt_action.lifecycle import gates, job_reader
+from dbt_action.lifecycle import build_checks, gates, job_reader
 from dbt_action.lifecycle.recorder import Recorder
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.start import NotStarted, Starter
@@ -47,7 +48,7 @@ class JobRun:
         self.ci, self.config, self.request = run_context.ci, run_context.config, run_context.request
         self.clock = InterruptibleClock(run_context.clock, interrupts)
         self.started_at = self.clock.now()
-        self.build = gates.Build(config=self.config, context=run_context.build, request=self.request)
+        self.build = build_checks.Build(config=self.config, context=run_context.build, request=self.request)
         # None until it has been read, or when dbt Cloud does not answer properly.
         self.job: Job | None = None
         # The job's usual duration, as soon as it has been read.
@@ -93,6 +94,8 @@ class JobRun:
             self.session.close()
 
     def _run(self) -> ExitCode:
+        if reason := self._reason_to_skip():
+            return self._skipped(reason)
         try:
             self.job = job_reader.read(self.cloud, self.build, ci=self.ci, clock=self.clock)
             if self.job:
@@ -112,6 +115,27 @@ class JobRun:
                 self.ci.warning("`retry-failed` and `artifacts` have no effect with `wait: false`: both need the end.")
             return self._end(Outcome.STARTED)
         return self._watch(run)
+
+    # Nothing to run.
+
+    def _reason_to_skip(self) -> str:
+        if not gates.asked(self.config, self.context.build):
+            return ""
+        with self.interrupts.deferred():
+            from dbt_action.lifecycle import gate_reader  # noqa: PLC0415 - most builds have no gates
+
+        return gate_reader.decide(self.context, self.clock)
+
+    def _skipped(self, reason: str) -> ExitCode:
+        """Close the commit status; dbt Cloud is asked for the name of that status only, and only if it is needed."""
+        named_by_job = not self.config.status_context and self.after.posts.wanted
+        try:
+            if named_by_job:
+                name = job_reader.read_name(self.cloud, self.config, clock=self.clock)
+                self.recorder.record(JobRead(name=name))
+        except CloudError as error:
+            return self._not_started(error)
+        return self._end(Outcome.SKIPPED, skip_reason=reason)
 
     # The start.
 
@@ -136,7 +160,7 @@ class JobRun:
         with suppress(CloudError):
             # For the pauses between looks and for people: not worth a second try.
             self.usual_seconds = self.cloud.usual_duration_seconds(self.config.job_id)
-        if warning := gates.duration_warning(self.build, self.usual_seconds):
+        if warning := build_checks.duration_warning(self.build, self.usual_seconds):
             self.ci.warning(warning)
         from dbt_action.lifecycle.poll import PollPolicy, WatchEnd  # noqa: PLC0415 - `after` has imported it
 
@@ -212,11 +236,13 @@ class JobRun:
             results = collector.results(retries=retries)
         known(results)
         artifacts_path = collector.save_artifacts()
+        delivery = self.after.to_datafold(collector, commit=run.git_sha or self.request.git_sha)
         manifest = collector.manifest()
         folder = self.config.project_directory
         if manifest.locations and folder is None:
             folder = self.job.project_folder if self.job else collector.project_folder(self.config.job_id)
-        self.recorder.record(DetailsKnown(manifest=manifest, artifacts_path=artifacts_path, folder=folder))
+        details = DetailsKnown(manifest=manifest, artifacts_path=artifacts_path, datafold=delivery, folder=folder)
+        self.recorder.record(details)
         return self._report()
 
     def _timed_out(self, run: Run) -> ExitCode:
@@ -294,10 +320,15 @@ class JobRun:
         *,
         error: CloudError | None = None,
         aftermath: str = "",
+        skip_reason: str = "",
         run_settled: bool = True,
     ) -> ExitCode:
         """Report an end without results. `run_settled`: nothing is left for a clean-up to do at dbt Cloud."""
-        facts = self._facts(outcome, error=error, aftermath=aftermath)
+        facts = replace(
+            self._facts(outcome, error=error, aftermath=aftermath),
+            skip_reason=skip_reason,
+            datafold=self.after.without_upload(outcome),
+        )
         self._outcome_known(facts, run_settled=run_settled)
         return self._report()
 

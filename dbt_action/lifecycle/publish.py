@@ -39,9 +39,10 @@ class Publisher:
         """
         safe = self._without_secrets(facts)
         self._set_outputs(safe)
-        description = headline.build(safe, self._context.subject(self._recorder.state)).description
+        subject, mode = self._context.subject(self._recorder.state), self._context.config.commit_status
+        state, description = headline.commit_status(safe, subject, mode)
         url = facts.run.url if facts.run else ""
-        status = PendingStatus(state=facts.outcome.state.value, description=description, url=url)
+        status = PendingStatus(state=state.value, description=description, url=url)
         self._recorder.record(OutcomeKnown(facts=facts, run_settled=run_settled, status=status))
 
     def post_status(self) -> None:

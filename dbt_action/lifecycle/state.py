@@ -8,7 +8,7 @@ from enum import Enum
 from dbt_action.ci.saved_state import PendingStatus, SavedState
 from dbt_action.config.choices import StopAction
 from dbt_action.dbt_cloud.runs import Run
-from dbt_action.report.outcome import Outcome, RunFacts
+from dbt_action.report.outcome import Delivery, Outcome, RunFacts
 from dbt_action.results.manifest import Manifest
 
 
@@ -101,6 +101,7 @@ class DetailsKnown:
 
     manifest: Manifest
     artifacts_path: str
+    datafold: Delivery | None
     folder: str | None
 
 
@@ -176,7 +177,9 @@ def _ending(state: RunState, event: Event) -> RunState:
             pending_status=None if shown else event.status,
         )
     if isinstance(event, DetailsKnown) and state.facts:
-        facts = replace(state.facts, manifest=event.manifest, artifacts_path=event.artifacts_path)
+        facts = replace(
+            state.facts, manifest=event.manifest, artifacts_path=event.artifacts_path, datafold=event.datafold
+        )
         return replace(state, facts=facts, folder=event.folder)
     if isinstance(event, StatusPosted):
         return replace(state, phase=Phase.REPORTED, pending_status=None, posted_status=state.pending_status)

@@ -22,14 +22,17 @@ def overview(facts: RunFacts, subject: Subject, *, with_nodes: bool = True) -> s
         "Run": text.link(str(run.id), url) if run else "",
         "Commit": text.link(subject.sha[:7], subject.commit_url) if subject.sha else "",
         "Branch": text.markdown(subject.branch),
-        "Duration": _duration(facts),
+        "Duration": "" if facts.skip_reason else _duration(facts),
         "Retry of": ", ".join(text.link(str(other.id), other.url) for other in facts.retries)
         or (str(run.retrying) if run and run.retrying else ""),
         "Nodes": text.markdown(facts.results.in_words()),
+        "Datafold": text.markdown(facts.datafold.words) if facts.datafold else "",
     }
     # The first row is the table's head, because an empty head would be shown as a bar.
     head, *more = (f"| {name} | {value} |" for name, value in rows.items() if value)
     parts = [f"### {ICONS[facts.outcome.state]} {title}", "\n".join([head, "| :--- | :--- |", *more])]
+    if facts.skip_reason:
+        parts.append(text.sentence(f"Nothing was run: {text.cut(facts.skip_reason, MAX_MESSAGE)}"))
     for reason in reasons(facts, subject):
         if not reason.is_from_dbt:
             parts.append(text.sentence(text.cut(reason.text, MAX_MESSAGE)))

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbt_action import text
+from dbt_action.config.choices import StatusMode
 from dbt_action.dbt_cloud.runs import Run, RunStep
-from dbt_action.report.outcome import Outcome, RunFacts, Subject
+from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject
 from dbt_action.results.run_results import Node, NodeStatus
 
 # GitHub's limit; a longer description is refused.
@@ -67,10 +68,20 @@ def build(facts: RunFacts, subject: Subject) -> Report:
     )
 
 
+def commit_status(facts: RunFacts, subject: Subject, mode: StatusMode) -> tuple[CommitState, str]:
+    """State and description of the commit status. In soft mode a failed run is a success there that says so."""
+    description = build(facts, subject).description
+    if mode is StatusMode.SOFT and facts.outcome is Outcome.FAILED:
+        return CommitState.SUCCESS, text.cut(f"Failed (not blocking): {description}", MAX_DESCRIPTION)
+    return facts.outcome.state, description
+
+
 def _headline(facts: RunFacts, job_name: str) -> str:
     run = f"Run {facts.run.id}" if facts.run else "The run"
     if facts.outcome is Outcome.STARTED:
         return f"{run} of {job_name} has been started; this build does not wait for it."
+    if facts.outcome is Outcome.SKIPPED:
+        return f"Skipped: {facts.skip_reason}. No run of {job_name} was started."
     if facts.outcome is Outcome.NOT_STARTED:
         subject = "It is not known whether a run" if facts.run_may_exist else "No run"
         return f"{subject} of {job_name} was started."
@@ -82,6 +93,8 @@ def _headline(facts: RunFacts, job_name: str) -> str:
 def _description(facts: RunFacts) -> str:
     if facts.outcome is Outcome.STARTED:
         return _DESCRIPTIONS[facts.outcome]
+    if facts.outcome is Outcome.SKIPPED:
+        return text.cut(f"Skipped: {facts.skip_reason}", MAX_DESCRIPTION)
     if facts.error and not facts.run:
         what = "Perhaps not started" if facts.run_may_exist else "Not started"
         return text.cut(f"{what}: {text.one_line(facts.error.message)}", MAX_DESCRIPTION)
@@ -103,7 +116,7 @@ class Reason:
 
 def reasons(facts: RunFacts, subject: Subject) -> tuple[Reason, ...]:
     """Why the run did not succeed, for people who do not open dbt Cloud; empty for a success."""
-    if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED):
+    if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED, Outcome.SKIPPED):
         return ()
     step = _most_informative_step(facts.run)
     failed = facts.results.of(NodeStatus.FAILED)

@@ -41,6 +41,8 @@ class Outcome(Enum):
     # With `wait: false` the commit's status stays pending, because the action does not see the end of the run.
     STARTED = _Meaning(ExitCode.OK, "started", CommitState.PENDING, "started")
     NOT_STARTED = _Meaning(ExitCode.CLOUD, "error", CommitState.ERROR, "could not be started")
+    # The gates have found that there is nothing to run: a required status must not stay pending for that.
+    SKIPPED = _Meaning(ExitCode.OK, "skipped", CommitState.SUCCESS, "was skipped")
     INTERRUPTED = _Meaning(ExitCode.INTERRUPTED, "cancelled", CommitState.CANCELLED, "was interrupted")
 
     @property
@@ -91,6 +93,14 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of the artifacts at another service: whether they are there, and a clause about that."""
+
+    uploaded: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """What is known about the run. `seconds` is the time from the trigger to the last look at the run."""
 
@@ -101,6 +111,8 @@ class RunFacts:
     error: CloudError | None = None
     # What became of the run after a time-out or an interrupt: "It was cancelled."
     aftermath: str = ""
+    # Why nothing was run, as a clause: "only ignored files changed".
+    skip_reason: str = ""
     # dbt Cloud may have started a run that is not known here.
     run_may_exist: bool = False
     # Failed runs that were retried before this one.
@@ -112,6 +124,8 @@ class RunFacts:
     artifacts_path: str = ""
     results_path: str = ""
     junit_path: str = ""
+    # What became of the artifacts at Datafold; None when they were not to be uploaded.
+    datafold: Delivery | None = None
 
 
 def of_final_run(run: Run) -> Outcome:

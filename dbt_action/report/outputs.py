@@ -67,7 +67,7 @@ OUTPUTS: tuple[Output, ...] = (
     Output("run-url", "Address of the run's page in dbt Cloud.", _run_url),
     Output(
         "status",
-        "`success`, `error`, `cancelled`, `timed-out`, `lost` or `started`.",
+        "`success`, `error`, `cancelled`, `timed-out`, `lost`, `started` or `skipped`.",
         lambda known: known.facts.outcome.status,
     ),
     Output("git-sha", "Commit that dbt Cloud checked out (the requested one until it is known).", _git_sha),
@@ -100,6 +100,11 @@ OUTPUTS: tuple[Output, ...] = (
         "junit-path",
         "The file with the results as JUnit XML, when `junit-path` was given.",
         lambda known: known.facts.junit_path,
+    ),
+    Output(
+        "datafold-uploaded",
+        "Whether the artifacts were uploaded to Datafold, when `datafold-ci-config-id` was given: `true` or `false`.",
+        lambda known: str(known.facts.datafold.uploaded).lower() if known.facts.datafold else "",
     ),
     Output("run_id", "The same as `run-id`, for migration from other actions.", _run_id),
     Output("git_sha", "The same as `git-sha`, for migration from other actions.", _git_sha),

@@ -100,6 +100,13 @@ def test_context__the_head_is_never_the_merge_commit() -> None:
     assert env.HEAD == context(in_message).sha
 
 
+def test_context__the_message_is_that_of_the_commit() -> None:
+    message = {"BUILD_SOURCEVERSIONMESSAGE": "Fix it"}
+
+    assert "Fix it" == context({**env.AZURE_PUSH, **message}).commit_message
+    assert "" == context({**env.AZURE_PULL_REQUEST, **message}).commit_message
+
+
 def test_context__has_links_and_the_attempt() -> None:
     found = context(env.AZURE_PUSH)
 

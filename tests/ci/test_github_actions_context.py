@@ -393,3 +393,41 @@ def test_pull_request__without_a_number_is_none(number: Any) -> None:  # noqa: A
 @given(st.dictionaries(st.sampled_from(list(variables("x", sha="", ref=""))), st.text(max_size=20)))
 def test_context__of_any_variables_is_read(environ: dict[str, str]) -> None:
     assert 1 <= read_context(environ, {}).attempt
+
+
+PUSHED = {"before": BASE_SHA, "after": HEAD_SHA, "head_commit": {"id": HEAD_SHA, "message": "Fix it\n\nAll of it."}}
+MERGE_GROUP = {"merge_group": {"head_sha": HEAD_SHA, "base_ref": MAIN, "head_commit": {"id": HEAD_SHA, "message": "M"}}}
+
+
+@pytest.mark.parametrize(
+    "name, ref, payload, before, message",
+    [
+        pytest.param("push", MAIN, PUSHED, BASE_SHA, "Fix it\n\nAll of it.", id="push"),
+        pytest.param("push", MAIN, {**PUSHED, "before": ZERO_SHA}, ZERO_SHA, "Fix it\n\nAll of it.", id="new branch"),
+        pytest.param("push", "refs/tags/v1", PUSHED, "", "Fix it\n\nAll of it.", id="tag"),
+        pytest.param(
+            "push", MAIN, {**PUSHED, "head_commit": {"id": BASE_SHA, "message": "x"}}, BASE_SHA, "", id="other"
+        ),
+        pytest.param("push", MAIN, {**PUSHED, "before": 1, "head_commit": []}, "", "", id="odd"),
+        pytest.param("schedule", MAIN, {}, "", "", id="schedule"),
+        pytest.param("merge_group", MAIN, MERGE_GROUP, "", "", id="merge group"),
+        pytest.param("pull_request", MAIN, {"pull_request": pull(), "before": BASE_SHA}, "", "", id="pull request"),
+    ],
+)
+def test_push__has_the_commit_before_and_the_message(
+    name: str, ref: str, payload: dict[str, Any], before: str, message: str
+) -> None:
+    context = read_context(variables(name, sha=HEAD_SHA, ref=ref), payload)
+
+    assert (before, message, name == "merge_group") == (
+        context.before_sha,
+        context.commit_message,
+        context.of_merge_queue,
+    )
+
+
+def test_workflow_run__has_the_message_of_its_commit() -> None:
+    payload = workflow_run("push")
+    payload["workflow_run"]["head_commit"] = {"id": HEAD_SHA, "message": "Fix it"}
+
+    assert "Fix it" == read_context(variables("workflow_run", sha=BASE_SHA, ref=MAIN), payload).commit_message

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.ci import test_every_ci as every
 from tests.ci.conftest import MakeStep, context
 from tests.hosts import test_every_host as host
@@ -87,6 +89,33 @@ def test_context__the_id_in_the_instance_is_not_the_number_of_the_merge_request(
     without_number = {**env.GITLAB_DETACHED, "CI_MERGE_REQUEST_IID": ""}
 
     assert None is context(without_number).pull_request
+
+
+BEFORE = {"CI_COMMIT_BEFORE_SHA": "d" * 40, "CI_COMMIT_MESSAGE": "Fix it"}
+
+
+@pytest.mark.parametrize(
+    "environ, before, message",
+    [
+        pytest.param(env.GITLAB_PUSH, "d" * 40, "Fix it", id="push"),
+        pytest.param(env.GITLAB_TAG, "", "Fix it", id="tag"),
+        pytest.param({**env.GITLAB_PUSH, "CI_PIPELINE_SOURCE": "schedule"}, "", "Fix it", id="schedule"),
+        pytest.param(env.GITLAB_DETACHED, "", "Fix it", id="merge request"),
+        # The message is that of GitLab's merge commit.
+        pytest.param(env.GITLAB_MERGED_RESULT, "", "", id="merged result"),
+    ],
+)
+def test_context__has_the_commit_before_a_push_and_the_message(
+    environ: dict[str, str], before: str, message: str
+) -> None:
+    found = context({**environ, **BEFORE})
+
+    assert (before, message) == (found.before_sha, found.commit_message)
+
+
+def test_context__a_merge_train_is_a_merge_queue() -> None:
+    assert context({**env.GITLAB_MERGED_RESULT, "CI_MERGE_REQUEST_EVENT_TYPE": "merge_train"}).of_merge_queue
+    assert not context(env.GITLAB_MERGED_RESULT).of_merge_queue
 
 
 def test_context__has_links_and_the_attempt() -> None:

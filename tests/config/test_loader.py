@@ -16,10 +16,19 @@ from hypothesis import strategies as st
 from dbt_action import errors
 from dbt_action.app import ROWS
 from dbt_action.config import loader
-from dbt_action.config.choices import CommentMode, CompiledSql, LogMode, OnRerun, RunOn, StopAction
+from dbt_action.config.choices import (
+    CommentMode,
+    CompiledSql,
+    DatafoldRunType,
+    LogMode,
+    OnRerun,
+    RunOn,
+    StatusMode,
+    StopAction,
+)
 from dbt_action.config.input_types import InputType
 from dbt_action.config.inputs import ARTIFACT_SWITCHES, INPUTS
-from dbt_action.config.loader import Config, Overrides
+from dbt_action.config.loader import Config, Datafold, Overrides
 from dbt_action.errors import ConfigError
 from tests.support.values import ENVIRON, TOKEN, a_config
 
@@ -48,6 +57,10 @@ def test_read__defaults() -> None:
         pull_request=None,
         pull_request_field="",
         overrides=Overrides(),
+        files_to_ignore=(),
+        require_label="",
+        skip_drafts=False,
+        skip_commit_message="[skip dbt]",
         wait=True,
         poll_interval=None,
         timeout_seconds=18_000.0,
@@ -57,7 +70,7 @@ def test_read__defaults() -> None:
         code_host="",
         repository="",
         tokens={"github-token": ""},
-        commit_status=True,
+        commit_status=StatusMode.POST,
         status_context="",
         artifacts=(),
         artifacts_path="target",
@@ -74,6 +87,13 @@ def test_read__defaults() -> None:
         retry_failed=0,
         supersede=False,
         instance="",
+        datafold=Datafold(
+            ci_config_id=None,
+            api_key="",
+            url="https://app.datafold.com",
+            run_type=DatafoldRunType.AUTO,
+            wait_seconds=0.0,
+        ),
     )
 
     assert expected == a_config()
@@ -103,15 +123,19 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("pull-request", "7", "pull_request", 7),
     ("pull-request", "none", "pull_request", 0),
     ("pull-request-field", "non-native", "pull_request_field", "non-native"),
-    ("schema-override", "auto", "schema", "auto"),
+    ("schema-override", "auto", "overrides.schema", "auto"),
     ("allow-job-schema", "true", "allow_job_schema", True),
     ("allow-forks", "true", "allow_forks", True),
-    ("steps-override", "- dbt seed\n- dbt run", "steps", ("dbt seed", "dbt run")),
-    ("dbt-version-override", "latest", "dbt_version", "latest"),
-    ("target-name-override", "ci", "target_name", "ci"),
-    ("threads-override", "8", "threads", 8),
-    ("generate-docs-override", "false", "generate_docs", False),
-    ("timeout-seconds-override", "600", "timeout_seconds", 600),
+    ("steps-override", "- dbt seed\n- dbt run", "overrides.steps", ("dbt seed", "dbt run")),
+    ("dbt-version-override", "latest", "overrides.dbt_version", "latest"),
+    ("target-name-override", "ci", "overrides.target_name", "ci"),
+    ("threads-override", "8", "overrides.threads", 8),
+    ("generate-docs-override", "false", "overrides.generate_docs", False),
+    ("timeout-seconds-override", "600", "overrides.timeout_seconds", 600),
+    ("files-to-ignore", "*\n\n# models\n !dbt/* \n", "files_to_ignore", ("*", "!dbt/*")),
+    ("require-label", "run dbt", "require_label", "run dbt"),
+    ("skip-drafts", "true", "skip_drafts", True),
+    ("skip-commit-message", "None", "skip_commit_message", ""),
     ("wait", "false", "wait", False),
     ("poll-interval", "12.5", "poll_interval", 12.5),
     ("timeout-minutes", "0.5", "timeout_seconds", 30.0),
@@ -119,7 +143,7 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("on-timeout", "leave", "on_timeout", StopAction.LEAVE),
     ("fail-on-error", "false", "fail_on_error", False),
     ("github-token", "ghs_x", "tokens", {"github-token": "ghs_x"}),
-    ("commit-status", "false", "commit_status", False),
+    ("commit-status", "false", "commit_status", StatusMode.NONE),
     ("status-context", "warehouse", "status_context", "warehouse"),
     ("artifacts", "a.json, b/*\n*.sql", "artifacts", ("a.json", "b/*", "*.sql")),
     ("artifacts-path", "out/dbt", "artifacts_path", "out/dbt"),
@@ -137,13 +161,25 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("retry-failed", "2", "retry_failed", 2),
     ("supersede", "true", "supersede", True),
     ("instance", "1", "instance", "1"),
+    ("datafold-ci-config-id", "77", "datafold.ci_config_id", 77),
+    ("datafold-api-key", "k3y", "datafold.api_key", "k3y"),
+    ("datafold-host", "eu.datafold.com/", "datafold.url", "https://eu.datafold.com"),
+    ("datafold-run-type", "pull_request", "datafold.run_type", DatafoldRunType.PULL_REQUEST),
+    ("datafold-wait-minutes", "2", "datafold.wait_seconds", 120.0),
 ]
+# Without a key the configuration of Datafold is refused.
+KEY = {"DATAFOLD_APIKEY": "k3y"}
 
 
-def field_of(config: Config, field: str, name: str) -> object:
-    """The field that the input `name` fills, which is one of the overrides for those."""
-    in_overrides = name.endswith("-override") and any(item.name == field for item in fields(config.overrides))
-    return getattr(config.overrides if in_overrides else config, field)
+def field_of(config: Config, field: str) -> object:
+    """The value of a field of Config, or of one of its parts: `overrides.schema`."""
+    owner, _, name = field.rpartition(".")
+    return getattr(getattr(config, owner) if owner else config, name)
+
+
+def declared_type(field: str) -> Any:  # noqa: ANN401 - a type or a generic alias
+    owner, _, name = field.rpartition(".")
+    return get_type_hints({"": Config, "overrides": Overrides, "datafold": Datafold}[owner]).get(name)
 
 
 def by_variable(name: str) -> str:
@@ -163,7 +199,7 @@ def test_read__every_input_under_each_of_its_names_fills_its_field() -> None:
         for spelling in SPELLINGS:
             variable = spelling(name)
 
-            assert expected == field_of(loader.read({**environ, variable: raw}), field, name), variable
+            assert expected == field_of(loader.read({**KEY, **environ, variable: raw}), field), variable
 
 
 def test_values__are_of_every_input_that_fills_a_field() -> None:
@@ -175,6 +211,7 @@ def test_table__fields_of_the_rows_exist() -> None:
     known = {
         *(item.name for item in fields(Config)),
         *(f"overrides.{item.name}" for item in fields(Overrides)),
+        *(f"datafold.{item.name}" for item in fields(Datafold)),
     }
     without_field = {row.name for row in ROWS if row.config_field not in known and not row.is_host_token}
     # `job-url` and the switches fill the fields of other inputs; the rest is read by the CI.
@@ -184,9 +221,8 @@ def test_table__fields_of_the_rows_exist() -> None:
 
 
 def test_table__a_choice_has_the_enum_of_its_field() -> None:
-    types = get_type_hints(Config)
     for row in ROWS:
-        declared = types.get(row.config_field)
+        declared = declared_type(row.config_field)
         is_enum = isinstance(declared, type) and issubclass(declared, Enum)
 
         assert row.enum is (declared if is_enum else None), row.name
@@ -197,9 +233,9 @@ def test_table__a_value_has_the_type_of_its_field() -> None:
     rows = {row.name: row for row in INPUTS}
     for name, raw, field, _ in VALUES:
         if not rows[name].is_host_token:
-            declared = get_type_hints(Overrides)[field] if name.endswith("-override") else get_type_hints(Config)[field]
+            environ = {**ENVIRON, **KEY, by_variable(name): raw}
 
-            assert is_of_type(field_of(a_config(**{name: raw}), field, name), declared), name
+            assert is_of_type(field_of(loader.read(environ), field), declared_type(field)), name
 
 
 def is_of_type(value: object, declared: Any) -> bool:  # noqa: ANN401 - a type or a generic alias
@@ -250,7 +286,7 @@ def test_read__understands_the_names_of_other_actions() -> None:
 
         for spelling in (alias.upper(), alias.upper().replace("_", "-")):
             read = loader.read({**environ, f"INPUT_{spelling}": raw})
-            assert expected == field_of(read, field, name), spelling
+            assert expected == field_of(read, field), spelling
 
 
 @pytest.mark.parametrize(
@@ -538,3 +574,25 @@ def test_secrets__finds_every_secret_of_the_environment(environ: dict[str, str])
     for name in SECRET_VARIABLES & environ.keys():
         assert environ[name].strip() in found
     assert "" not in found
+
+
+def test_datafold__a_configuration_needs_a_key() -> None:
+    (problem,) = problems({**ENVIRON, "DATAFOLD_CI_CONFIG_ID": "77"})
+
+    assert "`datafold-api-key` is missing" in problem
+
+
+def test_datafold__a_key_alone_is_of_another_step() -> None:
+    assert loader.read({**ENVIRON, **KEY}).datafold.ci_config_id is None
+
+
+def test_datafold__its_key_is_not_shown() -> None:
+    assert "k3y" not in repr(loader.read({**ENVIRON, **KEY}))
+    assert loader.secrets(KEY, ROWS) == ("k3y",)
+
+
+@pytest.mark.parametrize("raw", ["#", "!", "\\"])
+def test_files_to_ignore__what_is_no_pattern_is_refused(raw: str) -> None:
+    (problem,) = problems({**ENVIRON, "DBT_FILES_TO_IGNORE": raw})
+
+    assert "`files-to-ignore`" in problem

@@ -50,6 +50,9 @@ ACCEPTED: dict[Callable[[str], Any], dict[str, object]] = {
         "ünïcode": "ünïcode",
     },
     parsers.pull_request: {"7": 7, "none": 0, "NONE": 0},
+    parsers.minutes_or_none: {"0": 0.0, "2.5": 150.0},
+    parsers.ignore_patterns: {"*\n\n # x\n!dbt/* ": ("*", "!dbt/*"), "a b": ("a b",), "\\#a": ("\\#a",)},
+    parsers.words_or_none: {"[skip dbt]": "[skip dbt]", "none": "", "None": ""},
     parsers.patterns: {"a, b/*\n*.sql": ("a", "b/*", "*.sql"), " ,\n": ()},
     parsers.origin: {
         "https://cloud.getdbt.com": "https://cloud.getdbt.com",
@@ -104,6 +107,9 @@ REFUSED: dict[Callable[[str], Any], tuple[str, list[str]]] = {
     parsers.seconds: ("whole number of seconds", ["-1", "1.5", "", "10s", "²", "1" * 10]),
     parsers.retries: ("whole number from 0 to 10", ["-1", "11", "100", "1.5", "", "²"]),
     parsers.minutes: ("minutes", ["0", "0.001", "-1", "10081", "nan", "inf", "1e2", "1,5", "5m", "1.", "٣"]),
+    parsers.minutes_or_none: ("minutes", ["-1", "10081", "nan", "5m", ""]),
+    parsers.ignore_patterns: ("no pattern|no gitignore pattern", ["", "# x", "!", "*\n!"]),
+    parsers.words_or_none: ("one line", ["a\nb", "a\x07b"]),
     parsers.interval: ("or `auto`", ["0", "0.9", "3601", "-5", "nan", "automatic", "10s"]),
     parsers.commit: (
         "40 hexadecimal digits",
@@ -116,7 +122,7 @@ REFUSED: dict[Callable[[str], Any], tuple[str, list[str]]] = {
         ["[]", '["dbt run", 1]', '["dbt run", ""]', "[dbt run", '[["dbt run"]]', '[{"a": 1}]'],
     ),
     parsers.origin: (
-        "address of dbt Cloud|one line",
+        "address with https|one line",
         [
             "http://cloud.getdbt.com",
             "http://localhost.evil.example",

@@ -1,186 +1,150 @@
-"""What may be sent to dbt Cloud: code of forks, unmerged code in the job's own schema; and warnings about the job."""
+"""Reasons not to run: which apply to a build, and what follows from an answer of the host."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dbt_action.config.context import CommitOrigin, PullRequest
-from dbt_action.dbt_cloud import run_request, runs
-from dbt_action.dbt_cloud.runs import Job
+from dbt_action.hosts.base import ChangedFiles
 from dbt_action.lifecycle import gates
+from dbt_action.lifecycle.gates import Gate
 from tests.support.values import a_config, a_context
 
-HEAD = "b" * 40
-PULL = PullRequest(number=7, head_sha=HEAD, head_branch="feature/a", target_branch="main")
-OF_PULL_REQUEST = {"event": "pull_request", "sha": HEAD, "branch": "feature/a", "of_pull_request": True}
-IN_PULL_REQUEST = {**OF_PULL_REQUEST, "pull_request": PULL}
-PUSHED = {"event": "push", "sha": HEAD, "branch": "main"}
+# The example on Datafold's page.
+EXAMPLE = "*\n!dbt/*\ndbt/*.md"
+ZEROS = "0" * 40
+PULL: dict[str, Any] = {"pull_request": PullRequest(number=7), "event": "pull_request"}
+PUSH: dict[str, Any] = {"before_sha": "c" * 40}
+MESSAGE: dict[str, Any] = {"commit_message": "Fix it"}
+ALL = {"files_to_ignore": EXAMPLE, "require_label": "run dbt", "skip_drafts": "true"}
 
-
-def a_job(**fields: Any) -> Job:  # noqa: ANN401 - JSON
-    """A deployment job in production, with these fields of its JSON instead."""
-    environment = {"name": "Production", "deployment_type": "production"}
-    return runs.read_job({"id": 3, "name": "Nightly", "job_type": "scheduled", "environment": environment, **fields})
-
-
-def a_build(context: dict[str, Any], **inputs: str) -> gates.Build:
-    config, build = a_config(**inputs), a_context(**context)
-    build = run_request.with_user_choices(config, build)
-    return gates.Build(config=config, context=build, request=run_request.build(config, build, nonce="abcdef"))
-
-
-# id, build, inputs, fields of the job, whether it is refused
-SCHEMAS: list[tuple[str, dict[str, Any], dict[str, str], dict[str, Any], bool]] = [
-    ("a pull request on a deployment job", IN_PULL_REQUEST, {}, {}, True),
-    ("its branch", IN_PULL_REQUEST, {"run_on": "branch"}, {}, True),
-    ("a branch by name", IN_PULL_REQUEST, {"branch": "feature/b"}, {}, True),
-    ("a commit by hash", IN_PULL_REQUEST, {"git_sha": "c" * 40}, {}, True),
-    ("a pull request whose number is not known", OF_PULL_REQUEST, {}, {}, True),
-    ("an environment without a type", IN_PULL_REQUEST, {}, {"environment": {"name": "x"}}, True),
-    ("an environment that may not be read", IN_PULL_REQUEST, {}, {"environment": None}, True),
-    ("a merge job", IN_PULL_REQUEST, {}, {"job_type": "merge"}, True),
-    ("a CI job without the number", IN_PULL_REQUEST, {"pull_request": "none"}, {"job_type": "ci"}, True),
-    ("another repository", IN_PULL_REQUEST, {"repository": "acme/other", "code_host": "gitlab"}, {}, True),
-    ("a target branch that only has the name of the head", {**IN_PULL_REQUEST, "branch": "main"}, {}, {}, True),
-    ("a schema", IN_PULL_REQUEST, {"schema_override": "ci"}, {}, False),
-    ("a schema of its own", IN_PULL_REQUEST, {"schema_override": "auto"}, {}, False),
-    ("a CI job", IN_PULL_REQUEST, {}, {"job_type": "ci"}, False),
-    ("staging", IN_PULL_REQUEST, {}, {"environment": {"deployment_type": "staging"}}, False),
-    ("the user allows it", IN_PULL_REQUEST, {"allow_job_schema": "true"}, {}, False),
-    ("what the job is set to", IN_PULL_REQUEST, {"run_on": "job"}, {}, False),
-    ("the target branch", IN_PULL_REQUEST, {"branch": "main"}, {}, False),
-    ("a push", PUSHED, {}, {}, False),
-    ("a push with a number", PUSHED, {"pull_request": "7"}, {}, False),
-    ("a merge group", {**PUSHED, "event": "merge_group"}, {}, {}, False),
+# Build, inputs, the gates that apply.
+APPLY: list[tuple[str, dict[str, Any], dict[str, str], set[Gate]]] = [
+    ("no gate is given", PULL, {}, set()),
+    ("a message that is known", PUSH | MESSAGE, {}, {Gate.MESSAGE}),
+    ("a message that is switched off", PUSH | MESSAGE, {"skip_commit_message": "none"}, set()),
+    ("a message of somebody else", PUSH | MESSAGE | {"origin": CommitOrigin.OTHER}, {}, set()),
+    ("a message of perhaps somebody else", PUSH | MESSAGE | {"origin": CommitOrigin.UNKNOWN}, {}, set()),
+    ("a pull request", PULL, ALL, set(Gate)),
+    ("a push", PUSH, ALL, {Gate.MESSAGE, Gate.FILES}),
+    ("a new branch", {"before_sha": ZEROS}, ALL, {Gate.MESSAGE, Gate.FILES}),
+    ("no push", {}, ALL, set()),
+    ("no push, its message is known", MESSAGE, ALL, {Gate.MESSAGE}),
+    ("a push, but another commit is run", PUSH, ALL | {"git_sha": "d" * 40}, set()),
+    ("a push, but another branch is run", PUSH, ALL | {"branch": "release"}, set()),
+    ("a push, its own branch is run", PUSH, ALL | {"branch": "main"}, {Gate.MESSAGE, Gate.FILES}),
+    ("a push whose commit is not known", PUSH | {"sha": ""}, ALL, set()),
 ]
 
 
-@pytest.mark.parametrize("context, inputs, fields, refused", [pytest.param(*row[1:], id=row[0]) for row in SCHEMAS])
-def test_unmerged_code__is_not_built_in_the_schema_of_a_deployment_job(
-    context: dict[str, Any],
-    inputs: dict[str, str],
-    fields: dict[str, Any],
-    refused: bool,  # noqa: FBT001
-) -> None:
-    problem = gates.schema_problem(a_build(context, **inputs), a_job(**fields))
+@pytest.mark.parametrize("build, inputs, expected", [pytest.param(*row[1:], id=row[0]) for row in APPLY])
+def test_asked__by_build_and_inputs(build: dict[str, Any], inputs: dict[str, str], expected: set[Gate]) -> None:
+    asked = gates.asked(a_config(**inputs), a_context(**build))
 
-    assert refused is bool(problem), problem
-
-
-def test_unmerged_code__the_message_says_what_would_happen_and_what_to_do() -> None:
-    problem = gates.schema_problem(a_build(IN_PULL_REQUEST), a_job())
-
-    assert "The job 'Nightly' would build bbbbbbbb, which is not merged, into the schema of the environment" in problem
-    for choice in ("auto", "dbt_cloud_pr_3_7", "job type `ci`", "`run-on: job`", "`branch: main`", "allow-job-schema"):
-        assert choice in problem
-    # Where inputs are variables, these are named.
-    problem = gates.schema_problem(a_build({**IN_PULL_REQUEST, "inputs_are_variables": True}), a_job())
-    assert "`DBT_SCHEMA_OVERRIDE=auto`" in problem
+    assert expected == set(asked)
+    assert sorted(asked, key=list(Gate).index) == list(asked)
 
 
 @pytest.mark.parametrize(
-    "context, inputs, needed",
+    "path, ignored",
     [
-        (IN_PULL_REQUEST, {}, True),
-        (IN_PULL_REQUEST, {"schema_override": "ci"}, False),
-        (IN_PULL_REQUEST, {"allow_job_schema": "true"}, False),
-        (IN_PULL_REQUEST, {"run_on": "job"}, False),
-        (PUSHED, {}, False),
+        ("README.md", True),
+        ("airflow/dag.py", True),
+        ("dbt/README.md", True),
+        # Real git, and the class for .gitignore files of the library, would ignore these three.
+        ("dbt/models/a.sql", False),
+        ("dbt/models/sub/b.sql", False),
+        ("dbt/models/doc.md", False),
+        ("dbt/dbt_project.yml", False),
     ],
 )
-def test_job__has_to_be_known_only_where_it_decides(
-    context: dict[str, Any],
-    inputs: dict[str, str],
-    needed: bool,  # noqa: FBT001
-) -> None:
-    assert needed is a_build(context, **inputs).needs_job
-
-
-FORKED = {**IN_PULL_REQUEST, "origin": CommitOrigin.OTHER}
-UNCLEAR = {**OF_PULL_REQUEST, "event": "issue_comment", "sha": "", "branch": "", "origin": CommitOrigin.UNKNOWN}
-AUTO = {"schema_override": "ci"}
-# id, build, inputs, whether it is refused
-FORKS: list[tuple[str, dict[str, Any], dict[str, str], bool]] = [
-    ("a fork's commit", FORKED, AUTO, True),
-    ("a fork's commit by hash", FORKED, {**AUTO, "git_sha": HEAD}, True),
-    ("a fork's branch", FORKED, {**AUTO, "run_on": "branch"}, True),
-    ("a branch that the fork names", FORKED, {**AUTO, "branch": "feature/a"}, True),
-    ("nothing of the fork's", FORKED, {"run_on": "job"}, False),
-    ("the target branch", FORKED, {"branch": "main"}, False),
-    ("the user allows it", FORKED, {**AUTO, "allow_forks": "true"}, False),
-    ("a commit of nobody knows whom", UNCLEAR, {**AUTO, "git_sha": HEAD}, True),
-    ("a pull request's head by name", UNCLEAR, {**AUTO, "branch": "refs/pull/7/head"}, True),
-    ("the same, shorter", UNCLEAR, {**AUTO, "branch": "pull/7/head"}, True),
-    ("a branch of the repository", UNCLEAR, {**AUTO, "branch": "feature/b"}, False),
-    ("the job's own version", UNCLEAR, {"run_on": "job"}, False),
-    ("the user allows both", UNCLEAR, {**AUTO, "git_sha": HEAD, "allow_forks": "true"}, False),
-    ("its own commit", IN_PULL_REQUEST, AUTO, False),
-]
-
-
-@pytest.mark.parametrize("context, inputs, refused", [pytest.param(*row[1:], id=row[0]) for row in FORKS])
-def test_foreign_code__is_refused(context: dict[str, Any], inputs: dict[str, str], refused: bool) -> None:  # noqa: FBT001
-    problems = list(gates.problems(a_build(context, **inputs)))
-
-    assert refused is bool(problems), problems
-
-
-def test_foreign_code__the_message_says_why_and_what_to_do() -> None:
-    (problem,) = gates.problems(a_build(FORKED, **AUTO))
-    assert "comes from another repository, such as a fork" in problem
-    assert "`run-on: job` or `branch: main`" in problem
-    assert "`allow-forks: true`" in problem
-    (problem,) = gates.problems(a_build(UNCLEAR, **AUTO, git_sha=HEAD))
-    assert "the event `issue_comment` does not say which repository" in problem
+def test_not_ignored__the_example_of_datafold(path: str, ignored: bool) -> None:  # noqa: FBT001
+    assert ignored is (gates.not_ignored(EXAMPLE.split("\n"), (path,)) == ())
 
 
 @pytest.mark.parametrize(
-    "context, refused",
-    [(OF_PULL_REQUEST, True), (IN_PULL_REQUEST, False), (PUSHED, False)],
-    ids=["number not known", "number known", "no pull request"],
+    "patterns, path, ignored",
+    [
+        ("docs/", "docs/deep/a.md", True),
+        ("docs", "docs/deep/a.md", True),
+        ("/docs", "dbt/docs/a.md", False),
+        ("*.md", "a/b/c.md", True),
+        ("*.md\n!important.md", "a/important.md", False),
+        ("!a.sql\n*.sql", "a.sql", True),
+        ("docs/**/x.sql", "docs/a/b/x.sql", True),
+        ("with space.md", "with space.md", True),
+        ("ünï*", "ünïcode.md", True),
+    ],
 )
-def test_schema__auto_needs_the_number(context: dict[str, Any], refused: bool) -> None:  # noqa: FBT001
-    problems = list(gates.problems(a_build(context, schema_override="auto")))
-
-    assert refused is any("needs the number of the pull request" in problem for problem in problems)
-
-
-# id, build, inputs, fields of the job, what the only warning contains
-WARNINGS: list[tuple[str, dict[str, Any], dict[str, str], dict[str, Any], str]] = [
-    ("usual", PUSHED, {}, {"execute_steps": ["dbt build"], "execution": {"timeout_seconds": 0}}, ""),
-    ("state selector", PUSHED, {}, {"execute_steps": ["dbt build -s state:modified+"]}, "`state:…`"),
-    ("state with an operator", PUSHED, {}, {"execute_steps": ["dbt build -s +state:new,tag:x"]}, "`state:…`"),
-    ("state by override", PUSHED, {"steps_override": "dbt ls -s state:modified"}, {}, "`state:…`"),
-    ("no state by override", PUSHED, {"steps_override": "dbt ls"}, {"execute_steps": ["dbt ls -s state:new"]}, ""),
-    ("not a selector", PUSHED, {}, {"execute_steps": ["dbt build -s upstate:x"]}, ""),
-    ("deferral", PUSHED, {}, {"execute_steps": ["dbt ls -s state:new"], "deferring_environment_id": 4}, ""),
-    ("deferral to a job", PUSHED, {}, {"execute_steps": ["dbt ls -s state:new"], "deferring_job_definition_id": 4}, ""),
-    ("not a CI job", IN_PULL_REQUEST, {}, {"job_type": "other"}, "is not a CI job"),
-    ("a CI job", IN_PULL_REQUEST, {}, {"job_type": "ci"}, ""),
-    ("type not known", IN_PULL_REQUEST, {}, {"job_type": None}, ""),
-    ("both start it", IN_PULL_REQUEST, {}, {"job_type": "ci", "triggers": {"github_webhook": True}}, "twice"),
-    ("a push", PUSHED, {}, {"triggers": {"github_webhook": True}}, ""),
-    ("long limit", PUSHED, {"timeout_minutes": "60"}, {"execution": {"timeout_seconds": 7200}}, "take 2h 00m"),
-    ("limit by override", PUSHED, {"timeout_minutes": "60", "timeout_seconds_override": "7200"}, {}, "take 2h 00m"),
-    ("short limit", PUSHED, {"timeout_minutes": "60"}, {"execution": {"timeout_seconds": 3600}}, ""),
-    ("no wait", PUSHED, {"timeout_minutes": "60", "wait": "false"}, {"execution": {"timeout_seconds": 7200}}, ""),
-]
-
-
-@pytest.mark.parametrize("context, inputs, fields, part", [pytest.param(*row[1:], id=row[0]) for row in WARNINGS])
-def test_job__that_will_surprise_is_a_warning(
-    context: dict[str, Any], inputs: dict[str, str], fields: dict[str, Any], part: str
+def test_not_ignored__the_last_pattern_that_matches_counts(
+    patterns: str,
+    path: str,
+    ignored: bool,  # noqa: FBT001
 ) -> None:
-    warnings = list(gates.job_warnings(a_build(context, **inputs), a_job(**fields)))
-
-    assert (1 if part else 0) == len(warnings), warnings
-    assert all(part in warning for warning in warnings)
+    assert ignored is (gates.not_ignored(patterns.split("\n"), (path,)) == ())
 
 
-@pytest.mark.parametrize("usual, warned", [(None, False), (3600.0, False), (3601.0, True)])
-def test_wait__shorter_than_usual_is_a_warning(usual: float | None, warned: bool) -> None:  # noqa: FBT001
-    build = a_build(PUSHED, timeout_minutes="60")
+CONFIG = a_config(files_to_ignore=EXAMPLE, require_label="run dbt", skip_drafts="true")
 
-    assert warned is ("usually takes 1h 00m" in gates.duration_warning(build, usual))
+
+@pytest.mark.parametrize(
+    "paths, gap, skips, doubts",
+    [
+        (("README.md",), "", True, False),
+        (("README.md", "dbt/a.sql"), "", False, False),
+        (("README.md",), "more than 300 files", False, True),
+        (("dbt/a.sql",), "more than 300 files", False, False),
+        ((), "", False, True),
+        ((), "forced push", False, True),
+    ],
+)
+def test_by_files__only_a_whole_list_that_is_not_empty_can_skip(
+    paths: tuple[str, ...],
+    gap: str,
+    skips: bool,  # noqa: FBT001
+    doubts: bool,  # noqa: FBT001
+) -> None:
+    decision = gates.by_files(CONFIG, ChangedFiles(paths=paths, gap=gap))
+
+    assert (skips, doubts) == (bool(decision.skip), bool(decision.doubt))
+
+
+@given(st.lists(st.sampled_from(["a.md", "dbt/a.sql", "dbt/a.md"])), st.sampled_from(["", "cut"]))
+def test_by_files__a_file_that_counts_is_never_skipped(paths: list[str], gap: str) -> None:
+    decision = gates.by_files(CONFIG, ChangedFiles(paths=tuple(paths), gap=gap))
+
+    assert not decision.skip or (paths and not gap and "dbt/a.sql" not in paths)
+
+
+def test_by_labels__the_whole_name_counts() -> None:
+    assert gates.by_labels(CONFIG, frozenset({"bug", "run dbt"})) == gates.RUN
+    assert gates.by_labels(CONFIG, frozenset({"do not run dbt"})).skip
+    assert gates.by_labels(CONFIG, frozenset()).skip
+
+
+def test_by_message__anywhere_in_it() -> None:
+    assert gates.by_message(CONFIG, "Docs only\n\n[skip dbt] please").skip
+    assert gates.by_message(CONFIG, "Skip dbt") == gates.RUN
+
+
+def test_by_draft() -> None:
+    assert gates.by_draft(is_draft=True).skip
+    assert gates.by_draft(is_draft=False) == gates.RUN
+
+
+@pytest.mark.parametrize(
+    "patterns, warns",
+    [
+        ("*!dbt/*dbt/*.md", True),
+        ("* !dbt/* dbt/*.md", True),
+        (EXAMPLE, False),
+        ("!dbt/*", False),
+        ("wow\\!.md", False),
+    ],
+)
+def test_pattern_warning__for_patterns_that_have_lost_their_line_ends(patterns: str, warns: bool) -> None:  # noqa: FBT001
+    assert warns is bool(gates.pattern_warning(tuple(patterns.split("\n"))))

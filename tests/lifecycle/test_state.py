@@ -37,7 +37,7 @@ COUNTED = replace(STATUS, description="2 failed")
 FACTS = RunFacts(outcome=Outcome.FAILED, seconds=9.0, run=FAILED)
 TIMED_OUT = replace(FACTS, outcome=Outcome.TIMED_OUT, run=GOING)
 KNOWN = OutcomeKnown(facts=FACTS, run_settled=True, status=STATUS)
-DETAILS = DetailsKnown(manifest=Manifest("shop"), artifacts_path="target", folder="dbt")
+DETAILS = DetailsKnown(datafold=None, manifest=Manifest("shop"), artifacts_path="target", folder="dbt")
 
 # A state in each phase, by the events that lead to it.
 PATHS: dict[Phase, tuple[Event, ...]] = {

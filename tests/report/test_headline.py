@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbt_action.config.choices import StatusMode
 from dbt_action.errors import Forbidden, Unavailable
 from dbt_action.report import headline
 from dbt_action.report.headline import Reason
-from dbt_action.report.outcome import Outcome, RunFacts, Subject
+from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject
 from dbt_action.results.run_results import NO_RESULTS, Node, NodeStatus, Results
 from tests.support.values import a_run, a_step
 from tests.test_text import ANY
@@ -48,6 +49,26 @@ def test_build__has_a_headline_and_a_description_for_every_outcome(outcome: Outc
     assert 0 < len(report.description) <= 140
     assert 1 == len(report.headline.splitlines())
     assert 1 == len(report.description.splitlines())
+
+
+@pytest.mark.parametrize("outcome", Outcome, ids=lambda outcome: outcome.name)
+@pytest.mark.parametrize("mode", StatusMode)
+def test_commit_status__only_a_failed_run_is_soft(outcome: Outcome, mode: StatusMode) -> None:
+    facts = RunFacts(outcome=outcome, seconds=192, run=RED, skip_reason="only ignored files changed")
+    description = headline.build(facts, SUBJECT).description
+    soft = mode is StatusMode.SOFT and outcome is Outcome.FAILED
+
+    state, shown = headline.commit_status(facts, SUBJECT, mode)
+
+    assert (CommitState.SUCCESS if soft else outcome.state) is state
+    assert (f"Failed (not blocking): {description}" if soft else description) == shown
+
+
+def test_description__of_a_skip_says_why() -> None:
+    facts = RunFacts(outcome=Outcome.SKIPPED, seconds=0, skip_reason="only ignored files changed")
+
+    assert "Skipped: only ignored files changed" == headline.build(facts, SUBJECT).description
+    assert () == headline.reasons(facts, SUBJECT)
 
 
 def test_description__has_counts_and_duration() -> None:

@@ -33,6 +33,7 @@ CONTRACT = {
     Outcome.LOST: (3, "lost", "error"),
     Outcome.STARTED: (0, "started", "pending"),
     Outcome.NOT_STARTED: (3, "error", "error"),
+    Outcome.SKIPPED: (0, "skipped", "success"),
     Outcome.INTERRUPTED: (130, "cancelled", "error"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbt_action.report import outputs
-from dbt_action.report.outcome import Outcome, RunFacts
+from dbt_action.report.outcome import Delivery, Outcome, RunFacts
 from dbt_action.results.run_results import Results
 from tests.support.results import SHA, a_node
 from tests.support.values import a_run
@@ -26,6 +26,7 @@ def test_values__everything_that_is_known_in_the_order_of_the_table() -> None:
         artifacts_path="target",
         results_path="results.json",
         junit_path="junit.xml",
+        datafold=Delivery(uploaded=True, words="there"),
     )
 
     values = outputs.values(facts, job_name="Production build", git_sha="requested", git_branch="requested")
@@ -45,6 +46,7 @@ def test_values__everything_that_is_known_in_the_order_of_the_table() -> None:
         "nodes-skipped": "1",
         "results-path": "results.json",
         "junit-path": "junit.xml",
+        "datafold-uploaded": "true",
         "run_id": "7",
         "git_sha": SHA,
     } == values
