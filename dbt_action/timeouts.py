@@ -87,6 +87,8 @@ SLOW_DOWNLOAD_SECONDS = 60.0
 # For connecting, and again for an answer, so a request takes at most twice this.
 HOST_REQUEST_SECONDS = 5.0
 HOST_RETRY_PAUSE_SECONDS = 0.5
+# A list of changed files that takes longer is not waited for: then the job is run.
+GATE_SECONDS = 30.0
 
 # --- Datafold ---
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from dbt_action import text
+from dbt_action import text, timeouts
+from dbt_action.clock import Clock
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import HostSettings, HostType, MissingAddressError, token_input
+from dbt_action.hosts.base import ChangedFiles, HostSettings, HostType, MissingAddressError, token_input
+from dbt_action.hosts.change_lists import collect, commit, entries, field, label_names
 from dbt_action.hosts.rest import Comment, RestHost, account
-from dbt_action.hosts.transport import HostError, JsonApi
+from dbt_action.hosts.transport import Answer, HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
 API_VERSION = "7.1"
@@ -24,6 +26,8 @@ API_VERSION = "7.1"
 MAX_DESCRIPTION = 255
 GENRE = "dbt Cloud"
 _TEXT_COMMENT = 1
+# Changed files of one page.
+_CHANGES = 1_000
 
 _OUTSIDE_OF_PIPELINES = (
     "Outside Azure Pipelines give `SYSTEM_COLLECTIONURI`, such as https://dev.azure.com/acme/, and the repository as "
@@ -185,6 +189,74 @@ class AzureRepos(RestHost):
         self._write("DELETE", comment.key, {})
 
 
+class AzureChanges:
+    """Changed files, labels and state of a pull request, messages of commits."""
+
+    def __init__(self, address: Address, token: str, clock: Clock) -> None:
+        """Nothing is sent here."""
+        self._clock = clock
+        self._api = JsonApi(
+            address.api_url, {}, time_limit=timeouts.HOST_REQUEST_SECONDS, clock=clock, basic=("", token)
+        )
+        self._repository = address.repository
+        self._pull_request = f"{address.repository}/pullRequests/{address.pull_request}"
+
+    def _get(self, path: str, **query: str | int) -> Answer:
+        return self._api.get(path, **{"api-version": API_VERSION, **query})
+
+    def pull_request_files(self) -> ChangedFiles:
+        """The files in which the last iteration (push) differs from the common commit of source and target."""
+        iterations = entries(self._get(f"{self._pull_request}/iterations"), "value")
+        numbers = [found for iteration in iterations if isinstance(found := iteration.get("id"), int)]
+        if not numbers:
+            raise HostError(0, "an answer without iterations", transient=False)
+        return collect(
+            self._pages(f"{self._pull_request}/iterations/{max(numbers)}/changes"), _paths, clock=self._clock
+        )
+
+    def _pages(self, path: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        skip = 0
+        while True:
+            answer = self._get(path, **{"$top": _CHANGES, "$skip": skip, "$compareTo": 0})
+            yield [change for change in entries(answer, "changeEntries") if not _is_folder(change)]
+            following = answer.object().get("nextSkip") or 0
+            # Zero after the last page (documented).
+            if not isinstance(following, int) or following <= skip:
+                return
+            skip = following
+
+    def pushed_files(self, before: str, after: str) -> ChangedFiles:
+        """Raise HostError: no pipeline knows the commit before a push to Azure Repos."""
+        del before, after
+        raise HostError(0, "the files of a push are not known here", transient=False)
+
+    def labels(self) -> frozenset[str]:
+        """The labels of the pull request, which are called tags on its page."""
+        labels = entries(self._get(f"{self._pull_request}/labels"), "value")
+        return label_names([label.get("name") for label in labels if label.get("active") is not False])
+
+    def is_draft(self) -> bool:
+        """Whether the pull request is a draft."""
+        return bool(field(self._get(self._pull_request), "isDraft", bool))
+
+    def commit_message(self, sha: str) -> str:
+        """The message of a commit, of which Azure Repos may return only the beginning."""
+        return str(field(self._get(f"{self._repository}/commits/{commit(sha)}"), "comment", str))
+
+
+def _is_folder(change: Mapping[str, Any]) -> bool:
+    item = change.get("item")
+    return isinstance(item, Mapping) and item.get("isFolder") is True
+
+
+def _paths(change: Mapping[str, Any]) -> Sequence[object]:
+    """Return the names of a file, which begin with a slash here; the old one of a rename is in one of two fields."""
+    item = change.get("item")
+    path = item.get("path") if isinstance(item, Mapping) else None
+    names = (path, change.get("originalPath"), change.get("sourceServerItem"))
+    return [name.removeprefix("/") if isinstance(name, str) else name for name in names]
+
+
 def names(name: str) -> tuple[str, str]:
     """Return genre and name, split at the first slash: names of jobs have slashes too."""
     genre, slash, rest = (part.strip() for part in name.partition("/"))
@@ -203,4 +275,6 @@ HOST_TYPE = HostType(
     api_url=lambda address: address.api_url,
     api_variable="SYSTEM_COLLECTIONURI",
     connect=AzureRepos,
+    read_changes=AzureChanges,
+    changes_hint="The build's identity needs the permission Read on the repository.",
 )

@@ -146,7 +146,7 @@ class HostType(Generic[AddressT]):
     # The host for an address and a token. May import a library, sends nothing.
     connect: Callable[[AddressT, HostSettings, str], Host]
     # What reads changed files and labels, for an address and a token, on a clock. Sends nothing here.
-    read_changes: Callable[[AddressT, str, Clock], ChangeReader] = None  # type: ignore[assignment]  # TEMP
+    read_changes: Callable[[AddressT, str, Clock], ChangeReader]
     # What the token needs for that, as a sentence.
     changes_hint: str = ""
     # Pull requests have labels there.

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from dbt_action import text
+from dbt_action import text, timeouts
+from dbt_action.clock import Clock
 from dbt_action.config.context import CiContext
 from dbt_action.hosts import code_insights
-from dbt_action.hosts.base import CommitReport, Host, HostSettings, HostType, NoHost, token_input
+from dbt_action.hosts.base import ChangedFiles, CommitReport, Host, HostSettings, HostType, NoHost, token_input
+from dbt_action.hosts.change_lists import collect, commit, entries, field
 from dbt_action.hosts.code_insights import CodeInsights, Proxy
 from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import HostError, JsonApi
@@ -92,14 +94,7 @@ class Bitbucket(RestHost):
     def __init__(self, address: Address, settings: HostSettings, token: str) -> None:
         """`token` is an access token, or `user:secret` for basic authentication."""
         super().__init__(settings)
-        user, colon, secret = token.partition(":")
-        self._api = JsonApi(
-            address.api_url,
-            {} if colon else {"Authorization": f"Bearer {token}"},
-            time_limit=settings.timeout,
-            clock=settings.clock,
-            basic=(user, secret) if colon else None,
-        )
+        self._api = _api(address, token, time_limit=settings.timeout, clock=settings.clock)
         self._address = address
         self._comments = f"repositories/{address.repository}/pullrequests/{address.pull_request}/comments"
         self._insights = (
@@ -135,10 +130,7 @@ class Bitbucket(RestHost):
             following = answer.json.get("next")
             if not following:
                 return
-            if not str(following).startswith(f"{self._api.base_url}/"):
-                # The token is not sent there.
-                raise HostError(0, "the next page is on another server", transient=False)
-            answer = self._api.get(following)
+            answer = self._api.get(_same_api(self._api, following))
 
     def _comment(self, comment: Mapping[str, Any]) -> Comment:
         content = comment.get("content")
@@ -168,6 +160,72 @@ class Bitbucket(RestHost):
     def convert_markdown(self, body: str) -> str:
         """Remove HTML: its tags would be shown."""
         return _HTML.sub(lambda found: found["code"] or (f"**{found['title']}**" if found["title"] else ""), body)
+
+
+class BitbucketChanges:
+    """Changed files and state of a pull request, messages of commits; Bitbucket has no labels."""
+
+    def __init__(self, address: Address, token: str, clock: Clock) -> None:
+        """`token` is as for `Bitbucket`. Nothing is sent here."""
+        self._clock = clock
+        self._api = _api(address, token, time_limit=timeouts.HOST_REQUEST_SECONDS, clock=clock)
+        self._repository = f"repositories/{address.repository}"
+        self._pull_request = f"{self._repository}/pullrequests/{address.pull_request}"
+
+    def pull_request_files(self) -> ChangedFiles:
+        """The files of the pull request."""
+        return collect(self._pages(f"{self._pull_request}/diffstat"), _file_names, clock=self._clock)
+
+    def _pages(self, path: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        # The answer is a redirect to the comparison of the two commits.
+        answer = self._api.get_redirected(path, pagelen=_PAGE)
+        while True:
+            yield entries(answer, "values")
+            following = answer.json.get("next")
+            if not following:
+                return
+            answer = self._api.get(_same_api(self._api, following))
+
+    def pushed_files(self, before: str, after: str) -> ChangedFiles:
+        """Raise HostError: no pipeline knows the commit before a push to Bitbucket."""
+        del before, after
+        raise HostError(0, "the files of a push are not known here", transient=False)
+
+    def labels(self) -> frozenset[str]:
+        """Raise HostError: there are none."""
+        raise HostError(0, "Bitbucket has no labels", transient=False)
+
+    def is_draft(self) -> bool:
+        """Whether the pull request is a draft."""
+        return bool(field(self._api.get(self._pull_request), "draft", bool))
+
+    def commit_message(self, sha: str) -> str:
+        """The message of a commit."""
+        return str(field(self._api.get(f"{self._repository}/commit/{commit(sha)}"), "message", str))
+
+
+def _file_names(file: Mapping[str, Any]) -> Sequence[object]:
+    """Return the names of a file; a new one has no old name, and a removed one no new name."""
+    sides = (file.get("new"), file.get("old"))
+    return [side.get("path") if isinstance(side, Mapping) else side for side in sides]
+
+
+def _api(address: Address, token: str, *, time_limit: float, clock: Clock) -> JsonApi:
+    user, colon, secret = token.partition(":")
+    return JsonApi(
+        address.api_url,
+        {} if colon else {"Authorization": f"Bearer {token}"},
+        time_limit=time_limit,
+        clock=clock,
+        basic=(user, secret) if colon else None,
+    )
+
+
+def _same_api(api: JsonApi, url: object) -> str:
+    """Return the address of the next page. Raises HostError when it is of another server: the token stays here."""
+    if not str(url).startswith(f"{api.base_url}/"):
+        raise HostError(0, "the next page is on another server", transient=False)
+    return str(url)
 
 
 class BitbucketWithoutToken:
@@ -222,5 +280,8 @@ HOST_TYPE = HostType(
     api_url=lambda address: address.api_url,
     api_variable="BITBUCKET_API_URL",
     connect=Bitbucket,
+    read_changes=BitbucketChanges,
+    changes_hint="`BITBUCKET_ACCESS_TOKEN` needs the scopes repository and pull request (read).",
+    has_labels=False,
     connect_without_token=_connect_without_token,
 )

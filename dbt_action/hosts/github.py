@@ -10,16 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from dbt_action import http_limits, text
+from dbt_action import http_limits, text, timeouts
+from dbt_action.clock import Clock
 from dbt_action.config import inputs
 from dbt_action.config.context import CiContext
 from dbt_action.hosts import transport
-from dbt_action.hosts.base import COMMENT, STATUS, Host, HostSettings, HostType
+from dbt_action.hosts.base import COMMENT, STATUS, ChangedFiles, Host, HostSettings, HostType
+from dbt_action.hosts.change_lists import MAX_PAGES, collect, commit, entries, field, label_names
 from dbt_action.hosts.rest import Comment, RestHost, account
-from dbt_action.hosts.transport import HostError
+from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PAGE = 100
+# Files that GitHub lists of a pull request, and of a comparison (documented).
+MAX_FILES, MAX_COMPARED = 3_000, 300
+# The status of a comparison with a commit that is a descendant, or the same one.
+_FORWARD = frozenset({"ahead", "identical"})
 # The brackets are part of the name, and no person can have them in theirs.
 _WORKFLOW_BOT = frozenset({"login:github-actions[bot]"})
 _FORBIDDEN, _TOO_MANY_REQUESTS = 403, 429
@@ -227,6 +234,64 @@ class GitHub(RestHost):
             raise _host_error(error) from None
 
 
+class GitHubChanges:
+    """Changed files, labels and messages; by plain HTTP, since a trigger waits for it, and PyGithub takes time."""
+
+    def __init__(self, address: Address, token: str, clock: Clock) -> None:
+        """Nothing is sent here."""
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+        self._clock = clock
+        self._api = JsonApi(address.api_url, headers, time_limit=timeouts.HOST_REQUEST_SECONDS, clock=clock)
+        self._repository = f"repos/{quote(address.repository)}"
+        self._number = address.pull_request
+
+    def pull_request_files(self) -> ChangedFiles:
+        """The files of the pull request."""
+        pages = self._pages(f"{self._repository}/pulls/{self._number}/files")
+        return collect(pages, _file_names, clock=self._clock, most=MAX_FILES, host="GitHub")
+
+    def _pages(self, path: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        number = 1
+        while True:
+            page = entries(self._api.get(path, per_page=_PAGE, page=number))
+            yield page
+            if len(page) < _PAGE:
+                return
+            number += 1
+
+    def pushed_files(self, before: str, after: str) -> ChangedFiles:
+        """The files of a comparison, which are all on its first page."""
+        path = f"{self._repository}/compare/{commit(before)}...{commit(after)}"
+        answer = self._api.get(path, per_page=_PAGE)
+        status = field(answer, "status", str)
+        files = collect([entries(answer, "files")], _file_names, clock=self._clock, most=MAX_COMPARED, host="GitHub")
+        if status not in _FORWARD:
+            return ChangedFiles(paths=files.paths, gap=f"the push did not only add commits (`{text.one_line(status)}`)")
+        return files
+
+    def labels(self) -> frozenset[str]:
+        """The labels of the pull request, which is an issue here."""
+        pages = self._pages(f"{self._repository}/issues/{self._number}/labels")
+        return label_names([label.get("name") for page in islice(pages, MAX_PAGES) for label in page])
+
+    def is_draft(self) -> bool:
+        """Whether the pull request is a draft."""
+        return bool(field(self._api.get(f"{self._repository}/pulls/{self._number}"), "draft", bool))
+
+    def commit_message(self, sha: str) -> str:
+        """The message of a commit."""
+        found = field(self._api.get(f"{self._repository}/commits/{commit(sha)}"), "commit", Mapping)
+        return str(found.get("message") or "")
+
+
+def _file_names(file: Mapping[str, Any]) -> Sequence[object]:
+    return file.get("filename"), file.get("previous_filename")
+
+
 def _comment(comment: Mapping[str, Any]) -> Comment:
     return Comment(str(comment.get("body")), str(comment.get("id")), account(comment.get("user"), "id", "login"))
 
@@ -298,4 +363,6 @@ HOST_TYPE = HostType(
     api_url=lambda address: address.api_url,
     api_variable="GITHUB_API_URL",
     connect=_connect,
+    read_changes=GitHubChanges,
+    changes_hint="The token needs `pull-requests: read`, and `contents: read` for pushes and commit messages.",
 )

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from dbt_action import text
+from dbt_action import text, timeouts
+from dbt_action.clock import Clock
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import HostSettings, HostType, token_input
+from dbt_action.hosts.base import ChangedFiles, HostSettings, HostType, token_input
+from dbt_action.hosts.change_lists import collect, commit, entries, field, label_names
 from dbt_action.hosts.rest import Comment, RestHost, account
 from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
@@ -173,6 +175,61 @@ class GitLab(RestHost):
         self._api.write("DELETE", comment.key, {})
 
 
+class GitLabChanges:
+    """Changed files and labels of a merge request, changed files of a push, messages of commits."""
+
+    def __init__(self, address: Address, token: str, clock: Clock) -> None:
+        """Nothing is sent here."""
+        limit = timeouts.HOST_REQUEST_SECONDS
+        self._clock = clock
+        self._api = JsonApi(address.api_url, {"PRIVATE-TOKEN": token}, time_limit=limit, clock=clock)
+        self._repository = f"projects/{address.project}/repository"
+        self._merge_request = f"projects/{address.merge_request_project}/merge_requests/{address.merge_request}"
+
+    def pull_request_files(self) -> ChangedFiles:
+        """The files of the merge request; GitLab counts no more than 1,000 of them."""
+        count = self._api.get(self._merge_request).object().get("changes_count")
+        files = collect(self._pages(), _file_names, clock=self._clock)
+        # A file that was not renamed is there by the same name twice.
+        if not isinstance(count, str) or not count.isdecimal() or int(count) > len(files.paths) // 2:
+            return ChangedFiles(paths=files.paths, gap=files.gap or "GitLab does not list all files")
+        return files
+
+    def _pages(self) -> Iterator[Sequence[Mapping[str, Any]]]:
+        page = "1"
+        while page:
+            answer = self._api.get(f"{self._merge_request}/diffs", per_page=_PAGE, page=page)
+            yield entries(answer)
+            page = answer.headers.get("X-Next-Page", "")
+
+    def pushed_files(self, before: str, after: str) -> ChangedFiles:
+        """The files of a comparison."""
+        base = self._api.get(f"{self._repository}/merge_base?refs[]={commit(before)}&refs[]={commit(after)}")
+        comparison = self._api.get(f"{self._repository}/compare", **{"from": before, "to": after})
+        files = collect([entries(comparison, "diffs")], _file_names, clock=self._clock)
+        if field(base, "id", str) != before:
+            return ChangedFiles(paths=files.paths, gap="the push did not only add commits")
+        if comparison.object().get("compare_timeout") is not False:
+            return ChangedFiles(paths=files.paths, gap="GitLab took too long to compare the commits")
+        return files
+
+    def labels(self) -> frozenset[str]:
+        """The labels of the merge request."""
+        return label_names(field(self._api.get(self._merge_request), "labels", list))
+
+    def is_draft(self) -> bool:
+        """Whether the merge request is a draft."""
+        return bool(field(self._api.get(self._merge_request), "draft", bool))
+
+    def commit_message(self, sha: str) -> str:
+        """The message of a commit."""
+        return str(field(self._api.get(f"{self._repository}/commits/{commit(sha)}"), "message", str))
+
+
+def _file_names(file: Mapping[str, Any]) -> Sequence[object]:
+    return file.get("new_path"), file.get("old_path")
+
+
 HOST_TYPE = HostType(
     key="gitlab",
     token=token_input(
@@ -186,4 +243,6 @@ HOST_TYPE = HostType(
     api_url=lambda address: address.api_url,
     api_variable="CI_API_V4_URL",
     connect=GitLab,
+    read_changes=GitLabChanges,
+    changes_hint="`GITLAB_TOKEN` needs scope `api` or `read_api` and role Developer.",
 )

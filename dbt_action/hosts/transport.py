@@ -49,10 +49,13 @@ class HostError(Exception):
         transient: bool,
         wait: float = timeouts.HOST_RETRY_PAUSE_SECONDS,
         ambiguous: bool | None = None,
+        location: str = "",
     ) -> None:
         """`ambiguous` follows from the others unless an earlier try of the same request decides it."""
         super().__init__(message)
         self.status, self.message, self.transient, self.wait = status, message, transient, wait
+        # Where a redirect leads.
+        self.location = location
         self.ambiguous = (transient and status not in _NOT_DONE) if ambiguous is None else ambiguous
 
 
@@ -72,9 +75,8 @@ def call_with_retries(call: Callable[[], T], *, clock: Clock, time_limit: float,
             ambiguous = ambiguous or error.ambiguous
             repeatable = error.transient and tries < _MAX_TRIES and not (once and ambiguous)
             if not repeatable or clock.now() + error.wait > deadline:
-                raise HostError(
-                    error.status, error.message, transient=error.transient, wait=error.wait, ambiguous=ambiguous
-                ) from None
+                error.ambiguous = ambiguous
+                raise
             pause = error.wait
         clock.sleep(pause)
 
@@ -148,6 +150,15 @@ class JsonApi:
     def get(self, path: str, **query: str | int) -> Answer:
         """Read. `path` is below the base URL, or in full. Raises HostError."""
         return self._request_with_retries("GET", path, None, query)
+
+    def get_redirected(self, path: str, **query: str | int) -> Answer:
+        """Read, and follow one redirect within the same API; the token goes nowhere else. Raises HostError."""
+        try:
+            return self.get(path, **query)
+        except HostError as error:
+            if not error.location.startswith(f"{self.base_url}/"):
+                raise
+            return self.get(error.location)
 
     def write(self, method: str, path: str, body: Body, **query: str | int) -> Answer:
         """Write what does no harm when it is written twice. Raises HostError."""
@@ -242,7 +253,8 @@ def _answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
     if status >= _REFUSED:
         raise refusal(status, _reason(parsed), headers)
     if status >= _REDIRECT:
-        raise HostError(status, "a redirect instead of an answer", transient=False)
+        location = headers.get("Location", "")
+        raise HostError(status, "a redirect instead of an answer", transient=False, location=location)
     if status == _SIGN_IN:
         # The answer of Azure DevOps to a bad token, if it does not redirect to that page.
         raise HostError(status, "a page to sign in instead of an answer", transient=False)

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from dbt_action import text
+from dbt_action import text, timeouts
+from dbt_action.clock import Clock
 from dbt_action.config.context import CiContext
-from dbt_action.hosts.base import HostSettings, HostType, MissingAddressError, token_input
+from dbt_action.hosts.base import ChangedFiles, HostSettings, HostType, MissingAddressError, token_input
+from dbt_action.hosts.change_lists import collect, commit, entries, field, label_names
 from dbt_action.hosts.rest import Comment, RestHost, account
-from dbt_action.hosts.transport import JsonApi
+from dbt_action.hosts.transport import HostError, JsonApi
 from dbt_action.report.outcome import CommitState
 
 MAX_TEXT = 255
@@ -108,6 +110,40 @@ class ExampleForge(RestHost):
         self._api.write("DELETE", comment.key, {})
 
 
+class ExampleForgeChanges:
+    """What the gates ask of it: each method may raise HostError, and then the job is run."""
+
+    def __init__(self, address: Address, token: str, clock: Clock) -> None:
+        """Nothing is sent here."""
+        headers = {"Authorization": f"Bearer {token}"}
+        self._clock = clock
+        self._api = JsonApi(address.api_url, headers, time_limit=timeouts.HOST_REQUEST_SECONDS, clock=clock)
+        self._repository = f"repositories/{quote(address.repository)}"
+        self._pull_request = f"{self._repository}/pulls/{address.pull_request}"
+
+    def pull_request_files(self) -> ChangedFiles:
+        """The files; `collect` bounds pages and time, and refuses what has no name."""
+        files = [entries(self._api.get(f"{self._pull_request}/files"), "files")]
+        return collect(files, lambda file: (file.get("path"), file.get("old_path")), clock=self._clock)
+
+    def pushed_files(self, before: str, after: str) -> ChangedFiles:
+        """Raise HostError: it cannot compare commits."""
+        del before, after
+        raise HostError(0, "the files of a push are not known here", transient=False)
+
+    def labels(self) -> frozenset[str]:
+        """The labels of the pull request."""
+        return label_names(field(self._api.get(self._pull_request), "labels", list))
+
+    def is_draft(self) -> bool:
+        """Whether the pull request is a draft."""
+        return bool(field(self._api.get(self._pull_request), "draft", bool))
+
+    def commit_message(self, sha: str) -> str:
+        """The message of a commit."""
+        return str(field(self._api.get(f"{self._repository}/commits/{commit(sha)}"), "message", str))
+
+
 HOST_TYPE = HostType(
     key="example",
     token=token_input("example", "EXAMPLE_TOKEN", "For statuses and comments on Example Forge, with scope `status`."),
@@ -116,4 +152,5 @@ HOST_TYPE = HostType(
     api_url=lambda address: address.api_url,
     api_variable="EXAMPLE_API_URL",
     connect=ExampleForge,
+    read_changes=ExampleForgeChanges,
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify, request
 
 from emulator.hosts.base import FakeHost, RefusedError, request_fields
+from emulator.hosts.changes import azure_routes
 
 if TYPE_CHECKING:
     from emulator.routing import Route
@@ -112,6 +113,7 @@ class AzureDevOps(FakeHost):
             ("POST", f"{pull}/threads", self._post_thread),
             ("PATCH", f"{pull}/threads/<int:thread>/comments/<int:comment>", self._patch_comment),
             ("DELETE", f"{pull}/threads/<int:thread>/comments/<int:comment>", self._delete_comment),
+            *azure_routes(self, repository, _problem("TF401027", "You need the Git 'GenericRead' permission.")),
             ("GET", "/<organization>/_apis/connectionData", self._connection_data),
             # The official client reads the paths of all resources here.
             ("OPTIONS", "/<organization>/_apis", self._locations),
@@ -235,6 +237,14 @@ class AzureDevOps(FakeHost):
             "b5f6bb4f-8d1e-4d79-8d11-4c9172c99c35": (
                 "pullRequestStatuses",
                 "pullRequests/{pullRequestId}/statuses/{statusId}",
+            ),
+            "4216bdcf-b6b1-4d59-8b82-c34cc183fc8b": (
+                "pullRequestIterationChanges",
+                "pullRequests/{pullRequestId}/iterations/{iterationId}/changes",
+            ),
+            "f22387e3-984e-4c52-9c6d-fbb8f14c812d": (
+                "pullRequestLabels",
+                "pullRequests/{pullRequestId}/labels/{labelIdOrName}",
             ),
             "ab6e2e5d-a0b7-4153-b64a-a4efe0d49449": (
                 "pullRequestThreads",

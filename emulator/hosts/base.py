@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
@@ -22,6 +23,26 @@ class RefusedError(Exception):
         self.code, self.body = code, body
 
 
+# The path of a changed file, and its old one if it was renamed.
+File = tuple[str, "str | None"]
+
+
+@dataclass
+class Changes:
+    """What the one pull request and the pushes of a host are about; tests change the fields."""
+
+    files: tuple[File, ...] = ()
+    labels: tuple[str, ...] = ()
+    draft: bool = False
+    # By the commits before and after a push: what differs.
+    pushes: dict[tuple[str, str], tuple[File, ...]] = field(default_factory=dict)
+    # Such a push has also removed commits.
+    forced: bool = False
+    messages: dict[str, str] = field(default_factory=dict)
+    # The token may not read any of this.
+    refused: bool = False
+
+
 class FakeHost(Service):
     """A code host, a context manager."""
 
@@ -29,6 +50,7 @@ class FakeHost(Service):
         """The port is opened by `start`; 0 means a free one."""
         # Whether the token may ask whose it is.
         self.may_ask_account = True
+        self.changes = Changes()
         self._server = HttpServer(self._app(), host=host, port=port)
 
     def _app(self) -> Flask:

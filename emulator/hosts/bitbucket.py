@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify, request
 
 from emulator.hosts.base import FakeHost, RefusedError, request_fields
+from emulator.hosts.changes import bitbucket_routes
 
 if TYPE_CHECKING:
     from emulator.routing import Route
@@ -108,6 +109,7 @@ class Bitbucket(FakeHost):
             ("PUT", f"{comments}/<int:comment>", self._put_comment),
             ("DELETE", f"{comments}/<int:comment>", self._delete_comment),
             ("GET", "/2.0/user", self._get_user),
+            *bitbucket_routes(self, repository, _problem("Your credentials lack one or more required scopes.")),
             ("PUT", report, self._put_report),
             ("DELETE", report, self._delete_report),
             ("POST", f"{report}/annotations", self._post_annotations),
@@ -175,7 +177,8 @@ class Bitbucket(FakeHost):
     def _get_commit(self, commit: str, **_scope: str) -> Response:
         full = self._commit(commit)
         links = {"self": {"href": request.base_url}, "statuses": {"href": f"{request.base_url}/statuses"}}
-        return jsonify({"type": "commit", "hash": full, "links": links})
+        message = self.changes.messages.get(full, "")
+        return jsonify({"type": "commit", "hash": full, "links": links, "message": message})
 
     def _list_statuses(self, commit: str, **_scope: str) -> Response:
         full = self._commit(commit)

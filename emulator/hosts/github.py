@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify, request
 
 from emulator.hosts.base import FakeHost, RefusedError, request_fields
+from emulator.hosts.changes import github_routes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -135,6 +136,7 @@ class GitHub(FakeHost):
             ("DELETE", f"{repository}/issues/comments/<int:number>", self._delete_comment),
             ("GET", f"{self._prefix}/user", self._get_user),
             ("POST", f"{self._prefix.removesuffix('/v3')}/graphql", self._query),
+            *github_routes(self, repository, _refusal(403, NO_PERMISSION).body),
         ]
 
     def check_credentials(self) -> None:
@@ -170,7 +172,8 @@ class GitHub(FakeHost):
         self._check_commit(sha)
         # PyGithub refuses URLs of another server than the one that it has asked (measured).
         url = f"{self._repository_url(owner, name)}/commits/{sha}"
-        return jsonify({"sha": sha, "url": url, "commit": {"message": ""}, "parents": []})
+        message = self.changes.messages.get(sha, "")
+        return jsonify({"sha": sha, "url": url, "commit": {"message": message}, "parents": []})
 
     def _list_statuses(self, owner: str, name: str, sha: str) -> Response:
         found = [self._status_json(number, owner, name) for number in self._numbers_of_statuses(sha)]

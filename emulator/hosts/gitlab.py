@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify, request
 
 from emulator.hosts.base import FakeHost, RefusedError, request_fields
+from emulator.hosts.changes import gitlab_routes
 
 if TYPE_CHECKING:
     from emulator.routing import Route
@@ -116,6 +117,7 @@ class GitLab(FakeHost):
             ("PUT", f"{notes}/<int:note>", self._put_note),
             ("DELETE", f"{notes}/<int:note>", self._delete_note),
             ("GET", "/api/v4/user", self._get_user),
+            *gitlab_routes(self, project, {"message": "403 Forbidden"}),
         ]
 
     def not_found(self) -> object:
