@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.cloud import Emulator
+from emulator.datafold import Datafold
 from emulator.faults import Faults
 from emulator.hosts.github import GitHub
 from emulator.runs import Job, Run, Status, Step
@@ -10,6 +11,7 @@ from emulator.scripted_runs import Script, ScriptedStep
 from emulator.server import RecordedRequest
 
 __all__ = [
+    "Datafold",
     "Emulator",
     "Faults",
     "GitHub",

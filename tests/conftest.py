@@ -37,6 +37,7 @@ CI_PREFIXES = (
     "BUILD_",
     "CI_",
     "CIRCLE_",
+    "DATAFOLD_",
     "DBT_",
     "ENDPOINT_",
     "GITHUB_",
