@@ -34,7 +34,7 @@ export PIP_ROOT_USER_ACTION = ignore
 .PHONY: help audit demo test coverage mutation fuzz lint image e2e soak bench summary-preview lock generate clean
 
 help:
-	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test or failing-model)"
+	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test, failing-model or datafold)"
 	@echo "make test       run all tests that need no Docker"
 	@echo "make coverage   run the same tests and measure the branch coverage of dbt_action"
 	@echo "make mutation   count how many small changes of the pure modules the tests notice"

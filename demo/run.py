@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Played:
     result: Scenario
 
 
-def show(name: str, *, keep: bool = False) -> int:
+def show(name: str, ends_well: Callable[[], bool]) -> int:
     """Play a scenario and print what happens; 0 when it ended as it should, 2 when it cannot be played."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -54,21 +55,27 @@ def show(name: str, *, keep: bool = False) -> int:
     if shutil.which("git") is None:
         print("The demo makes a git repository, but git was not found. Install git and try again.")
         return 2
+    try:
+        if not ends_well():
+            return 1
+    except FileNotFoundError:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        print(f"The demo runs real dbt, which is not installed: dbt-core does not run on Python {version} yet.")
+        print("Name another Python: make clean && make demo PYTHON=python3.13")
+        return 2
+    print(f"This is how {name} should end.")
+    return 0
+
+
+def ends_well(name: str, *, keep: bool = False) -> bool:
+    """Play one of SCENARIOS; whether it ended as it should. Raises `FileNotFoundError` when dbt is not installed."""
     with tempfile.TemporaryDirectory(prefix="dbt-cloud-run-demo-", ignore_cleanup_errors=True) as folder:
-        try:
-            found = play(name, Path(folder), keep=keep).result
-        except FileNotFoundError:
-            version = f"{sys.version_info.major}.{sys.version_info.minor}"
-            print(f"The demo runs real dbt, which is not installed: dbt-core does not run on Python {version} yet.")
-            print("Name another Python: make clean && make demo PYTHON=python3.13")
-            return 2
+        found = play(name, Path(folder), keep=keep).result
     if found != SCENARIOS[name]:
         print(f"This is not how {name} should end. Expected: {SCENARIOS[name]}. Found: {found}.")
-        return 1
-    print(f"This is how {name} should end.")
+        return False
     print("To open the run's page in a browser: make demo KEEP=1. Other scenarios: make demo SCENARIO=…")
-    print(f"SCENARIO may be {', '.join(SCENARIOS)}.")
-    return 0
+    return True
 
 
 def play(name: str, folder: Path, *, keep: bool = False) -> Played:
@@ -79,10 +86,10 @@ def play(name: str, folder: Path, *, keep: bool = False) -> Played:
     repository = folder / "repository"
     sha = make_repository(repository, name)
     with Emulator(DbtRunner(repository)) as cloud, GitHub(repository=REPOSITORY, commits={sha}) as github:
-        _title(f"Scenario {name}: {sha[:7]} is pushed to {BRANCH} of {REPOSITORY}")
+        show_title(f"Scenario {name}: {sha[:7]} is pushed to {BRANCH} of {REPOSITORY}")
         print(f"dbt Cloud   {cloud.url}   (an emulator on this machine; the runs are real dbt on DuckDB)")
         print(f"GitHub      {github.url}   (an emulator that records commit statuses)")
-        _title("The log of the workflow step")
+        show_title("The log of the workflow step")
         ended = runner.run_step(
             folder / "runner",
             inputs={
@@ -97,17 +104,17 @@ def play(name: str, folder: Path, *, keep: bool = False) -> Played:
             variables=push_variables(sha, github.url),
             on_line=print,
         )
-        _title(f"The commit statuses of {sha[:7]}, in the order in which they were posted")
+        show_title(f"The commit statuses of {sha[:7]}, in the order in which they were posted")
         for status in github.statuses:
             print(f"{status.state:8}  {status.context}  ·  {status.description or ''}")
             print(f"{'':8}  {status.target_url or ''}")
-        _title("The outputs of the step")
+        show_title("The outputs of the step")
         for output in OUTPUTS:
             if output.name in ended.outputs:
                 print(f"{output.name:16}  {ended.outputs[output.name]}")
-        _title("The summary of the job")
+        show_title("The summary of the job")
         print(ended.summary.rstrip())
-        _title(f"The exit code of the step: {ended.exit_code}")
+        show_title(f"The exit code of the step: {ended.exit_code}")
         state = github.statuses[-1].state if github.statuses else "none"
         result = Scenario(ended.exit_code, state, ended.outputs.get("status", ""))
         if keep:
@@ -121,11 +128,11 @@ def make_repository(folder: Path, scenario: str) -> str:
     changes = HERE / "scenarios" / scenario
     if changes.exists():
         shutil.copytree(changes, folder, dirs_exist_ok=True)
-    _git(folder, "init", "--quiet")
-    _git(folder, "symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
-    _git(folder, "add", "--all")
-    _git(folder, "commit", "--quiet", "--message", f"The shop ({scenario})")
-    return _git(folder, "rev-parse", "HEAD")
+    git(folder, "init", "--quiet")
+    git(folder, "symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", f"The shop ({scenario})")
+    return git(folder, "rev-parse", "HEAD")
 
 
 def push_event(sha: str) -> dict[str, Any]:
@@ -173,7 +180,8 @@ def push_variables(sha: str, api_url: str) -> dict[str, str]:
     }
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder and return what it prints."""
     # The user's own hooks and signing keys must not be used here.
     settings = (
         "user.name=Octo Cat",
@@ -186,5 +194,6 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _title(text: str) -> None:
+def show_title(text: str) -> None:
+    """Print the title of a section."""
     print(f"\n── {text} {'─' * max(0, WIDTH - len(text) - 4)}\n")

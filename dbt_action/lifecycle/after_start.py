@@ -62,6 +62,9 @@ class AfterStart:
         """What is said of Datafold where nothing can be uploaded; None when the user does not want that anyway."""
         if self._context.config.datafold.ci_config_id is None:
             return None
+        if outcome is Outcome.SKIPPED:
+            # The line that says so is enough.
+            return Delivery(uploaded=False, words="")
         not_waiting, other = "this build does not wait for the run", "there are no results of a finished run"
         words = f"not uploaded: {not_waiting if outcome is Outcome.STARTED else other}"
         self._context.ci.info(f"Datafold: {words}")

@@ -57,6 +57,17 @@ def test_demo__failing_scenario_shows_the_same(real_runs: RealRuns, scenario: st
     assert_shows_everything(real_runs[scenario].output, scenario)
 
 
+def test_demo__datafold_shows_an_upload_a_skip_and_a_soft_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """How each of the three builds ends is checked by the scenario itself."""
+    assert 0 == main(["datafold"])
+
+    output = capsys.readouterr().out
+    assert "At Datafold:    manifest.json, run_results.json as pull_request of" in output
+    assert "success  dbt Cloud / Production build  ·  Skipped: only ignored files changed" in output
+    assert "success  dbt Cloud / Production build  ·  Failed (not blocking): " in output
+    assert "This is how datafold should end." in output
+
+
 def test_demo__has_no_scenario_that_is_not_tested() -> None:
     assert {"green", "failing-test", "failing-model"} == set(SCENARIOS)
 
