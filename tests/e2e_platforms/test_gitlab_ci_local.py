@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from emulator import Emulator, Script
+from emulator import Datafold, Emulator, Script
 from emulator.hosts import GitLab
+from emulator.hosts.base import Changes
 from emulator.hosts.gitlab import Pipeline, Status
 from tests.support import repository
 from tests.support.decoders import dotenv
@@ -55,7 +56,7 @@ def pipeline(tmp_path: Path, gitlab_ci_local: str, requirements_file: Path, pyth
     """`pipeline(files, script, **variables)`: run the `.gitlab-ci.yml` among `files` in a repository of its own."""
     servers = ExitStack()
 
-    def run(files: dict[str, str], script: Script = GREEN, **variables: str) -> Run:
+    def run(files: dict[str, str], script: Script = GREEN, changes: Changes | None = None, **variables: str) -> Run:
         folder = tmp_path / "shop"
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +64,7 @@ def pipeline(tmp_path: Path, gitlab_ci_local: str, requirements_file: Path, pyth
         sha = _commit(folder)
         cloud = servers.enter_context(Emulator(script, token=CLOUD_TOKEN))
         host = servers.enter_context(GitLab(project=PROJECT, pipelines=(Pipeline(int(PIPELINE), sha, "main"),)))
+        host.changes = changes or host.changes
         given = {
             "CI_API_V4_URL": host.url,
             "CI_PIPELINE_ID": PIPELINE,
@@ -108,8 +110,8 @@ def _commit(folder: Path) -> str:
     return git("rev-parse", "HEAD")
 
 
-def example(name: str) -> dict[str, str]:
-    return {".gitlab-ci.yml": (ROOT / "examples" / "gitlab" / name).read_text(encoding="utf-8")}
+def example(name: str, folder: str = "gitlab") -> dict[str, str]:
+    return {".gitlab-ci.yml": (ROOT / "examples" / folder / name).read_text(encoding="utf-8")}
 
 
 MERGE_REQUEST = {
@@ -168,6 +170,44 @@ def test_with_lint__comes_before_the_run(pipeline: MakeRun, sql: str, *, green: 
     assert bool(run.host.statuses) is green
     report = run.folder / "gl-code-quality-report.json"
     assert ("LT09" in report.read_text()) is not green
+
+
+@pytest.fixture
+def datafold() -> Iterator[Datafold]:
+    with Datafold() as server:
+        yield server
+
+
+def test_datafold__a_merge_is_uploaded_as_production(pipeline: MakeRun, datafold: Datafold) -> None:
+    key = {"DATAFOLD_API_KEY": datafold.api_key, "DATAFOLD_HOST": datafold.url}
+    run = pipeline(example("gitlab-merge.yml", "datafold"), **key)
+
+    assert run.code == 0, run.log
+    assert [(run.sha, "production")] == [(upload.commit_sha, upload.run_type) for upload in datafold.uploads]
+
+
+MODEL = (("dbt/models/a.sql", None),)
+
+
+@pytest.mark.parametrize(
+    "changes, description, runs",
+    [
+        (Changes(files=MODEL), "Skipped: without the label `datafold`", 0),
+        (Changes(files=(("README.md", None),), labels=("datafold",)), "Skipped: only ignored files changed", 0),
+        (Changes(files=MODEL, labels=("datafold",)), "1 passed", 1),
+    ],
+    ids=["without label", "ignored files", "both"],
+)
+def test_datafold__a_merge_request_is_uploaded_or_skipped(
+    pipeline: MakeRun, datafold: Datafold, changes: Changes, description: str, runs: int
+) -> None:
+    key = {"DATAFOLD_API_KEY": datafold.api_key, "DATAFOLD_HOST": datafold.url}
+    run = pipeline(example("gitlab-merge-request.yml", "datafold"), changes=changes, **key, **MERGE_REQUEST)
+
+    assert run.code == 0, run.log
+    assert (run.status.status, description in (run.status.description or "")) == ("success", True)
+    assert len(run.cloud.runs) == runs
+    assert ["pull_request"] * runs == [upload.run_type for upload in datafold.uploads]
 
 
 def test_component__in_a_project_of_its_own(pipeline: MakeRun, requirements_file: Path) -> None:
