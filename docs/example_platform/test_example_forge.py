@@ -42,6 +42,9 @@ class Forge(FakeHost):
             ("PUT", f"{repository}/pulls/3/comments/<int:number>", self._write_comment),
             ("DELETE", f"{repository}/pulls/3/comments/<int:number>", self._delete_comment),
             ("GET", "/api/user", self._get_user),
+            ("GET", f"{repository}/pulls/3", self._get_pull),
+            ("GET", f"{repository}/pulls/3/files", self._list_files),
+            ("GET", f"{repository}/commits/<sha>", self._get_commit),
         ]
 
     def check_credentials(self) -> Response | None:
@@ -75,6 +78,21 @@ class Forge(FakeHost):
     def _delete_comment(self, number: int) -> tuple[str, int]:
         del self.comments[number]
         return "", 204
+
+    def _get_pull(self) -> Response:
+        self._check_readable()
+        return jsonify({"draft": self.changes.draft, "labels": list(self.changes.labels)})
+
+    def _list_files(self) -> Response:
+        self._check_readable()
+        return jsonify({"files": [{"path": path, "old_path": old} for path, old in self.changes.files]})
+
+    def _get_commit(self, sha: str) -> Response:
+        return jsonify({"message": self.changes.messages.get(sha, "")})
+
+    def _check_readable(self) -> None:
+        if self.changes.refused:
+            raise RefusedError(403, {"message": "Not allowed"})
 
     def _get_user(self) -> Response:
         """A host may have tokens that belong to nobody who could be asked for."""
@@ -113,4 +131,5 @@ SAMPLE = HostSample(
     longest_comment=10_000,
     field="non_native_pull_request_id",
     number=3,
+    odd_lists=({}, {"files": [1]}, {"files": [{"path": ""}]}),
 )

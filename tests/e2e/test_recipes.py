@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from emulator import Datafold, Emulator, GitHub, Script
+from emulator import Datafold, Emulator, GitHub, Script, Status
+from emulator.dbt_runner import DbtRunner
 from emulator.hosts.base import Changes
 from tests.e2e.runner import REPOSITORY, Checkout, Finished
+from tests.support import repository
 from tests.support.scripts import FAILED, GREEN, PASSED, RED, run_results
 
 pytestmark = pytest.mark.e2e
@@ -157,6 +160,43 @@ def test_clean_up__drops_the_schema_of_the_closed_pull_request(recipes: Recipes)
     assert f"dbt_cloud_pr_{cloud.job_id}_7" == trigger["schema_override"]
     # The macro is that of the default branch.
     assert trigger.get("git_sha") is None
+
+
+def test_macro__drops_the_schema_of_a_pull_request_and_no_other(tmp_path: Path) -> None:
+    """With real dbt."""
+    macro = (ROOT / "examples" / "recipes" / "drop_pull_request_schema.sql").read_text(encoding="utf-8")
+    files = {
+        "dbt_project.yml": "name: shop\nversion: '1.0'\nconfig-version: 2\nprofile: shop\n",
+        "models/orders.sql": "select 1 as id",
+        "macros/drop.sql": macro,
+        "macros/gone.sql": """
+            {% macro gone() %}
+              {% if adapter.check_schema_exists(target.database, target.schema) %}
+                {{ exceptions.raise_compiler_error('still there') }}
+              {% endif %}
+            {% endmacro %}
+        """,
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    for arguments in (("init", "--quiet", "-b", "main"), ("add", "."), ("commit", "--quiet", "-m", "The shop")):
+        repository.git(tmp_path, *arguments)
+    operations = [f"dbt run-operation {name}" for name in ("drop_pull_request_schema", "gone")]
+    with Emulator(DbtRunner(tmp_path)) as cloud:
+        url = f"{cloud.url}/api/v2/accounts/{cloud.account_id}/jobs/{cloud.job_id}/run/"
+        headers = {"Authorization": f"Token {cloud.token}"}
+        for schema, steps in (
+            ("dbt_cloud_pr_1_7", ["dbt run", *operations]),
+            ("production", ["dbt run", operations[0]]),
+        ):
+            body = {"cause": "test", "schema_override": schema, "steps_override": steps}
+            requests.post(url, json=body, headers=headers, timeout=10).raise_for_status()
+            cloud.wait_idle(120)
+        dropped, kept = cloud.runs
+
+    assert (Status.SUCCESS, Status.ERROR) == (dropped.status, kept.status)
+    assert "Not the schema of a pull request: production" in str(kept.steps[-1].logs)
 
 
 def test_datadog__the_run_has_number_and_head(recipes: Recipes) -> None:

@@ -58,6 +58,7 @@ SAMPLE = HostSample(
     longest_comment=150_000,
     field="azure_pull_request_id",
     number=12,
+    odd_lists=({}, {"value": [1]}, {"value": [{"id": "1"}]}),
 )
 
 

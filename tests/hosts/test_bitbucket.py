@@ -51,6 +51,7 @@ SAMPLE = HostSample(
     longest_comment=32_768,
     field="non_native_pull_request_id",
     number=2,
+    odd_lists=({}, {"values": [1]}, {"values": [{"new": None, "old": None}]}, {"values": [], "next": 1}),
 )
 
 

@@ -66,6 +66,8 @@ SAMPLE = HostSample(
     longest_comment=65_536,
     field="github_pull_request_id",
     number=89,
+    odd_lists=({}, [1], [{}], [{"filename": 1}], [{"filename": ""}], [{"filename": "a", "previous_filename": 2}]),
+    compares=True,
 )
 
 

@@ -48,6 +48,8 @@ SAMPLE = HostSample(
     longest_comment=1_000_000,
     field="gitlab_merge_request_id",
     number=7,
+    odd_lists=({}, [1], [{}]),
+    compares=True,
 )
 
 

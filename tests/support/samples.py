@@ -116,6 +116,10 @@ class HostSample:
     comments: Callable[[Any], list[str]]
     chat: Callable[[Any, list[str]], None]
     longest_comment: int
+    # Answers in place of the list of changed files that have not its shape.
+    odd_lists: tuple[object, ...]
+    # The files of a push are known too.
+    compares: bool = False
     # Field of the trigger's body that has the number of the pull request.
     field: str
     number: int
