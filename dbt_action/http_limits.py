@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
 import urllib3
@@ -40,12 +41,66 @@ class CallTimeoutError(Exception):
     """A call of `call_within` did not return in time."""
 
 
+class _UnlockedQueue(queue.LifoQueue[Any]):
+    """The connections of a pool that one thread uses, so that no lock is needed.
+
+    A signal raises an exception wherever it finds the program. Within `queue.Queue` it can find it after the lock was
+    taken and before the block that gives it back; then the next request waits for that lock for ever.
+    """
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ANN401, FBT001, FBT002 - as in the library
+        """Add a connection. Raises queue.Full."""
+        del block, timeout
+        if 0 < self.maxsize <= len(self.queue):
+            raise queue.Full
+        self.queue.append(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ANN401, FBT001, FBT002 - as in the library
+        """Take the connection that was added last. Raises queue.Empty."""
+        del block, timeout
+        if not self.queue:
+            raise queue.Empty
+        return self.queue.pop()
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    QueueCls = _UnlockedQueue
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    QueueCls = _UnlockedQueue
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Connections in pools of the classes above, also through a proxy."""
+
+    def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401 - as in the library
+        """Make the pools for direct connections."""
+        super().init_poolmanager(*arguments, **settings)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:  # noqa: ANN401 - as in the library
+        """Return the pools for connections through `proxy`."""
+        manager = super().proxy_manager_for(proxy, **settings)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
 class NoRedirectSession(requests.Session):
-    """A session that returns redirects as they are.
+    """A session of one thread that returns redirects as they are, and that a signal can break off at any place.
 
     A plain requests.Session reads the whole body of a redirect, however long that takes, even with
     `allow_redirects=False`: it looks for the next request. Without a target there is none.
     """
+
+    def __init__(self) -> None:
+        """Nothing is sent here."""
+        super().__init__()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, _Adapter())
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None: no answer leads elsewhere."""

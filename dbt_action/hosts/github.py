@@ -257,9 +257,11 @@ class GitHubChanges:
     def _pages(self, path: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         number = 1
         while True:
-            page = entries(self._api.get(path, per_page=_PAGE, page=number))
+            answer = self._api.get(path, per_page=_PAGE, page=number)
+            page = entries(answer)
             yield page
-            if len(page) < _PAGE:
+            # Beyond the files that it lists, GitHub has been seen to name a next page after one that is not full.
+            if len(page) < _PAGE and 'rel="next"' not in answer.headers.get("Link", ""):
                 return
             number += 1
 

@@ -6,11 +6,13 @@ import gzip
 import json
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -433,3 +435,31 @@ def test_token_in_an_answer__is_not_in_the_error(cloud: Emulator, http: ApiSessi
 
 def test_token__is_not_in_the_representation(http: ApiSession) -> None:
     assert TOKEN not in repr(http)
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_request__takes_no_lock_that_a_signal_could_leave_taken(
+    cloud: Emulator, monkeypatch: pytest.MonkeyPatch, *, proxied: bool
+) -> None:
+    """An exception right after `Condition.__enter__` has taken the lock of a queue would leave it taken for ever."""
+    # As a proxy the emulator answers requests for any host.
+    url = "http://localhost:9" if proxied else cloud.url
+    if proxied:
+        monkeypatch.setenv("http_proxy", cloud.url)
+        monkeypatch.setenv("no_proxy", "")
+    taken: list[str] = []
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code is threading.Condition.__enter__.__code__:
+            taken.append(str(frame.f_back))
+
+    with session_to(url) as http:
+        sys.setprofile(note)
+        try:
+            for _ in range(2):
+                http.get_json(f"/api/v2/accounts/{cloud.account_id}/jobs/{cloud.job_id}/")
+        finally:
+            sys.setprofile(None)
+
+    assert 2 == len(cloud.requests)
+    assert [] == taken

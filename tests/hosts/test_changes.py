@@ -131,6 +131,17 @@ def test_github__lists_at_most_3000_files(count: int, gap: bool) -> None:  # noq
     assert gap is ("GitHub lists at most 3,000 files" == files.gap)
 
 
+def test_github__a_page_that_is_not_full_may_have_a_next_one() -> None:
+    with GitHub() as host:
+        host.changes = Changes(files=FILES)
+        body = [{"filename": "README.md"}]
+        host.faults.add(kind="status", code=200, body=body, headers={"Link": '<https://x.example/2>; rel="next"'})
+        environ = {**env.GITHUB_PUSH, "GITHUB_API_URL": host.url, "GITHUB_TOKEN": host.token}
+        files = reader(Case("github", host, {**environ, "GITHUB_REPOSITORY": "acme/shop"})).pull_request_files()
+
+    assert {"README.md", "dbt/models/150.sql"} <= names(files)
+
+
 @pytest.mark.parametrize("count, gap", [(299, False), (300, True), (301, True)])
 def test_github__compares_at_most_300_files(count: int, gap: bool) -> None:  # noqa: FBT001
     with GitHub() as host:

@@ -108,10 +108,14 @@ def test_signal__cancels_the_run_within_seconds(tmp_path: Path, number: signal.S
         with subprocess.Popen(
             ["bash", "-c", script.format(command)], cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True
         ) as process:
-            _wait_for(lambda: bool(cloud.runs) and (tmp_path / "dbt.env").exists())
-            signalled_at = time.monotonic()
-            process.send_signal(number)
-            process.communicate(timeout=20)
+            try:
+                _wait_for(lambda: bool(cloud.runs) and (tmp_path / "dbt.env").exists())
+                signalled_at = time.monotonic()
+                process.send_signal(number)
+                process.communicate(timeout=20)
+            finally:
+                # Nothing else ends a process that hangs; the end of the block would wait for it.
+                process.kill()
 
         assert 5 > time.monotonic() - signalled_at
         assert Status.CANCELLED == cloud.runs[0].status
