@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from dbt_action import __version__, ci, hosts, safe_files
+from dbt_action import OWNER, __version__, ci, hosts, safe_files
 from dbt_action.ci import saved_state
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import input_types, inputs, loader
@@ -27,7 +27,7 @@ from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
 
 # Every input, wherever this runs.
 ROWS = (*inputs.INPUTS, *ci.INPUTS, *hosts.INPUTS)
-TRACKER = "https://github.com/org/dbt-cloud-run-action/issues"
+TRACKER = f"https://github.com/{OWNER}/dbt-cloud-run-action/issues"
 
 _NOTHING_TO_CANCEL = "There is nothing to cancel: {}."
 _NOT_SIGNED = (
