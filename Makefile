@@ -86,7 +86,7 @@ lint: $(READY)
 	$(VENV)/bin/shellcheck $(SCRIPTS)
 
 image:
-	$(if $(BASE),sed 's|^FROM .*|FROM $(BASE)|',cat) Dockerfile | docker build -t dbt-cloud-run-action -f - .
+	$(if $(BASE),sed 's|^FROM python:.*|FROM $(BASE) AS base|',cat) Dockerfile | docker build -t dbt-cloud-run-action -f - .
 
 e2e: $(READY)
 	@$(RUN) -m pytest -m e2e tests/e2e tests/e2e_platforms

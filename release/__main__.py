@@ -1,9 +1,9 @@
-"""The command `python -m release`: reads and writes files, calls git, and leaves every decision to the other modules."""
+"""The command `python -m release`: reads and writes files, calls git, and leaves all decisions to the other modules."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import hashlib
 import os
 import shutil
@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     rendered.add_argument("--date", default="", help="date of the changelog (today)")
     rendered.set_defaults(run=_render)
 
-    verified = commands.add_parser("verify", help="say what is off in the tree of a release; needs no git and no network")
+    verified = commands.add_parser(
+        "verify", help="say what is off in the tree of a release; needs no git and no network"
+    )
     verified.add_argument("tree", type=Path, metavar="TREE")
     verified.add_argument("--tag", default="", help="the tag that the tree has or will have")
     verified.set_defaults(run=_verify)
@@ -86,7 +88,7 @@ def _render(options: argparse.Namespace) -> int:
         lock_sha256=hashlib.sha256(files[tree.LOCK]).hexdigest(),
         wheel_sha256=hashlib.sha256(options.wheel.read_bytes()).hexdigest(),
     )
-    date = options.date or datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    date = options.date or dt.datetime.now(tz=dt.timezone.utc).date().isoformat()
     url = tree.wheel_url(release.version, owner=OWNER)
     rendered = tree.render(files, release, wheel_url=url, date=date)
     for name, content in rendered.items():

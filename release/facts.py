@@ -68,7 +68,7 @@ def wheel_name(version: str) -> str:
 
 
 def requirements(lock: str, *, wheel: str, sha256: str) -> str:
-    """The file of a release that users install: `lock` is requirements.txt, `wheel` the path or address of our wheel."""
+    """The file of a release that users install: `lock` is requirements.txt, `wheel` where our wheel is."""
     return f"{lock.rstrip()}\n{wheel} --hash=sha256:{sha256}\n"
 
 

@@ -39,8 +39,8 @@ def make(changelog: str, version: str, tags: Collection[str]) -> Plan:
     title, notes = newest_section(changelog)
     if title not in (UNRELEASED, version) and not title.startswith(f"{version} "):
         problems.append(
-            f"CHANGELOG.md: the first section is {title!r}, but dbt_action/__init__.py says {version}. Write what is new "
-            f"under `## {UNRELEASED}`, or correct the version."
+            f"CHANGELOG.md: the first section is {title!r}, but dbt_action/__init__.py says {version}. Write what is "
+            f"new under `## {UNRELEASED}`, or correct the version."
         )
     if not notes:
         problems.append(f"CHANGELOG.md: the section {title!r} is empty. Say what users get.")

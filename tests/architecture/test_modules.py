@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("dbt_action", "emulator", "demo", "docs", "benchmarks")
+FOLDERS = ("dbt_action", "emulator", "release", "demo", "docs", "benchmarks")
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 400
 LONGEST_FUNCTION = 50

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from docs import installation
 from emulator import Emulator
 from emulator.hosts import GitLab
 from emulator.hosts.gitlab import Pipeline
+from release import facts
 from tests.support import environments as env
 from tests.support.decoders import dotenv
 from tests.support.scripts import GREEN
 from tests.support.workflow_step import CLOUD_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLISHED = installation.IMAGE
+PUBLISHED = facts.IMAGE
 
 pytestmark = pytest.mark.e2e
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import subprocess
+import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -44,20 +48,41 @@ def test_image__has_everything_compiled(image: str) -> None:
     assert len(compiled) == len(sources)
 
 
-def test_image__adds_little_to_its_base(image: str, base: str) -> None:
-    sizes = [
-        int(
-            subprocess.run(
-                ["docker", "image", "inspect", "--format", "{{.Size}}", name],
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout
-        )
-        for name in (image, base)
-    ]
+def test_image__adds_at_most_15_megabytes_to_what_a_runner_downloads(image: str, base: str, tmp_path: Path) -> None:
+    of_base, of_image = (compressed_layers(name, tmp_path) for name in (base, image))
 
-    assert sizes[0] - sizes[1] < 60_000_000
+    assert of_base.keys() < of_image.keys()
+    assert sum(size for digest, size in of_image.items() if digest not in of_base) <= 15_000_000
+
+
+def compressed_layers(image: str, folder: Path) -> dict[str, int]:
+    """The compressed size of each layer, by the digest of its content."""
+    archive = folder / "image.tar"
+    subprocess.run(["docker", "save", "--output", str(archive), image], check=True)
+    with tarfile.open(archive) as opened:
+        manifest = json.load(opened.extractfile("manifest.json") or io.BytesIO())
+        layers = {}
+        for name in manifest[0]["Layers"]:
+            content = (opened.extractfile(name) or io.BytesIO()).read()
+            layers[hashlib.sha256(content).hexdigest()] = len(zlib.compress(content, 6))
+    return layers
+
+
+def test_image__has_no_tools_for_building_and_no_caches_that_its_base_has_not(image: str, base: str) -> None:
+    files = "-name '*.whl' -o -path '*/pip/_vendor/*' -prune -o -name .cache"
+    search = f"command -v gcc cc make git; find / -xdev {files}"
+        r"command -v gcc cc make git; find / -xdev -name '*.whl' -o -path '*/pip/_vendor/*' -prune -o -name '.cache'"
+    )
+    found = [set(run_in(name, "sh", "-c", search).stdout.split()) for name in (image, base)]
+
+    assert set() == found[0] - found[1]
+
+
+def test_start__works_with_a_read_only_file_system_and_without_any_capability(image: str) -> None:
+    ended = run_in(image, "/app/entrypoint.py", "--help", options=("--read-only", "--cap-drop", "ALL"))
+
+    assert ended.returncode == 0, ended.stderr
+    assert "--job-url" in ended.stdout
 
 
 def test_entrypoint__is_that_of_the_action_file(image: str) -> None:

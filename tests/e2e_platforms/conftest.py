@@ -21,7 +21,7 @@ GITLAB_CI_LOCAL = "gitlab-ci-local@4.73.0"
 def requirements_file(wheel: Path) -> Path:
     """The same with the wheel beside it, which the pipelines install in place of what a release has."""
     path = wheel.parent / "requirements.txt"
-    path.write_text(requirements_of(wheel, f"dbt-cloud-run-action @ {wheel.as_uri()}"), encoding="utf-8")
+    path.write_text(requirements_of(wheel, f"dbt-cloud-run @ {wheel.as_uri()}"), encoding="utf-8")
     return path
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from docs import installation
 from emulator import Emulator
+from release import facts
 from tests.platforms import test_guide as guide
 from tests.support import environments as env
 from tests.support.released import requirements_of
@@ -50,7 +50,7 @@ def requirements(wheel: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         released = wheel.parent / "released.txt"
-        released.write_text(requirements_of(wheel, f"dbt-cloud-run-action @ {url}/{wheel.name}"), encoding="utf-8")
+        released.write_text(requirements_of(wheel, f"dbt-cloud-run @ {url}/{wheel.name}"), encoding="utf-8")
         yield f"{url}/{released.name}"
         server.shutdown()
 
@@ -81,7 +81,7 @@ class RealPipe(guide.GuideShell):
     def run(self, script: str, environ: Mapping[str, str]) -> str:
         path = os.pathsep.join(map(str, self._path))
         return super().run(
-            script.replace(installation.REQUIREMENTS, self._requirements), {**os.environ, **environ, "PATH": path}
+            script.replace(facts.REQUIREMENTS, self._requirements), {**os.environ, **environ, "PATH": path}
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import installation
+from release import facts
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [
@@ -23,12 +23,12 @@ INSTALLS = re.compile(r"pip install|\b(?:uvx|pipx run|uv tool)\b")
 OTHERS = re.compile(r'--only-binary ":all:" "?(?:sqlfluff|uv)==[0-9.]+"?$')
 # What stands for the address of the requirements.
 PLACES = (
-    installation.REQUIREMENTS,
+    facts.REQUIREMENTS,
     '"$DBT_CLOUD_RUN"',
     '"$(dbtCloudRun)"',
     '"$SOURCE"',
     '"$[[ inputs.source ]]"',
-    '"${DBT_CLOUD_RUN:-' + installation.REQUIREMENTS + '}"',
+    '"${DBT_CLOUD_RUN:-' + facts.REQUIREMENTS + '}"',
 )
 
 
@@ -56,7 +56,7 @@ def test_line__installs_what_was_locked(name: str, command: str) -> None:
     # Words about it, and what dbt's guide itself installs.
     if "takes the same arguments" in command or command.startswith("description:") or command.endswith("requests"):
         return
-    options, _, place = command.partition(installation.PIP_OPTIONS)
+    options, _, place = command.partition(facts.PIP_OPTIONS)
 
     assert place.strip() in PLACES, f"{name}: {command}"
     assert "--index-url" not in options
@@ -67,14 +67,14 @@ def test_addresses__are_those_of_the_one_version() -> None:
         text = path.read_text(encoding="utf-8")
 
         assert "/archive/refs/tags/" not in text, path
-        assert {installation.REQUIREMENTS} >= set(
+        assert {facts.REQUIREMENTS} >= set(
             re.findall(r"https://github\.com/[^\s\"'}`]+/releases/download/[^\s\"'}`)]+", text)
         )
         images = re.findall(r"ghcr\.io/[\w./-]+(?:[:@][\w.:]+)?", text)
-        assert {installation.IMAGE} >= set(images), path
+        assert {facts.IMAGE} >= set(images), path
 
 
 def test_requirements__are_the_lock_and_our_wheel_with_its_hash() -> None:
-    text = installation.requirements("requests==2 --hash=sha256:aa\n", wheel="./x.whl", sha256="bb")
+    text = facts.requirements("requests==2 --hash=sha256:aa\n", wheel="./x.whl", sha256="bb")
 
     assert "requests==2 --hash=sha256:aa\n./x.whl --hash=sha256:bb\n" == text

@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_wheel__contains_only_the_package(wheel: zipfile.ZipFile) -> None:
     folders = {name.partition("/")[0] for name in wheel.namelist()}
 
-    assert {"dbt_action", f"dbt_cloud_run_action-{dbt_action.__version__}.dist-info"} == folders
+    assert {"dbt_action", f"dbt_cloud_run-{dbt_action.__version__}.dist-info"} == folders
 
 
 def test_wheel__contains_every_module(wheel: zipfile.ZipFile) -> None:
@@ -41,7 +41,7 @@ def test_wheel__is_typed(wheel: zipfile.ZipFile) -> None:
 
 
 def test_wheel__its_command_calls_main(wheel: zipfile.ZipFile) -> None:
-    info = f"dbt_cloud_run_action-{dbt_action.__version__}.dist-info"
+    info = f"dbt_cloud_run-{dbt_action.__version__}.dist-info"
 
     assert "dbt-cloud-run = dbt_action.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
     assert callable(cli.main)

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-from docs import installation
 from emulator import Emulator, GitHub
 from emulator.hosts import AzureDevOps, Bitbucket, GitLab
 from emulator.hosts.azure_devops import PullRequest
 from emulator.hosts.gitlab import Pipeline
+from release import facts
 from tests.support import environments as env
 from tests.support.platform_fixtures import Serve
 from tests.support.scripts import GREEN
@@ -30,16 +30,16 @@ NAME = f"dbt Cloud / {JOB_NAME}"
 # What the user keeps in the platform's store of variables.
 SECRETS = {"DBT_API_KEY": CLOUD_TOKEN}
 
-OPTIONS = installation.PIP_OPTIONS.replace('"', "")
+OPTIONS = facts.PIP_OPTIONS.replace('"', "")
 # Stand-ins for programs that install something. Each accepts only the call that the guide makes.
 COMMANDS = {
     # The shell has removed the quotes.
-    "pip": f'[ "$*" = "install --quiet --only-binary :all: {installation.UV}" ]',
+    "pip": f'[ "$*" = "install --quiet --only-binary :all: {facts.UV}" ]',
     "python": '[ "$*" = "-m pip install requests" ]',
-    "pipx": f'[ "$1 $2 $3 $4" = "run --spec {installation.UV} uv" ] && shift 3 && exec "$@"',
+    "pipx": f'[ "$1 $2 $3 $4" = "run --spec {facts.UV} uv" ] && shift 3 && exec "$@"',
     "uv": f"""case "$*" in
 "venv --quiet --python 3.13 dbt-run") mkdir -p dbt-run/bin ;;
-"pip install --quiet --python dbt-run {OPTIONS} {installation.REQUIREMENTS}")
+"pip install --quiet --python dbt-run {OPTIONS} {facts.REQUIREMENTS}")
     echo '#!/bin/sh' >dbt-run/bin/dbt-cloud-run
     echo 'exec "{sys.executable}" "{ROOT / "entrypoint.py"}"' >>dbt-run/bin/dbt-cloud-run
     chmod +x dbt-run/bin/dbt-cloud-run ;;
@@ -286,7 +286,7 @@ def test_guide__keeps_its_old_python_and_our_page_has_its_line(block: str) -> No
     lines = {
         line.strip().removeprefix("- ").removeprefix("run: ")
         for line in text.splitlines()
-        if installation.REQUIREMENTS in line
+        if facts.REQUIREMENTS in line
     }
 
     assert OLD[block] in text
