@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from demo import runner
 from demo.run import HERE, REPOSITORY, git, make_repository, push_event, push_variables, show_title
 from emulator import Datafold, Emulator, GitHub
+from emulator.datafold_uploads import Upload
 from emulator.dbt_runner import DbtRunner
 from emulator.hosts.base import Changes
 
@@ -133,7 +134,7 @@ def _build(
     return False
 
 
-def _words(uploads: list[Any]) -> str:
+def _words(uploads: Sequence[Upload]) -> str:
     if not uploads:
         return "nothing"
     return "; ".join(f"{', '.join(upload.files)} as {upload.run_type} of {upload.commit_sha[:7]}" for upload in uploads)

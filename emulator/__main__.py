@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.cloud import Emulator
+from emulator.datafold import Datafold
 from emulator.dbt_runner import DbtRunner
 from emulator.hosts.github import GitHub
 
@@ -53,9 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         github = None
         if options.github_port is not None:
             github = stack.enter_context(GitHub(host=options.host, port=options.github_port))
-        _print_settings(cloud, github)
+        datafold = None
+        if options.datafold_port is not None:
+            datafold = stack.enter_context(Datafold(host=options.host, port=options.datafold_port))
+        _print_settings(cloud, github, datafold)
         if options.ready_file is not None:
-            _write_ready_file(options.ready_file, cloud, github)
+            _write_ready_file(options.ready_file, cloud, github, datafold)
         stopped.wait()
     sys.stdout.write("Stopped.\n")
     return 0
@@ -71,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--token", default="emulator-token", help="the token that is accepted")
     add("--queue-seconds", type=float, default=0.0, metavar="S", help="seconds that each run stays queued")
     add("--github-port", type=int, metavar="N", help="serve a GitHub for commit statuses too; 0 picks a free port")
+    add("--datafold-port", type=int, metavar="N", help="serve a Datafold for uploads too; 0 picks a free port")
     add("--ready-file", type=Path, metavar="PATH", help="write URL, token and ids to this file as JSON")
     return parser
 
@@ -88,26 +93,29 @@ def _is_top_of_repository(project: Path) -> bool:
     return answer.returncode == 0 and Path(answer.stdout.strip()).resolve() == project
 
 
-def _print_settings(cloud: Emulator, github: GitHub | None) -> None:
+def _print_settings(cloud: Emulator, github: GitHub | None, datafold: Datafold | None) -> None:
     lines = [
         f"dbt Cloud emulator: {cloud.url}",
         f"token:              {cloud.token}",
         f"account id:         {cloud.account_id}",
         *(f"job id:             {job.id}  {job.name}" for job in cloud.jobs),
         *([f"GitHub API:         {github.url}  (token {github.token})"] if github else []),
+        *([f"Datafold:           {datafold.url}  (CI configs {sorted(datafold.config_ids)})"] if datafold else []),
         "",
         f"export DBT_CLOUD_HOST={cloud.url}",
         f"export DBT_CLOUD_API_KEY={cloud.token}",
         f"export DBT_CLOUD_ACCOUNT_ID={cloud.account_id}",
         f"export DBT_CLOUD_JOB_ID={cloud.job_id}",
         *([f"export GITHUB_API_URL={github.url}"] if github else []),
+        *([f"export DATAFOLD_HOST={datafold.url}"] if datafold else []),
+        *([f"export DATAFOLD_API_KEY={datafold.api_key}"] if datafold else []),
     ]
     sys.stdout.write("\n".join([*lines, ""]))
     # A parent process may read these lines from a pipe, where they would stay in the buffer.
     sys.stdout.flush()
 
 
-def _write_ready_file(path: Path, cloud: Emulator, github: GitHub | None) -> None:
+def _write_ready_file(path: Path, cloud: Emulator, github: GitHub | None, datafold: Datafold | None) -> None:
     content = {
         "url": cloud.url,
         "token": cloud.token,
@@ -116,6 +124,8 @@ def _write_ready_file(path: Path, cloud: Emulator, github: GitHub | None) -> Non
         "jobs": {job.name: job.id for job in cloud.jobs},
         "github_url": github.url if github else None,
         "github_token": github.token if github else None,
+        "datafold_url": datafold.url if datafold else None,
+        "datafold_api_key": datafold.api_key if datafold else None,
     }
     # A process that waits for the file must not read half of it.
     part = path.with_name(path.name + ".part")

@@ -1,199 +1,271 @@
-"""A Datafold on this machine: takes uploads of dbt artifacts, and has CI runs of pull requests.
+"""A Datafold with uploads of dbt artifacts and CI runs, as far as its command line client uses them.
 
-[source: datafold-sdk 0.4.1, whose requests were recorded; documented: Datafold's OpenAPI description, for CI runs]
+[source: datafold-sdk 0.4.1; documented: the CI part of the public OpenAPI description]
+
+Neither says what the errors 401 and 404 contain, nor which words a CI run's status has beside `done`, `failed` and
+`cancelled`; what is answered here is an assumption.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import zipfile
-from dataclasses import dataclass, field
+import json
+import threading
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from emulator import datafold_uploads
+from emulator.datafold_uploads import InvalidUploadError, Upload
+from emulator.hosts.base import RefusedError
 from emulator.routing import add_routes
 from emulator.server import HttpServer, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
+    from types import UnionType
 
     from emulator.routing import Route
 
-RUN_TYPES = ("production", "pull_request")
-# The parts of an upload in their order; `run_id` may be left out.
-PARTS = (["commit_sha", "run_type", "artifacts"], ["commit_sha", "run_type", "run_id", "artifacts"])
+FIRST_CI_RUN_ID = 9001
+STATUSES = ("running", "done")
+LOG_PATH = "/api/internal/sdk/log"
+_TRIGGER_FIELDS = {"pr_number": int, "base_branch": str, "base_sha": str, "pr_sha": str, "pr_branch": str}
+_DIFF_FIELDS = {"prod": str, "pr": str, "pk": list | None}
+_LIMITS = range(1, 1001)
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a multipart body: its headers by their names in lower case, its file name or None, its content."""
-
-    name: str
-    headers: Mapping[str, str]
-    file_name: str | None
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Upload:
-    """Artifacts of one commit; `files` are the SHA-256 of each file in the archive, by its name there."""
-
-    config_id: int
-    commit_sha: str
-    run_type: str
-    run_id: str | None
-    files: Mapping[str, str]
-
-
-@dataclass
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CiRun:
-    """Datafold's own run for a commit of a pull request. Each look at it goes to the next of `statuses`."""
+    """A CI run of a pull request, with the fields of the API."""
 
     id: int
-    config_id: int
+    base_branch: str
+    base_sha: str
+    pr_branch: str
     pr_sha: str
-    statuses: list[str] = field(default_factory=lambda: ["done"])
+    pr_num: str
+    status: str
+    source: str
 
 
-class RefusedError(Exception):
-    """The request is answered by an error."""
+@dataclass(slots=True)
+class _PlannedRun:
+    """A CI run and the statuses that it will have, of which `run` has the present one."""
 
-    def __init__(self, code: int, message: str, place: Sequence[str] = ()) -> None:
-        """`place` is where in the request the problem is, as in FastAPI's errors."""
-        super().__init__(message)
-        self.code, self.message, self.place = code, message, place
+    config_id: int
+    run: CiRun
+    later: list[str]
 
 
 class Datafold(Service):
-    """A Datafold with one API key and some CI configurations, a context manager."""
+    """A Datafold, a context manager, with the CI configurations `config_ids`."""
 
     def __init__(
         self,
         *,
         api_key: str = "datafold-key",
-        config_ids: frozenset[int] = frozenset({77}),
+        config_ids: Iterable[int] = (77,),
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         """The port is opened by `start`; 0 means a free one."""
-        self.api_key, self.config_ids = api_key, config_ids
-        self.uploads: list[Upload] = []
-        self.ci_runs: list[CiRun] = []
+        self.api_key = api_key
+        self.config_ids = frozenset(config_ids)
+        self._lock = threading.Lock()
+        self._uploads: list[Upload] = []
+        self._ci_runs: list[_PlannedRun] = []
         self._server = HttpServer(self._app(), host=host, port=port)
 
-    def add_ci_run(self, pr_sha: str, *statuses: str, config_id: int = 77) -> CiRun:
-        """Add a run for a commit; it stays at the last of `statuses`."""
-        run = CiRun(len(self.ci_runs) + 1, config_id, pr_sha, list(statuses))
-        self.ci_runs.append(run)
+    @property
+    def uploads(self) -> tuple[Upload, ...]:
+        """Every upload that was accepted, in order."""
+        with self._lock:
+            return tuple(self._uploads)
+
+    @property
+    def ci_runs(self) -> tuple[CiRun, ...]:
+        """Every CI run with its present status, in order."""
+        with self._lock:
+            return tuple(planned.run for planned in self._ci_runs)
+
+    def add_ci_run(
+        self,
+        config_id: int,
+        pr_sha: str,
+        statuses: tuple[str, ...] = STATUSES,
+        *,
+        pr_num: str = "6",
+        pr_branch: str = "feature",
+        base_branch: str = "main",
+        base_sha: str = "0" * 40,
+    ) -> CiRun:
+        """Add a CI run. Each list that has it moves it to its next status; it stays at the last one."""
+        with self._lock:
+            run = CiRun(
+                id=FIRST_CI_RUN_ID + len(self._ci_runs),
+                base_branch=base_branch,
+                base_sha=base_sha,
+                pr_branch=pr_branch,
+                pr_sha=pr_sha,
+                pr_num=pr_num,
+                status=statuses[0],
+                source="api",
+            )
+            self._ci_runs.append(_PlannedRun(config_id, run, list(statuses[1:])))
         return run
 
     def _app(self) -> Flask:
-        app = Flask("datafold", static_folder=None)
-        app.before_request(self._check)
-        app.register_error_handler(RefusedError, _refusal)
+        app = Flask("Datafold", static_folder=None)
+        app.before_request(self._check_request)
+        app.register_error_handler(RefusedError, lambda error: (jsonify(error.body), error.code))
+        app.register_error_handler(404, lambda _error: (jsonify({"detail": "Not Found"}), 404))
         add_routes(app, self._routes())
         return app
 
     def _routes(self) -> list[Route]:
+        ci = "/api/v1/ci/<int:config_id>"
         return [
-            ("POST", "/api/v1/dbt/submit_artifacts/<int:config_id>", self._submit),
-            ("GET", "/api/v1/ci/<int:config_id>/runs", self._list_runs),
-            ("POST", "/api/v1/ci/<int:config_id>/trigger", self._trigger),
-            # The client's own log lines, which need no key.
-            ("POST", "/api/internal/sdk/log", lambda: jsonify({})),
+            ("POST", "/api/v1/dbt/submit_artifacts/<int:config_id>", self._post_artifacts),
+            ("POST", "/api/v1/dbt/post_upload_check_artifacts/<int:config_id>", self._post_check),
+            ("GET", f"{ci}/runs", self._list_ci_runs),
+            ("POST", f"{ci}/trigger", self._post_trigger),
+            ("POST", f"{ci}/<int:pr_num>", self._post_diffs),
+            ("POST", "/api/internal/ci/<int:config_id>/check_pks_in_dbt_manifest", self._post_manifest),
+            ("POST", LOG_PATH, self._post_log),
         ]
 
-    def _check(self) -> None:
-        if request.path == "/api/internal/sdk/log":
+    def _check_request(self) -> None:
+        """Check the key and the CI configuration. The client's own log is taken from anybody."""
+        if request.path == LOG_PATH:
             return
         if request.headers.get("Authorization") != f"Key {self.api_key}":
-            # The text of this error is not known.
-            raise RefusedError(401, "Unauthorized")
+            raise RefusedError(401, {"detail": "Invalid API key"})
         config_id = (request.view_args or {}).get("config_id")
         if config_id is not None and config_id not in self.config_ids:
-            raise RefusedError(404, "Not Found")
+            raise RefusedError(404, {"detail": f"CI config {config_id} not found"})
 
-    def _submit(self, config_id: int) -> Response:
-        parts = parts_of(request.headers.get("Content-Type", ""), request.get_data())
-        if [part.name for part in parts] not in PARTS:
-            raise RefusedError(422, "Field required", ("body", "artifacts"))
-        texts = {part.name: part.content.decode() for part in parts if part.file_name is None}
-        if texts.get("run_type") not in RUN_TYPES:
-            raise RefusedError(422, "Input should be 'production' or 'pull_request'", ("body", "run_type"))
-        upload = Upload(
-            config_id=config_id,
-            commit_sha=texts["commit_sha"],
-            run_type=texts["run_type"],
-            run_id=texts.get("run_id"),
-            files=_files(parts[-1].content),
-        )
-        self.uploads.append(upload)
+    def _post_artifacts(self, config_id: int) -> Response:
+        """Keep an upload. The client reads nothing of the answer but its status."""
+        try:
+            upload = datafold_uploads.read(request, config_id)
+        except InvalidUploadError as error:
+            raise _invalid(error.place, error.message, error.kind) from error
+        with self._lock:
+            self._uploads.append(upload)
         return jsonify({})
 
-    def _list_runs(self, config_id: int) -> Response:
-        wanted = request.args.get("pr_sha")
-        found = [run for run in self.ci_runs if run.config_id == config_id and wanted in (None, run.pr_sha)]
-        limit = int(request.args.get("limit", 100))
-        return jsonify([_run_json(run) for run in found[::-1][:limit]])
+    def _post_check(self, config_id: int) -> Response:
+        wanted = {name: _form_field(name) for name in ("commit_sha", "run_type", "branch")}
+        found = any(
+            (upload.config_id, upload.commit_sha, upload.run_type)
+            == (config_id, wanted["commit_sha"], wanted["run_type"])
+            for upload in self.uploads
+        )
+        return jsonify({"status": "ok" if found else "missing"})
 
-    def _trigger(self, config_id: int) -> Response:
-        fields = request.get_json()
-        run = self.add_ci_run(str(fields["pr_sha"]), "done", config_id=config_id)
+    def _list_ci_runs(self, config_id: int) -> Response:
+        """Return the newest runs first (assumption), filtered as asked for."""
+        limit = _number("limit", 100, _LIMITS)
+        offset = _number("offset", 0, range(1_000_000))
+        wanted = {name: request.args[name] for name in ("pr_sha", "pr_num") if name in request.args}
+        with self._lock:
+            found = [
+                planned
+                for planned in reversed(self._ci_runs)
+                if planned.config_id == config_id
+                and all(getattr(planned.run, name) == value for name, value in wanted.items())
+            ][offset : offset + limit]
+            answer = jsonify([asdict(planned.run) for planned in found])
+            for planned in found:
+                _move(planned)
+        return answer
+
+    def _post_trigger(self, config_id: int) -> Response:
+        body = _object(request.get_json(silent=True), _TRIGGER_FIELDS, ("body",))
+        run = self.add_ci_run(
+            config_id,
+            body["pr_sha"],
+            pr_num=str(body["pr_number"]),
+            pr_branch=body["pr_branch"],
+            base_branch=body["base_branch"],
+            base_sha=body["base_sha"],
+        )
         return jsonify({"ci_run_id": run.id, "run_id": run.id})
 
+    def _post_diffs(self, config_id: int, pr_num: int) -> Response:
+        """Attach diffs to the newest CI run of the pull request; without one both ids are null."""
+        body = request.get_json(silent=True)
+        if not isinstance(body, list):
+            raise _invalid(("body",), "value is not a valid list", "type_error.list")
+        for position, diff in enumerate(body):
+            _object(diff, _DIFF_FIELDS, ("body", position))
+        with self._lock:
+            ids = [
+                planned.run.id
+                for planned in self._ci_runs
+                if (planned.config_id, planned.run.pr_num) == (config_id, str(pr_num))
+            ]
+        newest = ids[-1] if ids else None
+        return jsonify({"ci_run_id": newest, "run_id": newest})
 
-def parts_of(content_type: str, body: bytes) -> list[Part]:
-    """Read a multipart body, part by part in its order."""
-    kind, _, parameters = content_type.partition(";")
-    boundary = parameters.partition("boundary=")[2].strip('"')
-    if kind != "multipart/form-data" or not boundary:
-        raise RefusedError(422, "Field required", ("body", "commit_sha"))
-    decoder = MultipartDecoder(boundary.encode())
-    decoder.receive_data(body)
-    decoder.receive_data(None)
-    parts: list[Part] = []
-    while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
-        if isinstance(event, (Field, File)):
-            headers = {name.lower(): value for name, value in event.headers.items()}
-            parts.append(Part(event.name, headers, event.filename if isinstance(event, File) else None, b""))
-        elif isinstance(event, Data):
-            last = parts[-1]
-            parts[-1] = Part(last.name, last.headers, last.file_name, last.content + event.data)
-    return parts
+    def _post_manifest(self, config_id: int) -> Response:
+        """Name each model of the manifest, without looking for primary keys."""
+        del config_id
+        try:
+            nodes = json.load(request.stream)["nodes"].values()
+            models = [_without_keys(node) for node in nodes if node["resource_type"] == "model"]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise _invalid(("body",), "not a manifest") from None
+        return jsonify(models)
 
-
-def _files(archive: bytes) -> dict[str, str]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            names = [name for name in opened.namelist() if not name.endswith("/")]
-            found = {name: hashlib.sha256(opened.read(name)).hexdigest() for name in names}
-    except zipfile.BadZipFile:
-        raise RefusedError(422, "Not an archive", ("body", "artifacts")) from None
-    if not any(name.rpartition("/")[2] == "manifest.json" for name in found):
-        raise RefusedError(422, "No manifest.json", ("body", "artifacts"))
-    return found
+    def _post_log(self) -> Response:
+        return jsonify({})
 
 
-def _run_json(run: CiRun) -> dict[str, Any]:
-    status = run.statuses.pop(0) if len(run.statuses) > 1 else run.statuses[0]
+def _move(planned: _PlannedRun) -> None:
+    """Give a CI run its next status, if it has one left."""
+    if planned.later:
+        planned.run = replace(planned.run, status=planned.later.pop(0))
+
+
+def _invalid(place: tuple[str | int, ...], message: str, kind: str = "value_error") -> RefusedError:
+    return RefusedError(422, {"detail": [{"loc": list(place), "msg": message, "type": kind}]})
+
+
+def _form_field(name: str) -> str:
+    if not request.form.get(name):
+        raise _invalid(("body", name), "field required", "value_error.missing")
+    return request.form[name]
+
+
+def _number(name: str, default: int, allowed: range) -> int:
+    text = request.args.get(name, str(default))
+    if not text.isdecimal() or int(text) not in allowed:
+        raise _invalid(("query", name), f"not an integer from {allowed[0]} to {allowed[-1]}")
+    return int(text)
+
+
+def _object(value: object, fields: Mapping[str, type | UnionType], place: tuple[str | int, ...]) -> dict[str, Any]:
+    """Return JSON that has to be an object with these fields, and may have more."""
+    if not isinstance(value, dict):
+        raise _invalid(place, "value is not a valid dict", "type_error.dict")
+    for name, kind in fields.items():
+        if name not in value:
+            raise _invalid((*place, name), "field required", "value_error.missing")
+        if not isinstance(value[name], kind):
+            raise _invalid((*place, name), f"the type of the value is not {kind}", "type_error")
+    return value
+
+
+def _without_keys(node: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": run.id,
-        "base_branch": "main",
-        "base_sha": "0" * 40,
-        "pr_branch": "feature/a",
-        "pr_sha": run.pr_sha,
-        "pr_num": "7",
-        "status": status,
-        "source": "github",
+        "source": "none",
+        "sql_table": [node["database"], node["schema"], node["alias"]],
+        "sql_pks": [],
+        "dbt_fqn": node["fqn"],
+        "dbt_pks": [],
+        "dbt_original_file_path": node["original_file_path"],
+        "dbt_patch_path": node.get("patch_path"),
+        "warnings": [],
     }
-
-
-def _refusal(error: RefusedError) -> tuple[Response, int]:
-    """Return the body of a refusal: a list for one of validation (documented), a text for others (not known)."""
-    detail: Any = error.message
-    if error.place:
-        detail = [{"loc": list(error.place), "msg": error.message, "type": "value_error"}]
-    return jsonify({"detail": detail}), error.code

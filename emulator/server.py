@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
+import shutil
 import socket
 import struct
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from werkzeug.exceptions import NotFound
@@ -32,11 +33,16 @@ if TYPE_CHECKING:
 
 CONTROL_PATH = "/_emulator/faults"
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+LARGEST_RECORDED_BODY = 1_000_000
+"""In bytes. A larger body, an upload, waits in a temporary file until it is handled, and is not recorded."""
 
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request as it was received. `query` holds the last value of each key; `json` is None for other bodies."""
+    """A request as it was received. `query` holds the last value of each key; `json` is None for other bodies.
+
+    `body` is empty when it had more than `LARGEST_RECORDED_BODY` bytes.
+    """
 
     method: str
     path: str
@@ -149,9 +155,14 @@ class HttpServer:
             server.handle_request()
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # Every answer is complete when it is returned, so nothing reads the body later.
+        with tempfile.SpooledTemporaryFile(max_size=LARGEST_RECORDED_BODY) as received:
+            shutil.copyfileobj(Request(environ).stream, received)
+            environ["wsgi.input"] = received
+            return self._answer(environ, start_response, _recorded_part(received))
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
         request = Request(environ)
-        body = request.get_data()
-        environ["wsgi.input"] = io.BytesIO(body)
         if request.path.rstrip("/") == CONTROL_PATH:
             return _handle_control(self.faults, request.method, body)(environ, start_response)
         with self._lock:
@@ -180,6 +191,15 @@ class HttpServer:
 
     def _wait(self, seconds: float) -> bool:
         return not self.stopping.wait(seconds)
+
+
+def _recorded_part(received: IO[bytes]) -> bytes:
+    """Return what is recorded of a body, and go back to its beginning."""
+    size = received.tell()
+    received.seek(0)
+    body = received.read() if size <= LARGEST_RECORDED_BODY else b""
+    received.seek(0)
+    return body
 
 
 def _handle_control(faults: Faults, method: str, body: bytes) -> Response:

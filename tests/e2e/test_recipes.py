@@ -127,7 +127,7 @@ def test_pull_request__with_nothing_to_build_is_green(recipes: Recipes) -> None:
     assert [("success", "Skipped: only ignored files changed")] == [
         (status.state, status.description) for status in recipes.github.statuses
     ]
-    assert [] == recipes.datafold.uploads
+    assert () == recipes.datafold.uploads
 
 
 def test_artifacts__by_hand_as_on_the_schedule(recipes: Recipes) -> None:

@@ -45,7 +45,8 @@ def repository(tmp_path: Path) -> Path:
 @pytest.fixture
 def ready(repository: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     file = tmp_path / "ready.json"
-    with start("--project", str(repository), "--github-port", "0", "--ready-file", str(file)) as process:
+    ports = ("--github-port", "0", "--datafold-port", "0")
+    with start("--project", str(repository), *ports, "--ready-file", str(file)) as process:
         limit = time.monotonic() + 20
         while not file.exists() and process.poll() is None and time.monotonic() < limit:
             time.sleep(0.02)
@@ -65,6 +66,11 @@ def test_command__serves_until_a_signal(
         headers={"Authorization": f"Bearer {printed['github_token']}"},
         timeout=5,
     )
+    ci_runs = requests.get(
+        f"{printed['datafold_url']}/api/v1/ci/77/runs",
+        headers={"Authorization": f"Key {printed['datafold_api_key']}"},
+        timeout=5,
+    )
 
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
@@ -73,6 +79,7 @@ def test_command__serves_until_a_signal(
     assert printed["jobs"] == {job["name"]: job["id"] for job in jobs}
     assert [(job["name"], job["job_type"]) for job in jobs] == [("Production build", "other"), ("CI build", "ci")]
     assert repository.json()["full_name"] == "acme/shop"
+    assert ci_runs.json() == []
     assert out.splitlines()[0].endswith(printed["url"])
     assert out.endswith("Stopped.\n")
 

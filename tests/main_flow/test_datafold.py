@@ -54,10 +54,10 @@ def test_upload__after_a_push_as_production(workflow_step: WorkflowStep, datafol
     (upload,) = datafold.uploads
     results = GREEN.steps[0].artifacts["run_results.json"]
     assert (77, SHA, "production", None) == (upload.config_id, upload.commit_sha, upload.run_type, upload.run_id)
-    assert upload.files == {
+    assert {
         "manifest.json": hashlib.sha256(MANIFEST).hexdigest(),
         "run_results.json": hashlib.sha256(results).hexdigest(),
-    }
+    } == {name: file.sha256 for name, file in upload.files.items()}
     assert "true" == workflow_step.outputs["datafold-uploaded"]
     for place in (workflow_step.log, workflow_step.summary):
         assert "uploaded as production of" in place.replace("\\", "")
@@ -122,7 +122,7 @@ def test_upload__leaves_no_file_of_its_own(workflow_step: WorkflowStep, datafold
 
 
 def not_uploaded(step: WorkflowStep, datafold: Datafold, words: str) -> None:
-    assert [] == datafold.uploads
+    assert () == datafold.uploads
     assert "false" == step.outputs["datafold-uploaded"]
     assert words in step.log
     assert [] == [text for text in step.annotations("warning") if "Datafold" in text]
@@ -245,7 +245,7 @@ def test_wait__the_result_is_shown_and_changes_nothing(
 ) -> None:
     step = in_a_pull_request(workflow_step)
     if statuses:
-        datafold.add_ci_run(HEAD_SHA, *statuses)
+        datafold.add_ci_run(77, HEAD_SHA, statuses=statuses)
     started = step.clock.now()
 
     assert ExitCode.OK is upload_to(datafold, step, datafold_wait_minutes=minutes)
