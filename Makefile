@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help audit demo test coverage mutation fuzz lint image e2e soak bench summary-preview lock generate clean
+.PHONY: help audit demo test coverage mutation fuzz lint image e2e release-rehearsal soak bench summary-preview lock generate clean
 
 help:
 	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test, failing-model or datafold)"
@@ -42,6 +42,7 @@ help:
 	@echo "make lint       check style, types, workflows, action files, Dockerfile, scripts and generated blocks"
 	@echo "make image      build the container image as dbt-cloud-run-action (BASE=… instead of the base image)"
 	@echo "make e2e        run the real action.yml with a real workflow runner (needs Docker)"
+	@echo "make release-rehearsal   make a release on this machine: image, packages, tree (needs Docker and docker-registry)"
 	@echo "make soak       many runs with randomly chosen failures (RUNS=500 SEED=1)"
 	@echo "make bench      measure the time from start to first request, and time and memory of a large report"
 	@echo "make summary-preview   make pictures of summaries of real runs (needs Chromium and npm)"
@@ -89,7 +90,10 @@ image:
 	$(if $(BASE),sed 's|^FROM python:.*|FROM $(BASE) AS base|',cat) Dockerfile | docker build -t dbt-cloud-run-action -f - .
 
 e2e: $(READY)
-	@$(RUN) -m pytest -m e2e tests/e2e tests/e2e_platforms
+	@$(RUN) -m pytest -m e2e -n 2 --dist loadfile tests/e2e tests/e2e_platforms
+
+release-rehearsal: $(READY)
+	@$(RUN) -m pytest -m e2e tests/rehearsal
 
 soak: $(READY)
 	@$(RUN) -m tests.reliability.soak --runs $(RUNS) $(if $(SEED),--seed $(SEED))

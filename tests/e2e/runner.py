@@ -77,7 +77,7 @@ class Checkout:
     @classmethod
     def create(cls, folder: Path) -> Checkout:
         workflows = folder / ".github" / "workflows"
-        workflows.mkdir(parents=True)
+        workflows.mkdir(parents=True, exist_ok=True)
         for name, action in {"docker": "./", "composite": "./composite"}.items():
             (workflows / f"{name}.yml").write_text(WORKFLOW.replace("ACTION", action), encoding="utf-8")
         git = partial(repository.git, folder)

@@ -16,7 +16,7 @@ from emulator.dbt_runner import DbtRunner
 from emulator.hosts.base import Changes
 from tests.e2e.runner import REPOSITORY, Checkout, Finished
 from tests.support import repository
-from tests.support.scripts import FAILED, GREEN, PASSED, RED, run_results
+from tests.support.scripts import GREEN, RED
 
 pytestmark = pytest.mark.e2e
 
@@ -24,13 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAD = "c0ffee0000000000000000000000000000000001"
 DOCUMENTED = Script(
     steps=(replace(GREEN.steps[0], artifacts={**GREEN.steps[0].artifacts, "catalog.json": b'{"sources": {}}'}),)
-)
-FAILED_TEST = Script(
-    steps=(
-        replace(
-            RED.steps[0], artifacts={"manifest.json": b'{"nodes": {}}', "run_results.json": run_results(PASSED, FAILED)}
-        ),
-    )
 )
 
 
@@ -96,7 +89,7 @@ def a_pull_request(action: str = "synchronize") -> dict[str, Any]:
 
 
 def test_merge__is_uploaded_as_production(recipes: Recipes) -> None:
-    with Emulator(FAILED_TEST) as cloud:
+    with Emulator(RED) as cloud:
         finished = recipes.run("datafold/github-merge.yml", "push", cloud)
 
     # A failed test fails the workflow, and does not cost the comparison.

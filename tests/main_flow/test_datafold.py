@@ -21,11 +21,7 @@ MakeStep = Callable[..., WorkflowStep]
 MakeBuild = Callable[..., Build]
 
 MANIFEST = b'{"nodes": {}}'
-FAILED_TEST = Script(
-    steps=(
-        replace(RED.steps[0], artifacts={"manifest.json": MANIFEST, "run_results.json": run_results(PASSED, FAILED)}),
-    )
-)
+WITHOUT_MANIFEST = Script(steps=(replace(RED.steps[0], artifacts={"run_results.json": run_results(PASSED, FAILED)}),))
 DOCUMENTED = Script(
     steps=(replace(GREEN.steps[0], artifacts={**GREEN.steps[0].artifacts, "catalog.json": b'{"sources": {}}'}),)
 )
@@ -76,7 +72,7 @@ def test_upload__in_a_pull_request_as_its_head(make_step: MakeStep, datafold: Da
 
 def test_upload__of_a_failed_run_too(make_step: MakeStep, datafold: Datafold) -> None:
     """A failed test must not cost the comparison."""
-    step = make_step(FAILED_TEST)
+    step = make_step(RED)
 
     assert ExitCode.FAILED is upload_to(datafold, step)
     assert 1 == len(datafold.uploads)
@@ -84,7 +80,7 @@ def test_upload__of_a_failed_run_too(make_step: MakeStep, datafold: Datafold) ->
 
 
 def test_upload__of_a_cancelled_run_too(make_step: MakeStep, datafold: Datafold) -> None:
-    cancelled = replace(FAILED_TEST.steps[0], status=Status.CANCELLED)
+    cancelled = replace(RED.steps[0], status=Status.CANCELLED)
     step = make_step(Script(steps=(cancelled,), status=Status.CANCELLED))
 
     assert ExitCode.FAILED is upload_to(datafold, step)
@@ -129,7 +125,7 @@ def not_uploaded(step: WorkflowStep, datafold: Datafold, words: str) -> None:
 
 
 def test_no_upload__without_a_manifest(make_step: MakeStep, datafold: Datafold) -> None:
-    step = make_step(RED)
+    step = make_step(WITHOUT_MANIFEST)
 
     assert ExitCode.FAILED is upload_to(datafold, step)
     not_uploaded(step, datafold, "not uploaded: there is no manifest.json")
