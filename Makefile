@@ -19,7 +19,7 @@ RUN := $(VENV)/bin/python
 MUTATION := .venv-mutation
 FUZZING := .venv-fuzz
 READY := $(VENV)/.ready
-SCRIPTS := .ci/run composite/run.sh
+SCRIPTS := .ci/run composite/run.sh $(wildcard release/scripts/*.sh)
 COGGED := action.yml composite/action.yml README.md docs/platforms.md
 
 # Settings of the caller that would send packages elsewhere or change what this Python imports.
@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: help audit demo test coverage mutation fuzz lint image e2e release-rehearsal soak bench summary-preview lock generate clean
+.PHONY: help audit zizmor-online demo test coverage mutation fuzz lint image e2e release-rehearsal soak bench summary-preview lock generate clean
 
 help:
 	@echo "make demo       run the action against an emulated dbt Cloud (SCENARIO=green, failing-test, failing-model or datafold)"
@@ -48,6 +48,7 @@ help:
 	@echo "make summary-preview   make pictures of summaries of real runs (needs Chromium and npm)"
 	@echo "make generate   write the generated parts of the action files, README.md, docs/platforms.md and docs/reliability.md"
 	@echo "make audit      look for known holes in the locked packages (needs the internet)"
+	@echo "make zizmor-online   check the workflows also with what only GitHub knows (needs GH_TOKEN)"
 	@echo "make lock       update requirements.txt and requirements-dev.txt"
 	@echo "make clean      remove everything that these commands have created"
 
@@ -112,6 +113,9 @@ generate: $(READY)
 	$(RUN) -m tests.reliability.table --write
 
 # With the data of the package index's own advisory database, which a machine without internet does not reach.
+zizmor-online: $(READY)
+	@$(VENV)/bin/zizmor --no-progress --strict-collection --persona pedantic .
+
 audit:
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python -m pip install --quiet $(PIP_AUDIT)
@@ -124,6 +128,7 @@ lock:
 	@.venv-lock/bin/uv pip compile --quiet --upgrade $(LOCK_OPTIONS) pyproject.toml -o requirements.txt
 	@.venv-lock/bin/uv pip compile --quiet --upgrade $(LOCK_OPTIONS) -c requirements.txt --group dev \
 		pyproject.toml -o requirements-dev.txt
+	@.venv-lock/bin/uv pip compile --quiet --upgrade $(LOCK_OPTIONS) --group sbom pyproject.toml -o requirements-sbom.txt
 
 LOCK_OPTIONS := --universal --python-version 3.10 --generate-hashes --no-strip-extras --no-emit-index-url \
 	--custom-compile-command "make lock"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from dbt_action import OWNER, __version__
 from release import plan, tree
-from release.facts import PLACEHOLDER, Release, ReleaseError
+from release.facts import PLACEHOLDER, Release, ReleaseError, image_name
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     verified.add_argument("--tag", default="", help="the tag that the tree has or will have")
     verified.set_defaults(run=_verify)
 
+    committed = commands.add_parser("commit", help="print the request that commits a tree through GitHub's API")
+    committed.add_argument("--tree", required=True, type=Path, help="the tree of the release")
+    committed.add_argument("--repository", required=True, help="owner/name")
+    committed.add_argument("--branch", required=True, help="a branch that has the commit `--parent`")
+    committed.add_argument("--parent", required=True, help="the commit of this checkout")
+    committed.set_defaults(run=_commit)
+
     renamed = commands.add_parser("rename", help="put the owner of the repository into every file, once")
     renamed.add_argument("owner", metavar="OWNER")
     renamed.set_defaults(run=_rename)
@@ -64,7 +72,13 @@ def _parser() -> argparse.ArgumentParser:
 def _plan(options: argparse.Namespace) -> int:
     changelog = (ROOT / tree.CHANGELOG).read_text(encoding="utf-8")
     made = plan.make(changelog, __version__, _git("tag", "--list").split())
-    values = {"version": made.version, "tag": made.tag, "major-tag": made.major_tag, "bump": made.bump}
+    values = {
+        "version": made.version,
+        "tag": made.tag,
+        "major-tag": made.major_tag,
+        "bump": made.bump,
+        "image": image_name(),
+    }
     for name, value in values.items():
         sys.stdout.write(f"{name:10} {value}\n")
     sys.stdout.write(f"\n{made.notes}\n")
@@ -104,15 +118,34 @@ def _render(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     if not options.tree.is_dir():
         raise ReleaseError(f"{options.tree} is not a folder.")
-    files = {
-        path.relative_to(options.tree).as_posix(): path.read_bytes()
-        for path in sorted(options.tree.rglob("*"))
-        if path.is_file() and ".git" not in path.relative_to(options.tree).parts
-    }
+    files = _files(options.tree)
     if problems := tree.problems(files, tag=options.tag):
         raise ReleaseError(*problems)
     sys.stdout.write(f"{options.tree}: {len(files)} files, nothing is off.\n")
     return 0
+
+
+def _commit(options: argparse.Namespace) -> int:
+    tracked = {name: (ROOT / name).read_bytes() for name in _git("ls-files", "-z").split("\0") if name}
+    request = tree.commit_request(
+        tracked,
+        _files(options.tree),
+        repository=options.repository,
+        branch=options.branch,
+        parent=options.parent,
+        message=f"Release {__version__}",
+    )
+    sys.stdout.write(f"{json.dumps(request)}\n")
+    return 0
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """The files below a folder by their paths, without those of git."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
 
 
 def _rename(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ Keys are paths with slashes from the root, values are the bytes of the files.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -43,6 +44,8 @@ _OWNER = r"(?<![\w-]){}(?=/(?:" + re.escape(REPOSITORY) + r"|maintainers)\b)"
 _USER = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}")
 _PINNED = re.compile(rf"(?P<name>{IMAGE_NAME.pattern})@(?P<digest>{DIGEST.pattern})")
 _DOWNLOAD = re.compile(rf"/{re.escape(REPOSITORY)}/releases/download/v(?P<version>[^/\s\"'`]+)/")
+# The templates of Azure Pipelines and GitLab, and GitLab's component, by a tag.
+_TAG = re.compile(r"(?P<place>refs/tags/|/dbt-cloud-run@)v(?P<version>\d[\w.-]*)")
 _IMAGE_LINE = re.compile(r"^(?P<indent>\s+)image: *(?P<image>\S+)$", re.MULTILINE)
 _MAX_DESCRIPTION = 125
 
@@ -72,12 +75,45 @@ def _rendered(path: str, content: bytes, release: Release) -> bytes:
     if not COPIED.fullmatch(path):
         return content
     text = _PINNED.sub(lambda found: _ours(found, release), content.decode())
-    return _DOWNLOAD.sub(f"/{REPOSITORY}/releases/download/v{release.version}/", text).encode()
+    text = _DOWNLOAD.sub(f"/{REPOSITORY}/releases/download/v{release.version}/", text)
+    return _TAG.sub(rf"\g<place>v{release.version}", text).encode()
 
 
 def _ours(found: re.Match[str], release: Release) -> str:
     """The image of the release in the place of our own one; other images stay."""
     return release.pinned_image if found["name"].endswith(f"/{REPOSITORY}") else found[0]
+
+
+_COMMIT = """\
+mutation($input: CreateCommitOnBranchInput!) {
+  createCommitOnBranch(input: $input) { commit { oid } }
+}"""
+
+
+def commit_request(
+    before: Files, after: Files, *, repository: str, branch: str, parent: str, message: str
+) -> dict[str, Any]:
+    """The request to GitHub's GraphQL API for a commit of what differs; GitHub signs a commit that is made so.
+
+    Raises ReleaseError when nothing differs, or when the commit would remove files.
+    """
+    if removed := sorted(set(before) - set(after)):
+        raise ReleaseError(*(f"{path}: the tree of the release does not have it." for path in removed))
+    additions = [
+        {"path": path, "contents": base64.b64encode(content).decode()}
+        for path, content in sorted(after.items())
+        if before.get(path) != content
+    ]
+    if not additions:
+        raise ReleaseError("The tree is the checkout itself: nothing was rendered.")
+    target = {"repositoryNameWithOwner": repository, "branchName": branch}
+    values = {
+        "branch": target,
+        "expectedHeadOid": parent,
+        "message": {"headline": message},
+        "fileChanges": {"additions": additions},
+    }
+    return {"query": _COMMIT, "variables": {"input": values}}
 
 
 def rename(files: Files, old: str, new: str) -> dict[str, bytes]:
@@ -159,7 +195,8 @@ def _image_problems(files: Files, release: Release) -> Iterator[str]:
 def _download_problems(files: Files, release: Release) -> Iterator[str]:
     for path, text in _texts(files):
         if COPIED.fullmatch(path):
-            for version in sorted({found["version"] for found in _DOWNLOAD.finditer(text)} - {release.version}):
+            named = {found["version"] for pattern in (_DOWNLOAD, _TAG) for found in pattern.finditer(text)}
+            for version in sorted(named - {release.version}):
                 yield f"{path}: it installs version {version}, not {release.version}."
 
 

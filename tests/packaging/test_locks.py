@@ -41,14 +41,18 @@ def pins(lock: str) -> tuple[Pin, ...]:
 
 def requirements(*, with_groups: bool) -> Iterator[Requirement]:
     yield from map(Requirement, PROJECT["project"]["dependencies"])
-    for group in PROJECT["dependency-groups"].values() if with_groups else ():
+    for name, group in PROJECT["dependency-groups"].items() if with_groups else ():
+        # That one has a lock of its own.
+        if name == "sbom":
+            continue
         yield from (Requirement(entry) for entry in group if isinstance(entry, str))
 
 
 RUN_TIME = pins("requirements.txt")
 DEVELOPMENT = pins("requirements-dev.txt")
 FUZZING = pins("requirements-fuzz.txt")
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt")
+SBOM = pins("requirements-sbom.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt", "requirements-sbom.txt")
 ENVIRONMENTS = [
     {
         "python_version": python,
@@ -64,7 +68,7 @@ ENVIRONMENTS = [
 ]
 
 
-@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT, FUZZING], ids=LOCKS)
+@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT, FUZZING, SBOM], ids=LOCKS)
 def test_lock__pins_everything_with_hashes(lock: tuple[Pin, ...]) -> None:
     assert lock
     for pin in lock:

@@ -55,6 +55,6 @@ def test_makefile__its_help_lists_every_target() -> None:
 
 
 def test_ci_run__makes_everything() -> None:
-    script = ROOT / ".ci" / "run"
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
-    assert re.search(r"^(exec )?make lint test e2e release-rehearsal$", script.read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(r"^(exec )?make lint test e2e release-rehearsal$", script, re.MULTILINE)

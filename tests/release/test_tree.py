@@ -140,6 +140,10 @@ OFF: dict[str, tuple[Change, str]] = {
         replace("examples/gitlab/on-merge.yml", f"download/v{__version__}/", "download/v0.9.0/"),
         "examples/gitlab/on-merge.yml",
     ),
+    "version of a template": (
+        replace("examples/azure/with-template.yml", f"refs/tags/v{__version__}", "refs/tags/v1"),
+        "examples/azure/with-template.yml",
+    ),
     "version of a page": (replace("README.md", f"download/v{__version__}/", "download/v0.9.0/"), "README.md"),
     "lock": (add(tree.LOCK, "evil==1\n"), tree.LOCK),
     "lock of the asset": (replace(tree.ASSET, "requests==", "requests==0"), tree.ASSET),
@@ -218,3 +222,25 @@ def test_command__explains_itself(command: list[str]) -> None:
 
     assert 0 == done.returncode
     assert "usage: python -m release" in done.stdout
+
+
+def test_commit__has_what_differs_and_removes_nothing() -> None:
+    before, after = {"a": b"1", "b": b"2"}, {"a": b"1", "b": b"3", "c": b"\xff"}
+    options = {"repository": "acme/x", "branch": "release/v1.2.3", "parent": "a" * 40, "message": "Release 1.2.3"}
+
+    values = tree.commit_request(before, after, **options)["variables"]["input"]
+
+    assert [{"path": "b", "contents": "Mw=="}, {"path": "c", "contents": "/w=="}] == values["fileChanges"]["additions"]
+    assert {"repositoryNameWithOwner": "acme/x", "branchName": "release/v1.2.3"} == values["branch"]
+    assert "a" * 40 == values["expectedHeadOid"]
+    with pytest.raises(ReleaseError, match="b: the tree of the release does not have it"):
+        tree.commit_request(before, {"a": b"1"}, **options)
+    with pytest.raises(ReleaseError, match="nothing was rendered"):
+        tree.commit_request(before, before, **options)
+
+
+def test_catalog__passes_the_schema() -> None:
+    path = ROOT / "templates" / "catalog" / "catalog.gitlab-ci.yml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(path)]
+
+    assert 0 == subprocess.run(command, capture_output=True, check=False, timeout=60).returncode
