@@ -4,7 +4,8 @@ FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa
 # Packages and code are compiled in a stage of their own: what is needed for that stays behind.
 FROM base AS packages
 COPY requirements.txt /app/
-RUN python -m pip install --no-cache-dir --root-user-action ignore --require-hashes --only-binary :all: --no-compile --prefix /packages -r /app/requirements.txt
+RUN python -m pip install --no-cache-dir --root-user-action ignore --require-hashes --only-binary :all: --no-compile --prefix /packages -r /app/requirements.txt \
+ && find /packages -type d -name tests -prune -exec rm -r {} +
 # .dockerignore lets nothing else through. Compiled now, because a container never keeps what it compiles.
 COPY . /app/
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app \

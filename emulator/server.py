@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import logging
 import shutil
@@ -155,11 +156,12 @@ class HttpServer:
             server.handle_request()
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # Every answer is complete when it is returned, so nothing reads the body later.
         with tempfile.SpooledTemporaryFile(max_size=LARGEST_RECORDED_BODY) as received:
             shutil.copyfileobj(Request(environ).stream, received)
-            environ["wsgi.input"] = received
-            return self._answer(environ, start_response, _recorded_part(received))
+            body = _recorded_part(received)
+            # A small body stays readable after the answer: a fault may handle the request later.
+            environ["wsgi.input"] = io.BytesIO(body) if body else received
+            return self._answer(environ, start_response, body)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse, body: bytes) -> Iterable[bytes]:
         request = Request(environ)

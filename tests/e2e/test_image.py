@@ -62,7 +62,8 @@ def test_image__adds_at_most_15_megabytes_to_what_a_runner_downloads(image: str,
 
 
 def test_image__has_no_tools_for_building_and_no_caches_that_its_base_has_not(image: str, base: str) -> None:
-    files = "-name '*.whl' -o -path '*/pip/_vendor/*' -prune -o -name .cache"
+    # The base has those of the standard library.
+    files = "-path /proc -prune -o -name '*.whl' -print -o -name .cache -print -o -path '*-packages/*/tests' -print"
     search = f"command -v gcc cc make git; find / -xdev {files}"
     found = [set(run_in(name, "sh", "-c", search).stdout.split()) for name in (image, base)]
 

@@ -16,7 +16,7 @@ from emulator.dbt_runner import DbtRunner
 from emulator.hosts.base import Changes
 from tests.e2e.runner import REPOSITORY, Checkout, Finished
 from tests.support import repository
-from tests.support.scripts import GREEN, RED
+from tests.support.scripts import GREEN, RED_WITH_MANIFEST
 
 pytestmark = pytest.mark.e2e
 
@@ -89,7 +89,7 @@ def a_pull_request(action: str = "synchronize") -> dict[str, Any]:
 
 
 def test_merge__is_uploaded_as_production(recipes: Recipes) -> None:
-    with Emulator(RED) as cloud:
+    with Emulator(RED_WITH_MANIFEST) as cloud:
         finished = recipes.run("datafold/github-merge.yml", "push", cloud)
 
     # A failed test fails the workflow, and does not cost the comparison.

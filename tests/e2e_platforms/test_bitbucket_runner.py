@@ -23,7 +23,7 @@ from emulator import Emulator, Script
 from emulator.hosts import Bitbucket
 from tests.support import repository
 from tests.support.released import requirements_of
-from tests.support.scripts import GREEN, RED
+from tests.support.scripts import GREEN, RED_WITH_MANIFEST
 from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,7 +160,9 @@ def _commit(folder: Path) -> str:
     return git("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("script,code,end", [(GREEN, 0, "SUCCESSFUL"), (RED, 1, "FAILED")], ids=["green", "red"])
+@pytest.mark.parametrize(
+    "script,code,end", [(GREEN, 0, "SUCCESSFUL"), (RED_WITH_MANIFEST, 1, "FAILED")], ids=["green", "red"]
+)
 def test_on_merge(pipeline: MakeRun, script: Script, code: int, end: str) -> None:
     run = pipeline("on-merge.yml", "branches.main", script)
 

@@ -20,7 +20,7 @@ from emulator.hosts.base import Changes
 from emulator.hosts.gitlab import Pipeline, Status
 from tests.support import repository
 from tests.support.decoders import dotenv
-from tests.support.scripts import GREEN, RED
+from tests.support.scripts import GREEN, RED_WITH_MANIFEST
 from tests.support.workflow_step import CLOUD_TOKEN, JOB_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +134,7 @@ def test_on_merge__green(pipeline: MakeRun) -> None:
 
 
 def test_on_merge__red(pipeline: MakeRun) -> None:
-    run = pipeline(example("on-merge.yml"), RED)
+    run = pipeline(example("on-merge.yml"), RED_WITH_MANIFEST)
 
     assert run.code == 1, run.log
     assert (run.status.status, "1 failed" in (run.status.description or "")) == ("failed", True)

@@ -14,14 +14,13 @@ from emulator import Datafold, Script, Status
 from tests.support import environments as env
 from tests.support.events import pull
 from tests.support.platform_fixtures import Build
-from tests.support.scripts import ENDLESS, FAILED, GREEN, PASSED, RED, run_results
+from tests.support.scripts import ENDLESS, GREEN, RED, RED_WITH_MANIFEST
 from tests.support.workflow_step import HEAD_SHA, SHA, WorkflowStep
 
 MakeStep = Callable[..., WorkflowStep]
 MakeBuild = Callable[..., Build]
 
 MANIFEST = b'{"nodes": {}}'
-WITHOUT_MANIFEST = Script(steps=(replace(RED.steps[0], artifacts={"run_results.json": run_results(PASSED, FAILED)}),))
 DOCUMENTED = Script(
     steps=(replace(GREEN.steps[0], artifacts={**GREEN.steps[0].artifacts, "catalog.json": b'{"sources": {}}'}),)
 )
@@ -72,7 +71,7 @@ def test_upload__in_a_pull_request_as_its_head(make_step: MakeStep, datafold: Da
 
 def test_upload__of_a_failed_run_too(make_step: MakeStep, datafold: Datafold) -> None:
     """A failed test must not cost the comparison."""
-    step = make_step(RED)
+    step = make_step(RED_WITH_MANIFEST)
 
     assert ExitCode.FAILED is upload_to(datafold, step)
     assert 1 == len(datafold.uploads)
@@ -80,7 +79,7 @@ def test_upload__of_a_failed_run_too(make_step: MakeStep, datafold: Datafold) ->
 
 
 def test_upload__of_a_cancelled_run_too(make_step: MakeStep, datafold: Datafold) -> None:
-    cancelled = replace(RED.steps[0], status=Status.CANCELLED)
+    cancelled = replace(RED_WITH_MANIFEST.steps[0], status=Status.CANCELLED)
     step = make_step(Script(steps=(cancelled,), status=Status.CANCELLED))
 
     assert ExitCode.FAILED is upload_to(datafold, step)
@@ -125,7 +124,7 @@ def not_uploaded(step: WorkflowStep, datafold: Datafold, words: str) -> None:
 
 
 def test_no_upload__without_a_manifest(make_step: MakeStep, datafold: Datafold) -> None:
-    step = make_step(WITHOUT_MANIFEST)
+    step = make_step(RED)
 
     assert ExitCode.FAILED is upload_to(datafold, step)
     not_uploaded(step, datafold, "not uploaded: there is no manifest.json")
@@ -286,7 +285,7 @@ def test_upload__on_every_ci(build: MakeBuild, datafold: Datafold, environ: dict
 
 
 def test_soft__a_failed_run_does_not_block(make_step: MakeStep) -> None:
-    step = make_step(RED)
+    step = make_step(RED_WITH_MANIFEST)
 
     assert ExitCode.FAILED is step.run(commit_status="soft")
     assert "success" == step.states[-1]
@@ -295,7 +294,7 @@ def test_soft__a_failed_run_does_not_block(make_step: MakeStep) -> None:
 
 
 def test_soft__only_the_status_is_soft(make_step: MakeStep) -> None:
-    step = make_step(RED)
+    step = make_step(RED_WITH_MANIFEST)
 
     assert ExitCode.OK is step.run(commit_status="soft", fail_on_error="false")
     assert "success" == step.states[-1]
