@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dbt_action import ci, hosts
 from dbt_action.hosts import change_lists
 from dbt_action.hosts.base import ChangedFiles, ChangeReader
-from dbt_action.hosts.transport import HostError
+from dbt_action.hosts.transport import Answer, HostError
 from emulator.hosts import AzureDevOps, Bitbucket, GitHub, GitLab
 from emulator.hosts.azure_devops import PullRequest
 from emulator.hosts.base import Changes
@@ -257,3 +258,26 @@ def test_azure_devops__reads_the_same_list(tmp_path: Path, monkeypatch: pytest.M
         change.additional_properties["sourceServerItem"],
         label.active,
     )
+
+
+@pytest.mark.parametrize(
+    "answer, kind", [({"draft": "yes"}, bool), ({}, bool), ({"labels": {}}, list)], ids=["text", "missing", "object"]
+)
+def test_field__of_another_type_is_an_error(answer: dict[str, Any], kind: type[Any]) -> None:
+    name = next(iter(answer), "draft")
+
+    with pytest.raises(HostError, match=f"without `{name}`"):
+        change_lists.field(Answer(answer, {}), name, kind)
+
+
+def test_labels__that_are_no_texts_are_an_error() -> None:
+    with pytest.raises(HostError, match="names of the labels"):
+        change_lists.label_names(["a", None])
+
+
+def test_host__that_is_not_known_has_no_lists() -> None:
+    choice = hosts.choose({}, ci.detect({"DBT_CI": "none"}, io.StringIO()).context(), tokens={})
+
+    with pytest.raises(HostError, match="not known where the code lives"):
+        choice.read_changes(FakeClock())
+    assert "" == choice.changes_hint(403)

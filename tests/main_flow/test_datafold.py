@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dbt_action.errors import ExitCode
+from dbt_action.integrations.datafold import DatafoldApi
 from emulator import Datafold, Script, Status
 from tests.support import environments as env
 from tests.support.events import pull
@@ -305,3 +306,16 @@ def test_soft__a_run_that_was_not_started_blocks(workflow_step: WorkflowStep) ->
 
     assert ExitCode.CLOUD is workflow_step.run(commit_status="soft")
     assert ["error"] == workflow_step.states
+
+
+def test_no_upload__when_there_is_no_place_for_the_files(
+    workflow_step: WorkflowStep, datafold: Datafold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object, **_settings: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(DatafoldApi, "upload", full)
+
+    assert ExitCode.OK is upload_to(datafold, workflow_step)
+    assert "could not be prepared for Datafold: No space left on device" in workflow_step.log
+    assert "false" == workflow_step.outputs["datafold-uploaded"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,13 @@ def test_cancel__without_a_state_file_says_so(tmp_path: Path) -> None:
 
     assert ExitCode.OK == done.returncode
     assert "There is nothing to cancel: no state file was found" in done.stdout
+
+
+def test_module__is_the_same_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["dbt_action", "--version"])
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("dbt_action", run_name="__main__")
+
+    assert 0 == ended.value.code
+    assert capsys.readouterr().out.startswith("dbt-cloud-run ")
