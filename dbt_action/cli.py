@@ -55,7 +55,22 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("re-runs and retries", ("on-rerun", "retry-failed", "supersede", "instance")),
     ("the CI", _names(ci.INPUTS)),
     ("the commit", ("commit-status", "status-context", "comment", "github-token", *_names(hosts.INPUTS))),
-    ("reports", ("log", "summary", "annotations", "compiled-sql", "project-directory", "results-path", "junit-path")),
+    (
+        "reports",
+        (
+            "log",
+            "log-format",
+            "summary",
+            "summary-path",
+            "changes",
+            "mention-owners",
+            "annotations",
+            "compiled-sql",
+            "project-directory",
+            "results-path",
+            "junit-path",
+        ),
+    ),
     (
         "artifacts",
         ("artifacts", "artifacts-path", "artifacts-max-size", "artifacts-per-step", "get_artifacts", "fetch_catalog"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from datetime import datetime, timezone
 from typing import Any
 
 # CSI, OSC and two-character escape sequences (ECMA-48); dbt colours its log with CSI sequences.
@@ -117,6 +118,27 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {minutes:02}m"
     return f"{minutes}m {whole % 60:02}s" if minutes else f"{whole}s"
+
+
+def unix_time(timestamp: str) -> float | None:
+    """Unix time of an ISO timestamp, UTC where it names no zone.
+
+    Python 3.10 reads neither `Z` nor a fraction with other than three or six digits.
+    """
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d:\d\d))?", timestamp)
+    if not match:
+        return None
+    try:
+        whole = datetime.fromisoformat(match[1] + (match[3] or "+00:00"))
+    except ValueError:
+        return None
+    return whole.timestamp() + float(f"0.{match[2] or 0}")
+
+
+def time_of_day(moment: float, now: float) -> str:
+    """`06:00 UTC` for a Unix time on the day of `now`, `2026-11-25 06:00 UTC` for one on another day."""
+    then, today = (datetime.fromtimestamp(seconds, tz=timezone.utc) for seconds in (moment, now))
+    return f"{then:%H:%M} UTC" if then.date() == today.date() else f"{then:%Y-%m-%d %H:%M} UTC"
 
 
 def size(count: int) -> str:

@@ -43,8 +43,13 @@ AUTO_INTERVALS_SECONDS = ((20.0, 2.0), (120.0, 5.0), (600.0, 10.0))
 LONGEST_INTERVAL_SECONDS = 30.0
 # The pause when the run is about to end, by the job's usual duration.
 NEAR_END_INTERVAL_SECONDS = 5.0
+# The number of nodes is logged at most so often while it grows.
+COUNT_LINE_SECONDS = 60.0
 # The log gets a line at least this often, so that people see that the step is alive.
-HEARTBEAT_SECONDS = 60.0
+HEARTBEAT_SECONDS = 5 * 60.0
+# The description of a pending commit status is renewed at most so often, and after half an hour less: a host may limit
+# the number of statuses of a commit (GitHub: 1000, documented).
+STATUS_RENEWAL_SECONDS = ((30 * 60.0, 60.0), (float("inf"), 5 * 60.0))
 # The steps of a run that is going are read no more often: their logs may have megabytes.
 STEPS_INTERVAL_SECONDS = 60.0
 # How long the steps of a run that is over are asked for, when dbt Cloud does not answer.
@@ -65,6 +70,10 @@ INTERRUPTED_CALL_SECONDS = 0.5
 RESULTS_BEFORE_STATUS_SECONDS = 2.0
 # Artifacts are uploaded after the end of a run, so a 404 is not final for this long (reported).
 LATE_ARTIFACTS_SECONDS = 30.0
+# Comparing with earlier runs: the list of runs, and their results, together with the usual duration.
+HISTORY_SECONDS = 5.0
+# The project of the run deferred to is left out when nothing of it arrives for so long.
+BASE_PROJECT_SILENCE_SECONDS = 5.0
 # GitHub gives a clean-up a little less than five minutes.
 CLEAN_UP_REQUEST_SECONDS = 60.0
 CLEAN_UP_FIND_RUN_SECONDS = sum(FIND_RUN_PAUSES_SECONDS)

@@ -74,6 +74,9 @@ class CiPlatform(ABC):
         self.end_fold()
         self._annotate(Severity.ERROR, message, title=title, file=file)
 
+    def redraw(self, line: str) -> None:
+        """Show how far the run is, until the next line is printed; only a terminal can do that."""
+
     def untrusted_block(self, title: str, body: str, *, more_follows: bool = False) -> None:
         """Print text from outside, such as the log of a dbt step, in a fold if the CI has folds.
 
@@ -125,6 +128,11 @@ class CiPlatform(ABC):
     @abstractmethod
     def write_summary(self, markdown: str) -> None:
         """Show a page of Markdown, or write it to a file."""
+
+    @property
+    def summary_path(self) -> str:
+        """The file that `write_summary` writes, for later steps; "" when there is none."""
+        return ""
 
     @property
     @abstractmethod

@@ -12,6 +12,7 @@ from dbt_action.ci.base import CiPlatform
 from dbt_action.ci.log import Log
 from dbt_action.config import input_types
 from dbt_action.config.input_types import Input, InputType
+from dbt_action.config.report_inputs import SUMMARY_PATH
 
 # Bytes of one value. GitLab refuses a dotenv file of more than 5 KB, and all outputs have to fit into it.
 MAX_OUTPUT_BYTES = 255
@@ -28,13 +29,7 @@ OUTPUT_FILE = Input(
     help="File for the outputs, as lines `DBT_RUN_ID=…` (dotenv).",
     default="(`dbt.env` on GitLab, none elsewhere)",
 )
-SUMMARY_FILE = Input(
-    name="summary-file",
-    input_type=InputType.PATH,
-    help="File for the summary, in Markdown.",
-    default="(`dbt-summary.md` in a CI without a page for it, none in a terminal)",
-)
-INPUTS = (STATE_FILE, OUTPUT_FILE, SUMMARY_FILE)
+INPUTS = (STATE_FILE, OUTPUT_FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +45,7 @@ class FilePaths:
         return FilePaths(
             state=_chosen(environ, STATE_FILE) or self.state,
             outputs=_chosen(environ, OUTPUT_FILE) or self.outputs,
-            summary=_chosen(environ, SUMMARY_FILE) or self.summary,
+            summary=_chosen(environ, SUMMARY_PATH) or self.summary,
         )
 
 
@@ -82,7 +77,10 @@ class StepFiles:
 
     def safe_value(self, value: str) -> str:
         """The value of an output as one short line: a dotenv file has no escapes and no quoted line ends."""
-        return text.cut_bytes(text.one_line(self._log.safe(value)), MAX_OUTPUT_BYTES)
+        line = text.one_line(self._log.safe(value))
+        short = text.cut_bytes(line, MAX_OUTPUT_BYTES)
+        # Half of a JSON list is worth nothing; the whole one is in the file of `results-path`.
+        return "" if short != line and line.startswith("[") else short
 
     def save_state(self, line: str) -> None:
         """Write the state file, if there is one."""
@@ -151,6 +149,11 @@ class PlatformWithFiles(CiPlatform):
     def has_summary(self) -> bool:
         """Whether there is a summary file."""
         return self.files.paths.summary is not None
+
+    @property
+    def summary_path(self) -> str:
+        """The summary file."""
+        return str(self.files.paths.summary or "")
 
 
 def output_variable(output: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dbt_action import text
 from dbt_action.ci.base import CiPlatform, Severity
+from dbt_action.ci.files import FilePaths, StepFiles
 from dbt_action.ci.log import Log
 from dbt_action.config.context import CiContext, CommitOrigin, PullRequest
 
@@ -76,6 +77,7 @@ class GitHubActions(CiPlatform):
         self._event_file = environ.get("GITHUB_EVENT_PATH", "")
         self._output_file = environ.get("GITHUB_OUTPUT", "")
         self._state_file = environ.get("GITHUB_STATE", "")
+        self._files = StepFiles(FilePaths().chosen_in(environ), log, warn=self.warning)
         self._summary_file = environ.get("GITHUB_STEP_SUMMARY", "")
         self._saved_state = environ.get(f"STATE_{STATE}", "")
 
@@ -120,6 +122,17 @@ class GitHubActions(CiPlatform):
         """Append to the job summary."""
         page = text.redact(markdown, self.log.secrets).encode("utf-8", "replace")[:MAX_SUMMARY_BYTES]
         self._append(self._summary_file, page.decode("utf-8", "ignore"), "GITHUB_STEP_SUMMARY")
+        # The runner takes its own file away after the step.
+        self._files.write_summary(markdown)
+
+    def own_files(self) -> tuple[Path, ...]:
+        """The summary for later steps."""
+        return (self._files.paths.summary,) if self._files.paths.summary else ()
+
+    @property
+    def summary_path(self) -> str:
+        """The file that the user has chosen."""
+        return str(self._files.paths.summary or "")
 
     @property
     def has_summary(self) -> bool:

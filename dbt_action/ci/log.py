@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TextIO
 
 from dbt_action import text
+
+# To the first column, and erase (ECMA-48).
+_CLEAR_LINE = "\r\x1b[2K"
+# Columns of a terminal that does not say how many it has.
+_WIDTH = 80
 
 
 class Log:
@@ -14,6 +21,8 @@ class Log:
         """No secret is known yet: call `mask` before anything is printed."""
         self._stream = stream
         self._secrets: tuple[str, ...] = ()
+        # The last line has no end and will be replaced.
+        self._transient = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -39,10 +48,33 @@ class Log:
         heading = " in ".join(part for part in (title, file) if part)
         self.lines("\n".join(part for part in (heading, message) if part), prefix)
 
+    def record(self, **fields: str) -> None:
+        """Print one JSON object with these texts; empty ones are left out."""
+        safe = {name: self.safe(value) for name, value in fields.items() if value}
+        self._print(json.dumps(safe, ensure_ascii=False))
+
+    def transient(self, message: str) -> None:
+        """Show a line that the next one replaces, on a terminal; nothing elsewhere."""
+        if not self._stream.isatty():
+            return
+        line = text.cut(text.one_line(self.safe(message)), self._width() - 1)
+        self._stream.write(f"{_CLEAR_LINE}{line}")
+        self._stream.flush()
+        self._transient = True
+
+    def _width(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or _WIDTH
+        except (OSError, ValueError):
+            return _WIDTH
+
     def command(self, line: str) -> None:
         """Print one line that is a command to the CI; the caller has escaped its parts."""
         self._print(text.redact(line, self._secrets))
 
     def _print(self, line: str) -> None:
+        if self._transient:
+            self._stream.write(_CLEAR_LINE)
+            self._transient = False
         self._stream.write(line.rstrip() + "\n")
         self._stream.flush()

@@ -1,12 +1,16 @@
-"""A terminal, or a CI that is not known: plain lines, and files only where the user wants them."""
+"""A terminal, or a CI that is not known: plain lines or JSON, and files only where the user wants them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from dbt_action.ci.base import Severity
-from dbt_action.ci.files import PlatformWithFiles
+from dbt_action.ci.files import FilePaths, PlatformWithFiles
+from dbt_action.ci.log import Log
+from dbt_action.config import input_types
+from dbt_action.config.choices import LogFormat
 from dbt_action.config.context import CiContext
+from dbt_action.config.report_inputs import LOG_FORMAT
 
 
 class Terminal(PlatformWithFiles):
@@ -15,6 +19,12 @@ class Terminal(PlatformWithFiles):
     id = "none"
     display_name = "a terminal"
     detection_order = 9
+
+    def __init__(self, environ: Mapping[str, str], log: Log, paths: FilePaths = FilePaths()) -> None:
+        """The format of the log is an input that only a terminal knows."""
+        super().__init__(environ, log, paths)
+        found = input_types.lookup(environ, LOG_FORMAT)
+        self._as_json = found is not None and found.value.casefold() == LogFormat.JSON.value
 
     @staticmethod
     def detected(environ: Mapping[str, str]) -> bool:
@@ -28,8 +38,30 @@ class Terminal(PlatformWithFiles):
             ci_id=self.id, ci_name=self.display_name, secrets_hint="Give it as `DBT_TOKEN` in the environment."
         )
 
+    def info(self, message: str) -> None:
+        """A line, or an object with `level` and `message`."""
+        if self._as_json:
+            self.log.record(level="info", message=message)
+        else:
+            super().info(message)
+
+    def untrusted_block(self, title: str, body: str, *, more_follows: bool = False) -> None:
+        """Lines with a title, or an object with both."""
+        if self._as_json:
+            self.log.record(level="log", title=title, message=body)
+        else:
+            super().untrusted_block(title, body, more_follows=more_follows)
+
+    def redraw(self, line: str) -> None:
+        """Show the line in place of the last one like it."""
+        if not self._as_json:
+            self.log.transient(line)
+
     def _annotate(self, severity: Severity, message: str, *, title: str, file: str) -> None:
-        self.log.titled(f"{severity.value.capitalize()}: ", message, title=title, file=file)
+        if self._as_json:
+            self.log.record(level=severity.value, title=title, file=file, message=message)
+        else:
+            self.log.titled(f"{severity.value.capitalize()}: ", message, title=title, file=file)
 
     def _open_fold(self, title: str) -> None:
         """A line with the title; a terminal has no folds."""

@@ -44,6 +44,20 @@ class CommentMode(Enum):
     ALWAYS = "always"
 
 
+class ChangesMode(Enum):
+    """Whether a pull request's project is compared with the one that its run deferred to."""
+
+    AUTO = "auto"
+    NEVER = "never"
+
+
+class LogFormat(Enum):
+    """How the log is printed in a terminal."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class StatusMode(Enum):
     """Whether a commit status is posted, and whether a failed run blocks a merge by it."""
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from dbt_action.config.choices import (
-    CommentMode,
-    CompiledSql,
-    LogMode,
-    OnRerun,
-    RunOn,
-    StatusMode,
-    StopAction,
-)
+from dbt_action.config.choices import OnRerun, RunOn, StatusMode, StopAction
 from dbt_action.config.datafold_inputs import DATAFOLD_INPUTS
 from dbt_action.config.input_types import Input, InputType
+from dbt_action.config.report_inputs import REPORT_INPUTS
 
 # Only the script of dbt's own CI guide reads this variable, so a pipeline that sets it was made from that guide.
 GUIDE_JOB_ID = "DBT_PR_JOB_ID"
@@ -267,74 +260,7 @@ INPUTS: tuple[Input, ...] = (
         "which dbt Cloud's own integration uses.",
         default="dbt Cloud / <job name>",
     ),
-    Input(
-        name="artifacts",
-        input_type=InputType.PATTERNS,
-        help="Artifacts to save: names or globs, one per line or comma-separated; `*` is all of them.",
-    ),
-    Input(
-        name="artifacts-path", input_type=InputType.PATH, help="Folder in which artifacts are saved.", default="target"
-    ),
-    Input(
-        name="artifacts-max-size",
-        input_type=InputType.SIZE,
-        help="Largest size of all saved artifacts together, unpacked: a whole number with `B`, `KiB`, `MiB` or `GiB`.",
-        default="2GiB",
-        field="artifacts_max_bytes",
-    ),
-    Input(name="summary", input_type=InputType.BOOLEAN, help="Write a job summary.", default="true"),
-    Input(
-        name="annotations",
-        input_type=InputType.BOOLEAN,
-        help="Write annotations with the reason for a failure.",
-        default="true",
-    ),
-    Input(
-        name="artifacts-per-step",
-        input_type=InputType.BOOLEAN,
-        help="Also save the artifacts of each dbt step, in folders `step-<index>`; otherwise a file of a later step "
-        "replaces the one of an earlier step.",
-        default="false",
-    ),
-    Input(
-        name="log",
-        input_type=InputType.CHOICE,
-        help="What is shown of dbt's own log: `live` shows all of it while the run is going; `failed` shows, after a "
-        "failure, the log of failed steps and the last lines of the others; `none` shows nothing.",
-        default="failed",
-        enum=LogMode,
-    ),
-    Input(
-        name="project-directory",
-        input_type=InputType.FOLDER,
-        help="Folder of the dbt project in the repository, for annotations and links.",
-        default="(the one of the job's environment)",
-    ),
-    Input(
-        name="compiled-sql",
-        input_type=InputType.CHOICE,
-        help="Whether the summary shows the compiled SQL of failed nodes, which may contain values of your data: "
-        "`auto` shows it unless the repository is, or may be, public.",
-        default="auto",
-        enum=CompiledSql,
-    ),
-    Input(
-        name="comment",
-        input_type=InputType.CHOICE,
-        help="Keep one comment on the pull request up to date; needs `permissions: pull-requests: write`.",
-        default="never",
-        enum=CommentMode,
-    ),
-    Input(
-        name="results-path",
-        input_type=InputType.PATH,
-        help="File to write the results of all nodes to, as JSON (docs/results.schema.json).",
-    ),
-    Input(
-        name="junit-path",
-        input_type=InputType.PATH,
-        help="File to write the results of all nodes to, as JUnit XML.",
-    ),
+    *REPORT_INPUTS,
     Input(
         name="on-rerun",
         input_type=InputType.CHOICE,

@@ -9,9 +9,11 @@ from typing import Any
 from dbt_action import errors, text
 from dbt_action.config import input_types, inputs, parsers
 from dbt_action.config.choices import (
+    ChangesMode,
     CommentMode,
     CompiledSql,
     DatafoldRunType,
+    LogFormat,
     LogMode,
     OnRerun,
     RunOn,
@@ -101,6 +103,9 @@ class Config:
     project_directory: str | None = None
     compiled_sql: CompiledSql = CompiledSql.AUTO
     comment: CommentMode = CommentMode.NEVER
+    changes: ChangesMode = ChangesMode.AUTO
+    mention_owners: bool = False
+    log_format: LogFormat = LogFormat.TEXT
     results_path: str = ""
     junit_path: str = ""
     on_rerun: OnRerun = OnRerun.RESUME

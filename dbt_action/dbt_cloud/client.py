@@ -7,7 +7,7 @@ is redirected (recorded); paths of artifacts do not.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -40,6 +40,11 @@ class DbtCloud:
         """The run as it is now with its trigger, and with its steps, which bring the logs of all of them (recorded)."""
         query = {"include_related": json.dumps(["run_steps", "trigger"] if with_steps else ["trigger"])}
         return runs.read_run(self.session.get_json(f"{self._root}/runs/{run_id}/", query))
+
+    def cancelled_by(self, run_id: int) -> str:
+        """Who has cancelled the run, as a clause; "" when dbt Cloud does not say."""
+        query = {"include_related": json.dumps(["audit"])}
+        return runs.read_run(self.session.get_json(f"{self._root}/runs/{run_id}/", query)).cancelled_by
 
     def trigger(self, request: RunRequest) -> Run:
         """Trigger a run. A second call may start a second run; `lifecycle.start_once` says when it is safe."""
@@ -82,7 +87,18 @@ class DbtCloud:
         Raises Unavailable at the end of a body that is shorter than its `Content-Length`.
         """
         query = {"step": step} if step is not None else None
-        with self.session.stream(f"{self._root}/runs/{run_id}/artifacts/{quote(name)}", query) as response:
+        with self._download(f"{self._root}/runs/{run_id}/artifacts/{quote(name)}", name, query) as chunks:
+            yield chunks
+
+    @contextmanager
+    def artifact_of_job(self, job_id: int, name: str) -> Iterator[Iterator[bytes]]:
+        """The bytes of an artifact of the job's last successful run; see `artifact`."""
+        with self._download(f"{self._root}/jobs/{job_id}/artifacts/{quote(name)}", name, None) as chunks:
+            yield chunks
+
+    @contextmanager
+    def _download(self, path: str, name: str, query: Mapping[str, int] | None) -> Iterator[Iterator[bytes]]:
+        with self.session.stream(path, query) as response:
             yield self.session.chunks(response)
             expected = response.headers.get("Content-Length", "")
             # urllib3 notices a short body only since version 2, and only when it is read to its end.

@@ -15,7 +15,7 @@ from dbt_action.dbt_cloud import marker
 from dbt_action.dbt_cloud.marker import Marker
 from dbt_action.dbt_cloud.runs import NON_NATIVE, PULL_REQUEST_FIELDS
 from dbt_action.errors import ConfigError
-from dbt_action.text import cut, one_line, redact
+from dbt_action.text import cut, one_line, plural, redact
 
 # Longest `cause` that dbt Cloud is known to accept (reported: the limit of Airflow's dbt provider).
 MAX_CAUSE = 255
@@ -33,6 +33,14 @@ class RunRequest:
     pull_request: int | None = None
     pull_request_field: str = PULL_REQUEST_FIELDS["github"]
     overrides: Overrides
+
+    def in_words(self) -> str:
+        """What is sent, for the log: `4f1d…, pull request 7, schema dbt_cloud_pr_3_7`."""
+        what = self.git_sha or self.git_branch or "what the job is set to"
+        number = f"pull request {self.pull_request}" if self.pull_request else ""
+        schema = f"schema {self.overrides.schema}" if self.overrides.schema else ""
+        steps = plural(len(self.overrides.steps), "command") + " of its own" if self.overrides.steps else ""
+        return ", ".join(part for part in (what, number, schema, steps) if part)
 
     def body(self) -> dict[str, Any]:
         """The JSON of the trigger (documented: OpenAPI `TriggerRunRequestRequest`), without keys that have no value.

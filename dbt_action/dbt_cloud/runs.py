@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 from dbt_action.errors import Malformed
-from dbt_action.text import one_line
+from dbt_action.text import one_line, unix_time
 
 
 class RunStatus(IntEnum):
@@ -62,6 +62,7 @@ class Job:
     steps: tuple[str, ...]
     # The job compares with, and takes what is not built from, another environment or job.
     defers: bool
+    deferring_job_id: int | None
     # dbt Cloud's own limit for a run; 0: none.
     timeout_seconds: int
     # dbt Cloud runs it no more; the reason is "" when the answer has none.
@@ -128,6 +129,17 @@ class Run:
     # Whether dbt Cloud would retry this run, and if not, why.
     can_retry: bool
     retry_refusal: str
+    # The Unix time of the end, None before it.
+    finished_at: float | None
+    # As the job has it, often a release track: `latest`.
+    dbt_version: str
+    # Part of the trigger too.
+    schema: str
+    # The run whose tables stand for those that this one does not build.
+    deferring_run_id: int | None
+    has_docs: bool
+    # Who cancelled it, as a clause: "by Jane", "by dbt Cloud itself"; only when the request asked for it.
+    cancelled_by: str
 
     @property
     def final(self) -> bool:
@@ -163,6 +175,7 @@ def read_job(data: object) -> Job:
         job_type=_text(fields, "job_type"),
         steps=tuple(step for step in _items(fields, "execute_steps") if isinstance(step, str)),
         defers=any(_number(fields, name) is not None for name in deferring),
+        deferring_job_id=_number(fields, "deferring_job_definition_id"),
         timeout_seconds=_number(_part(fields, "execution"), "timeout_seconds") or 0,
         deactivated=fields.get("deactivated") is True,
         deactivation_reason=_deactivation_reason(fields),
@@ -198,6 +211,12 @@ def read_run(data: object) -> Run:
         retrying=_number(fields, "retrying_run_id"),
         can_retry=fields.get("can_retry") is True,
         retry_refusal=_text(fields, "retry_not_supported_reason"),
+        finished_at=unix_time(_text(fields, "finished_at")),
+        dbt_version=one_line(_text(fields, "dbt_version")),
+        schema=one_line(_text(trigger, "schema_override")),
+        deferring_run_id=_number(fields, "deferring_run_id"),
+        has_docs=fields.get("has_docs_generated") is True,
+        cancelled_by=_cancelled_by(_part(fields, "audit")),
     )
 
 
@@ -230,10 +249,20 @@ def _step(fields: Mapping[str, Any]) -> RunStep:
         index=_number(fields, "index") or 0,
         name=one_line(_text(fields, "name")),
         status=_number(fields, "status") or 0,
-        # `logs` may be null while the truncated form is there, and the other way round (recorded).
-        logs=_text(fields, "logs") or _text(fields, "truncated_debug_logs"),
+        # `logs` may be null. `truncated_debug_logs` is not the same: it begins with a sentence about itself, and has
+        # lines that are for people who debug dbt (recorded).
+        logs=_text(fields, "logs"),
         seconds=_seconds(_text(fields, "duration")),
     )
+
+
+def _cancelled_by(audit: Mapping[str, Any]) -> str:
+    """dbt Cloud says since March 2026 who has cancelled a run (release notes); "" when it does not."""
+    cancellation = _part(audit, "cancellation")
+    name = one_line(_text(_part(cancellation, "actor"), "name"))
+    if name:
+        return f"by {name}"
+    return "by dbt Cloud itself" if cancellation else ""
 
 
 def _fields(data: object, what: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbt_action.dbt_cloud.runs import Run, RunStatus, RunStep
-from dbt_action.text import plain
+from dbt_action.text import plain, plural
 
 # GitHub shows the last few thousand lines of a step's log.
 MAX_LINES = 2_000
@@ -16,7 +16,16 @@ _TAIL_LINES = 10
 _REMEMBERED = 500
 # dbt Core's line for a node that is done: `12 of 27 OK created sql view model …`. A line with START announces a node,
 # and a line of a batch (`Batch 2 of 3 OK …`) is about a part of one.
-_NODE_LINE = re.compile(r"^(?:\d\d:\d\d:\d\d\s+)?(\d{1,7}) of (\d{1,7}) (?!START\b)[A-Z][A-Z-]*\b", re.MULTILINE)
+# Hooks are counted apart (`1 of 2 OK hook: …`).
+_TIME = r"^(?:\d\d:\d\d:\d\d\s+)?"
+_NODE_LINE = re.compile(_TIME + r"(\d{1,7}) of (\d{1,7}) (?!START\b)([A-Z][A-Z-]*)\b(?! hook:).*$", re.MULTILINE)
+# Fusion's: `Succeeded [  0.98s] model schema.orders (table)` (documented), without a number.
+_FUSION_LINE = re.compile(
+    _TIME + r"\s*(Succeeded|Passed|Failed|Warned|Skipped|Reused) \[[^\]]{0,20}\] (?!operation\b).*$", re.MULTILINE
+)
+_FAILED_WORDS = frozenset({"ERROR", "FAIL", "PARTIAL", "Failed"})
+# The last line of dbt Core's log of a command that ran nodes, and Fusion's.
+_LAST_LINE = re.compile(r"^(?:\d\d:\d\d:\d\d\s+)?(Done\. PASS=.*|Summary: \d+ total.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +39,33 @@ class Excerpt:
 
 
 def nodes_done(step: RunStep) -> str:
-    """How many nodes are done, by the step's log: `41 of 120 nodes`; "" when the log has no such line."""
-    done = _NODE_LINE.findall(plain(step.logs))
-    if not done:
-        return ""
-    total = int(done[-1][1])
-    return f"{min(len({number for number, _ in done}), total)} of {total} nodes"
+    """How many nodes are done, by the step's log: `41 of 120 nodes`, `41 nodes`; "" when the log has no such line.
+
+    dbt Cloud sends only the newest lines of a long log, so the highest number that is there counts.
+    """
+    log = plain(step.logs)
+    done = _NODE_LINE.findall(log)
+    if done:
+        total = int(done[-1][1])
+        return f"{min(max(int(number) for number, *_ in done), total)} of {plural(total, 'node')}"
+    count = len(_FUSION_LINE.findall(log))
+    return plural(count, "node") if count else ""
+
+
+def failed_nodes(step: RunStep) -> tuple[str, ...]:
+    """dbt's lines about nodes that failed, without colours and times of day."""
+    log = plain(step.logs)
+    found = [(line, line[3]) for line in _NODE_LINE.finditer(log)]
+    found += [(line, line[1]) for line in _FUSION_LINE.finditer(log)]
+    return tuple(re.sub(_TIME, "", line[0]).strip() for line, word in found if word in _FAILED_WORDS)
+
+
+def last_line(run: Run) -> str:
+    """dbt's own last line of the newest step that ran nodes: `Done. PASS=24 WARN=0 ERROR=1 …`; "" without one."""
+    for step in reversed(run.steps):
+        if found := _LAST_LINE.findall(plain(step.logs)):
+            return str(found[-1])
+    return ""
 
 
 class LogFollower:

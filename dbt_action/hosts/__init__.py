@@ -122,6 +122,11 @@ class HostChoice:
         """Whether pull requests have labels there, as far as is known."""
         return self.host_type is None or self.host_type.has_labels
 
+    @property
+    def renews_pending(self) -> bool:
+        """Whether a pending status can be posted again with another description."""
+        return self.host_type is not None and self.host_type.renews_pending
+
     def _no_host(self, wanted: str) -> str:
         found = (self.host_type, self.context.repository)
         missing = [row for row, value in zip(INPUTS, found, strict=False) if not value]

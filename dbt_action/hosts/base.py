@@ -149,6 +149,8 @@ class HostType(Generic[AddressT]):
     read_changes: Callable[[AddressT, str, Clock], ChangeReader]
     # What the token needs for that, as a sentence.
     changes_hint: str = ""
+    # A pending status can be posted again with another description.
+    renews_pending: bool = True
     # Pull requests have labels there.
     has_labels: bool = True
     # The same as `connect` without a token, for what the host can show all the same.

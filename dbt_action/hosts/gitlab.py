@@ -243,6 +243,8 @@ HOST_TYPE = HostType(
     api_url=lambda address: address.api_url,
     api_variable="CI_API_V4_URL",
     connect=GitLab,
+    # A second `running` is refused, with its description.
+    renews_pending=False,
     read_changes=GitLabChanges,
     changes_hint="`GITLAB_TOKEN` needs scope `api` or `read_api` and role Developer.",
 )

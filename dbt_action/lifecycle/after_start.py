@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dbt_action.clock import Clock
 from dbt_action.config.choices import LogMode
 from dbt_action.dbt_cloud.client import DbtCloud
-from dbt_action.dbt_cloud.runs import Run
+from dbt_action.dbt_cloud.runs import Job, Run
 from dbt_action.lifecycle import watch
 from dbt_action.lifecycle.collect import Collector
+from dbt_action.lifecycle.details import DetailsReader
 from dbt_action.lifecycle.host_posts import HostPosts
 from dbt_action.lifecycle.poll import PollPolicy, WatchResult
 from dbt_action.lifecycle.publish import Publisher
 from dbt_action.lifecycle.recorder import Recorder
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.watch import OnLook, ProgressLog
-from dbt_action.report.outcome import Delivery, Outcome
+from dbt_action.report.outcome import Delivery, Outcome, RunFacts
+from dbt_action.results import impact
+from dbt_action.results.run_results import Results
 
 
 class AfterStart:
@@ -27,6 +32,7 @@ class AfterStart:
         self._context, self._cloud, self._clock, self._started_at = run_context, cloud, clock, started_at
         self.posts = HostPosts(run_context)
         self.publisher = Publisher(run_context, recorder, self.posts)
+        self.details = DetailsReader(run_context, cloud, clock=clock)
         follow_logs = run_context.config.log is LogMode.LIVE
         self.progress = ProgressLog(run_context.ci, clock, started_at=started_at, follow_logs=follow_logs)
 
@@ -70,6 +76,38 @@ class AfterStart:
         self._context.ci.info(f"Datafold: {words}")
         return Delivery(uploaded=False, words=words)
 
-    def collector(self, run: Run) -> Collector:
+    def with_results(self, facts: RunFacts, results: Results) -> RunFacts:
+        """The facts with the results, and with what these say about the causes of a failure."""
+        return replace(facts, results=results, impact=impact.of(results))
+
+    def with_details(
+        self, facts: RunFacts, collector: Collector, job: Job | None, *, seconds_used: float
+    ) -> tuple[RunFacts, str | None]:
+        """The facts with all that the run has left behind and what it means, and the folder of the dbt project.
+
+        `seconds_used` is what the usual duration took of the time for the job's other runs.
+        """
+        config = self._context.config
+        facts = self.details.with_history(facts, seconds_used=seconds_used)
+        commit = (facts.run.git_sha if facts.run else "") or self._context.request.git_sha
+        facts = replace(
+            facts,
+            artifacts_path=collector.save_artifacts(),
+            datafold=self.to_datafold(collector, commit=commit),
+        )
+        facts = self.details.with_project(facts, collector, job)
+        folder = config.project_directory
+        if facts.manifest.nodes and folder is None:
+            folder = job.project_folder if job else collector.project_folder(config.job_id)
+        return self.details.with_touched(facts, folder or ""), folder
+
+    def collector(self, run: Run, job: Job | None) -> Collector:
         """What fetches the results and files of a run that is over."""
-        return Collector(self._cloud, run, self._context.config, ci=self._context.ci, clock=self._clock)
+        return Collector(
+            self._cloud,
+            run,
+            self._context.config,
+            ci=self._context.ci,
+            clock=self._clock,
+            with_columns=self.details.wants_changes(run, job),
+        )

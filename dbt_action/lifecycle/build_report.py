@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dbt_action import text
+from dbt_action.ci import CiPlatform
 from dbt_action.config.choices import CompiledSql, LogMode
 from dbt_action.dbt_cloud import step_logs
 from dbt_action.lifecycle.artifact_files import write_file
@@ -30,28 +31,51 @@ def write(run_context: RunContext, state: RunState, facts: RunFacts) -> None:
     if facts.outcome not in (Outcome.STARTED, Outcome.SKIPPED):
         # A run that is not waited for has no results.
         facts = _with_files(run_context, facts, subject)
+    facts = replace(facts, summary_path=ci.summary_path if config.summary else "")
     set_outputs(run_context, state, facts)
     if config.summary:
         from dbt_action.report import summary  # noqa: PLC0415 - takes time that a trigger need not wait for
 
         ci.write_summary(summary.page(facts, subject, with_sql=_shows_sql(run_context)))
+    _write_log(run_context, facts, subject)
+
+
+def _write_log(run_context: RunContext, facts: RunFacts, subject: Subject) -> None:
+    """Verdict, reasons and annotations; then the folded logs; then, where people look first, one line and the link."""
+    ci, config = run_context.ci, run_context.config
     report = headline.build(facts, subject)
-    if report.reason and config.log is LogMode.FAILED and facts.run:
-        for excerpt in step_logs.after_failure(facts.run):
-            ci.untrusted_block(excerpt.title, excerpt.body)
-    reason = report.reason
-    if config.annotations and _annotate(run_context, facts, subject) and not ci.shows_errors_outside_log:
-        # The annotations just above in the same log have listed the nodes.
-        reason = "\n".join(part.text for part in headline.reasons(facts, subject) if not part.lists_nodes)
+    last_line = step_logs.last_line(facts.run) if facts.run else ""
     if not report.reason:
-        ci.info(report.headline)
-    elif config.annotations:
-        ci.error(reason, title=report.headline)
+        _info(ci, last_line, report.headline)
     else:
-        ci.info(f"{report.headline}\n{reason}")
+        _write_reasons(run_context, facts, subject, report)
+        _info(ci, last_line)
+        if config.log is LogMode.FAILED and facts.run:
+            for excerpt in step_logs.after_failure(facts.run):
+                ci.untrusted_block(excerpt.title, excerpt.body)
+            ci.info(report.headline)
     if facts.run:
         # The link stood at the beginning too, which may be far away by now.
         ci.info(facts.run.url)
+
+
+def _write_reasons(run_context: RunContext, facts: RunFacts, subject: Subject, report: headline.Report) -> None:
+    ci, config = run_context.ci, run_context.config
+    if not config.annotations:
+        ci.info(f"{report.headline}\n{report.reason}")
+        return
+    annotated = _annotate(run_context, facts, subject)
+    reason = report.reason
+    if annotated and not ci.shows_errors_outside_log:
+        # The annotations just above in the same log have listed the nodes.
+        reason = "\n".join(part.text for part in headline.reasons(facts, subject) if not part.lists_nodes)
+    ci.error(reason, title=report.headline)
+
+
+def _info(ci: CiPlatform, *lines: str) -> None:
+    for line in lines:
+        if line:
+            ci.info(line)
 
 
 def _with_files(run_context: RunContext, facts: RunFacts, subject: Subject) -> RunFacts:

@@ -18,14 +18,15 @@ from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Run, RunStatus, RunStep
 from dbt_action.errors import CloudError, Malformed, NotFound, Unavailable
 from dbt_action.lifecycle.artifact_files import ArtifactFiles
+from dbt_action.results import freshness, run_results
 from dbt_action.results import manifest as manifests
-from dbt_action.results import run_results
+from dbt_action.results.freshness import LateSource
 from dbt_action.results.manifest import NO_MANIFEST, Manifest
 from dbt_action.results.run_results import Node, NodeStatus, Results
 
 T = TypeVar("T")
 
-MANIFEST = "manifest.json"
+MANIFEST, CATALOG, SOURCES = "manifest.json", "catalog.json", "sources.json"
 RUN_RESULTS = "run_results.json"
 # The dbt commands that write results of nodes. (`compile` writes a run_results.json too, in which every test is a
 # success.)
@@ -39,10 +40,19 @@ _STEP_IS_OVER = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELL
 class Collector:
     """Fetches from one run that is over."""
 
-    def __init__(self, cloud: DbtCloud, run: Run, config: Config, *, ci: CiPlatform, clock: Clock) -> None:
-        """Nothing is sent here."""
+    def __init__(
+        self,
+        cloud: DbtCloud,
+        run: Run,
+        config: Config,
+        *,
+        ci: CiPlatform,
+        clock: Clock,
+        with_columns: bool = False,
+    ) -> None:
+        """Nothing is sent here. `with_columns`: the manifest is needed, with what it says about columns."""
         self._cloud, self._run, self._config, self._ci, self._clock = cloud, run, config, ci, clock
-        self._steps = _steps_with_results(run)
+        self._steps = steps_with_results(run)
         self._late_until = clock.now() + timeouts.LATE_ARTIFACTS_SECONDS
         # The results of each step, by its index, as far as they have been read; () for a step that has none.
         self._found: dict[int, tuple[Node, ...]] = {}
@@ -50,9 +60,10 @@ class Collector:
         self._before: list[tuple[Node, ...]] | None = None
         # What `artifacts` has saved, by the name of the artifact.
         self._saved: dict[str, Path] = {}
-        # The nodes whose files are needed, and the manifest as soon as it has been read.
-        self._needed: list[str] = []
+        # The manifest as soon as it has been read, and whether anything needs it.
+        self._manifest_needed = with_columns
         self._manifest: Manifest | None = None
+        self._with_columns = with_columns
 
     @property
     def complete(self) -> bool:
@@ -86,8 +97,9 @@ class Collector:
     def _merged(self) -> Results:
         own = [self._found.get(step.index, ()) for step in self._steps]
         merged = run_results.merge([*(self._before or ()), *own])
-        all_nodes = bool(self._config.results_path or self._config.junit_path)
-        self._needed = _nodes_whose_files_are_needed(merged, all_nodes=all_nodes)
+        shown = merged.counts[NodeStatus.FAILED] or merged.counts[NodeStatus.WARNED]
+        all_nodes = bool(merged.nodes) and bool(self._config.results_path or self._config.junit_path)
+        self._manifest_needed = self._with_columns or all_nodes or shown > 0
         return merged
 
     def _retried_run(self) -> Iterator[Run]:
@@ -97,7 +109,7 @@ class Collector:
                 yield self._cloud.get_run(self._run.retrying)
 
     def _results_without_waiting(self, run: Run) -> Iterator[tuple[Node, ...]]:
-        for step in _steps_with_results(run):
+        for step in steps_with_results(run):
             with suppress(CloudError):
                 yield self._read_results(run.id, step.index)
 
@@ -115,8 +127,8 @@ class Collector:
             yield chunk
 
     def manifest(self) -> Manifest:
-        """The files of the nodes that need a look, and of what they depend on; read once."""
-        if not self._needed:
+        """The project of the run; an empty one when nothing needs it."""
+        if not self._manifest_needed:
             return NO_MANIFEST
         if self._manifest is not None:
             return self._manifest
@@ -125,13 +137,26 @@ class Collector:
         for step in (*(step.index for step in self._steps[-1:]), None):
             time_limit = self._seconds_left() if step is not None else 0.0
             with suppress(CloudError):
-                return self._retry_missing(partial(self._read_manifest, step), time_limit)
+                self._manifest = self._retry_missing(partial(self._read_manifest, step), time_limit)
+                return self._manifest
         self._ci.info("The run has no readable manifest.json, so the files of its nodes are not known.")
         return NO_MANIFEST
 
     def _read_manifest(self, step: int | None) -> Manifest:
         with self._cloud.artifact(self._run.id, MANIFEST, step=step) as chunks:
-            return _parsed(MANIFEST, lambda: manifests.read(chunks, self._needed))
+            return _parsed(MANIFEST, lambda: manifests.read(chunks, with_columns=self._with_columns))
+
+    def late_sources(self) -> tuple[LateSource, ...]:
+        """The sources that a failed `dbt source freshness` is about; it does not fail the run by itself (reported)."""
+        found: list[LateSource] = []
+        for step in self._run.failed_steps:
+            if _dbt_command(step) == "source":
+                with (
+                    suppress(CloudError, ValueError),
+                    self._cloud.artifact(self._run.id, SOURCES, step=step.index) as chunks,
+                ):
+                    found += freshness.read(chunks)
+        return tuple(found)
 
     def project_folder(self, job_id: int) -> str:
         """The dbt project's folder in its repository, "" for the root.
@@ -173,9 +198,9 @@ class Collector:
 
     def _read_saved_manifest(self, name: str, step: int | None, chunks: Iterator[bytes]) -> None:
         """A manifest that is saved anyway need not be fetched again."""
-        if name == MANIFEST and step is None and self._needed:
+        if name == MANIFEST and step is None and self._manifest_needed and self._manifest is None:
             with suppress(ValueError):
-                self._manifest = manifests.read(chunks, self._needed)
+                self._manifest = manifests.read(chunks, with_columns=self._with_columns)
 
     def _artifact_names(self) -> tuple[str, ...]:
         names = self._cloud.artifact_names(self._run.id)
@@ -192,7 +217,8 @@ class Collector:
         return max(0.0, self._late_until - self._clock.now())
 
 
-def _steps_with_results(run: Run) -> list[RunStep]:
+def steps_with_results(run: Run) -> list[RunStep]:
+    """The steps that are over and whose dbt command writes results of nodes."""
     return [step for step in run.steps if step.status in _STEP_IS_OVER and _dbt_command(step) in _WITH_RESULTS]
 
 
@@ -207,16 +233,6 @@ def _ran_nodes(step: RunStep) -> bool:
     if step.status != RunStatus.ERROR:
         return step.status == RunStatus.SUCCESS
     return not step.logs or _NODES_WERE_RUN.search(text.plain(step.logs)) is not None
-
-
-def _nodes_whose_files_are_needed(results: Results, *, all_nodes: bool) -> list[str]:
-    counts = results.counts
-    if not all_nodes and not counts[NodeStatus.FAILED] and not counts[NodeStatus.WARNED]:
-        return []
-    # Nodes that passed lead from a skipped node to the failed one that caused it.
-    all_nodes = all_nodes or counts[NodeStatus.SKIPPED] > 0
-    shown = (NodeStatus.FAILED, NodeStatus.WARNED)
-    return [node.unique_id for node in results.nodes if all_nodes or node.status in shown]
 
 
 def _parsed(name: str, read: Callable[[], T]) -> T:

@@ -26,6 +26,8 @@ class HostPosts:
         self._context, self._ci, self._config = run_context, run_context.ci, run_context.config
         self._timeout = timeouts.HOST_REQUEST_SECONDS
         self._host: hosts.Host | None = None
+        # Whether a pending status can be renewed, as far as is known.
+        self._renews = True
 
     @property
     def wanted(self) -> bool:
@@ -79,6 +81,11 @@ class HostPosts:
         description = self._ci.log.safe(status.description)
         return self.open(state).set_status(CommitState(status.state), description, url)
 
+    def renew_status(self, state: RunState, status: PendingStatus) -> None:
+        """Post a pending status again with another description, where the host shows that; no more after a failure."""
+        if self._renews and self._context.host.renews_pending:
+            self._renews = self.post_status(state, status)
+
     def post_comment(self, state: RunState, facts: RunFacts) -> None:
         """Keep the one comment of this status on a pull request up to date."""
         if not self._posts_comment:
@@ -86,7 +93,7 @@ class HostPosts:
         # A skip, and with `on-failure` a success, only replaces the report of an earlier run.
         good = self._config.comment is CommentMode.ON_FAILURE and facts.outcome is Outcome.SUCCEEDED
         only_change = good or facts.outcome is Outcome.SKIPPED
-        body = self._ci.log.safe(comment.overview(facts, self._context.subject(state)))
+        body = self._ci.log.safe(comment.body(facts, self._context.subject(state)))
         marker = f"dbt-cloud-run {digest(self._context.status_name(state))}"
         self.open(state).comment(body, marker, only_change=only_change)
 

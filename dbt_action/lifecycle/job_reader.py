@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from dbt_action import timeouts
+from dbt_action import __version__, timeouts
 from dbt_action.ci import CiPlatform
 from dbt_action.clock import Clock
 from dbt_action.config.loader import Config
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
-from dbt_action.dbt_cloud.runs import Job
+from dbt_action.dbt_cloud.runs import Job, Run
 from dbt_action.errors import CloudError, Forbidden, Refused, Rejected, WebPage
 from dbt_action.lifecycle import build_checks
 from dbt_action.lifecycle.build_checks import Build
@@ -28,6 +28,7 @@ def read(cloud: DbtCloud, build: Build, *, ci: CiPlatform, clock: Clock) -> Job 
     Refused when it must not run this build, before anything has been recorded that a clean-up would look at.
     """
     config = build.config
+    ci.info(f"dbt-cloud-run {__version__}")
     ci.info(f"dbt Cloud at {cloud.session.host}, account {config.account_id}, job {config.job_id}")
     try:
         job = backoff.retry_transient(
@@ -62,6 +63,15 @@ def _get(cloud: DbtCloud, job_id: int) -> Job:
         return cloud.get_job(job_id, with_environment=False)
 
 
+def check_project(run: Run, config: Config, *, ci: CiPlatform) -> None:
+    """Warn when the run belongs to another project than the one that `project-id` names."""
+    if config.project_id and run.project_id and config.project_id != run.project_id:
+        ci.warning(
+            f"The run belongs to project {run.project_id}, but `project-id` says {config.project_id}: "
+            f"is job {config.job_id} the right one?"
+        )
+
+
 def check(job: Job, build: Build, *, ci: CiPlatform) -> None:
     """Log what will be run, and warn of what the job's settings make of it. Raises Rejected when it is deactivated."""
     name = job.name or str(job.id)
@@ -69,6 +79,6 @@ def check(job: Job, build: Build, *, ci: CiPlatform) -> None:
         reason = f": {job.deactivation_reason.rstrip('.')}" if job.deactivation_reason else ""
         message = f"The job {name} is deactivated{reason}."
         raise Rejected(message, hint=_SWITCH_ON)
-    ci.info(f"Starting {name} on {build.request.git_sha or build.request.git_branch or 'what the job is set to'}")
+    ci.info(f"Starting {name} on {build.request.in_words()}")
     for warning in build_checks.job_warnings(build, job):
         ci.warning(warning)

@@ -20,7 +20,6 @@ from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.lifecycle.start import NotStarted, Starter
 from dbt_action.lifecycle.state import (
     Closed,
-    DetailsKnown,
     JobRead,
     Phase,
     RunFound,
@@ -34,6 +33,7 @@ from dbt_action.timeouts import HttpTimeouts
 
 if TYPE_CHECKING:
     from dbt_action.lifecycle.after_start import AfterStart
+    from dbt_action.lifecycle.collect import Collector
 
 _NOT_SENT = "No dbt Cloud run had been started."
 _UNANSWERED = "The trigger got no answer and no run was found; one may still appear with {} in its cause."
@@ -53,6 +53,8 @@ class JobRun:
         self.job: Job | None = None
         # The job's usual duration, as soon as it has been read.
         self.usual_seconds: float | None = None
+        # How long that took.
+        self.usual_took = 0.0
         self.session = ApiSession(
             self.config.dbt_url, self.config.dbt_token, clock=self.clock, http_timeouts=http_timeouts
         )
@@ -106,7 +108,7 @@ class JobRun:
             )
         except CloudError as error:
             return self._not_started(error)
-        self._check_project(run)
+        job_reader.check_project(run, self.config, ci=self.ci)
         self._report_start(run)
         if self.config.supersede:
             self.starter.supersede(run)
@@ -139,14 +141,6 @@ class JobRun:
 
     # The start.
 
-    def _check_project(self, run: Run) -> None:
-        wanted = self.config.project_id
-        if wanted and run.project_id and wanted != run.project_id:
-            self.ci.warning(
-                f"The run belongs to project {run.project_id}, but `project-id` says {wanted}: "
-                f"is job {self.config.job_id} the right one?"
-            )
-
     def _report_start(self, run: Run) -> None:
         with self.interrupts.deferred():
             # A library whose import is interrupted cannot be imported again.
@@ -157,9 +151,11 @@ class JobRun:
     # Watching and retrying.
 
     def _watch(self, run: Run) -> ExitCode:
+        began = self.clock.now()
         with suppress(CloudError):
             # For the pauses between looks and for people: not worth a second try.
             self.usual_seconds = self.cloud.usual_duration_seconds(self.config.job_id)
+        self.usual_took = self.clock.now() - began
         if warning := build_checks.duration_warning(self.build, self.usual_seconds):
             self.ci.warning(warning)
         from dbt_action.lifecycle.poll import PollPolicy, WatchEnd  # noqa: PLC0415 - `after` has imported it
@@ -170,7 +166,7 @@ class JobRun:
             usual_seconds=self.usual_seconds,
         )
         while True:
-            result = self.after.watch(run, policy, on_look=self._seen)
+            result = self.after.watch(run, policy, on_look=self._seen_going_on)
             run = self._known_run
             if result.end is WatchEnd.LOST:
                 # Not settled: by the time of the clean-up dbt Cloud may be back.
@@ -184,6 +180,10 @@ class JobRun:
 
     def _seen(self, run: Run) -> None:
         self.recorder.record(RunSeen(run=run))
+
+    def _seen_going_on(self, run: Run) -> None:
+        self._seen(run)
+        self.after.publisher.run_goes_on(run, self.usual_seconds, age=self._age)
 
     @property
     def _known_run(self) -> Run:
@@ -219,14 +219,17 @@ class JobRun:
 
     def _finished(self, run: Run) -> ExitCode:
         """The run is over: first its outcome, at once, then what it has left behind."""
-        outcome, seconds = of_final_run(run), self._age
-        aftermath = self.starter.superseded_by(run) if outcome is Outcome.CANCELLED else ""
+        facts = self._facts(of_final_run(run), seconds=self._age)
+        if facts.outcome is Outcome.CANCELLED:
+            facts = self._with_canceller(facts, run)
 
-        def known(results: Results) -> None:
-            self._outcome_known(self._facts(outcome, results=results, aftermath=aftermath, seconds=seconds))
+        def known(results: Results) -> RunFacts:
+            found = self.after.with_results(facts, results)
+            self._outcome_known(found)
+            return found
 
         retries = self.recorder.state.retries
-        collector = self.after.collector(run)
+        collector = self.after.collector(run, self.job)
         limit = timeouts.RESULTS_BEFORE_STATUS_SECONDS
         with self.session.shorter_timeouts(limit):
             results = collector.results(retries=retries, wait_seconds=limit)
@@ -234,16 +237,24 @@ class JobRun:
             # Numbers that are not final would be shown as final.
             known(NO_RESULTS)
             results = collector.results(retries=retries)
-        known(results)
-        artifacts_path = collector.save_artifacts()
-        delivery = self.after.to_datafold(collector, commit=run.git_sha or self.request.git_sha)
-        manifest = collector.manifest()
-        folder = self.config.project_directory
-        if manifest.locations and folder is None:
-            folder = self.job.project_folder if self.job else collector.project_folder(self.config.job_id)
-        details = DetailsKnown(manifest=manifest, artifacts_path=artifacts_path, datafold=delivery, folder=folder)
-        self.recorder.record(details)
+        self._details_known(known(results), collector)
         return self._report()
+
+    def _with_canceller(self, facts: RunFacts, run: Run) -> RunFacts:
+        if by_newer := self.starter.superseded_by(run):
+            return replace(facts, aftermath=by_newer)
+        with suppress(CloudError):
+            # For people: not worth a second try.
+            return replace(facts, cancelled_by=self.cloud.cancelled_by(run.id))
+        return facts
+
+    def _details_known(self, facts: RunFacts, collector: Collector) -> None:
+        """What the run has left behind, and what it means; the commit status is renewed when that changes it."""
+        facts, folder = self.after.with_details(facts, collector, self.job, seconds_used=self.usual_took)
+        with self.interrupts.deferred():
+            self.after.publisher.outcome_known(facts, run_settled=True, folder=folder)
+        self.interrupts.check()
+        self.after.publisher.post_status()
 
     def _timed_out(self, run: Run) -> ExitCode:
         limit = text.duration(self.config.timeout_seconds)
@@ -336,7 +347,6 @@ class JobRun:
         self,
         outcome: Outcome,
         *,
-        results: Results = NO_RESULTS,
         error: CloudError | None = None,
         aftermath: str = "",
         seconds: float | None = None,
@@ -346,7 +356,6 @@ class JobRun:
             outcome=outcome,
             seconds=self._age if seconds is None else seconds,
             run=state.run,
-            results=results,
             error=error,
             aftermath=aftermath,
             run_may_exist=state.unanswered or state.phase is Phase.IN_FLIGHT,

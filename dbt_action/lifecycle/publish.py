@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dbt_action import text
+from dbt_action import text, timeouts
 from dbt_action.ci.saved_state import PendingStatus
 from dbt_action.dbt_cloud.runs import Run
 from dbt_action.errors import CloudError
@@ -24,18 +24,31 @@ class Publisher:
     def __init__(self, run_context: RunContext, recorder: Recorder, posts: HostPosts) -> None:
         """Nothing is sent here."""
         self._context, self._recorder, self._posts = run_context, recorder, posts
+        # The last description of a pending status, and the age of the step when it was posted.
+        self._renewed, self._renewed_at = "", 0.0
 
     def run_started(self, run: Run, *, seconds: float) -> None:
         """There is a run: outputs and log, then the pending commit status."""
+        self._renewed_at = seconds
         self._set_outputs(RunFacts(outcome=Outcome.STARTED, seconds=seconds, run=run))
         self._context.ci.info(f"Run {run.id}: {run.url}")
         pending = PendingStatus(state=CommitState.PENDING.value, description="Started", url=run.url)
         self._posts.post_status(self._recorder.state, pending)
 
-    def outcome_known(self, facts: RunFacts, *, run_settled: bool) -> None:
+    def run_goes_on(self, run: Run, usual_seconds: float | None, *, age: float) -> None:
+        """Renew the description of the pending commit status, at most once a minute; `age` is that of the step."""
+        description = headline.pending_description(run, usual_seconds)
+        pause = next(pause for limit, pause in timeouts.STATUS_RENEWAL_SECONDS if age < limit)
+        if not description or age - self._renewed_at < pause or description == self._renewed:
+            return
+        pending = PendingStatus(state=CommitState.PENDING.value, description=description, url=run.url)
+        self._renewed, self._renewed_at = description, age
+        self._posts.renew_status(self._recorder.state, pending)
+
+    def outcome_known(self, facts: RunFacts, *, run_settled: bool, folder: str | None = None) -> None:
         """Outputs and saved state of the end; posting and the rest of the report may take their time.
 
-        `run_settled`: nothing is left to do at dbt Cloud for a clean-up.
+        `run_settled`: nothing is left to do at dbt Cloud for a clean-up. `folder` is that of the dbt project.
         """
         safe = self._without_secrets(facts)
         self._set_outputs(safe)
@@ -43,7 +56,7 @@ class Publisher:
         state, description = headline.commit_status(safe, subject, mode)
         url = facts.run.url if facts.run else ""
         status = PendingStatus(state=state.value, description=description, url=url)
-        self._recorder.record(OutcomeKnown(facts=facts, run_settled=run_settled, status=status))
+        self._recorder.record(OutcomeKnown(facts=facts, run_settled=run_settled, status=status, folder=folder))
 
     def post_status(self) -> None:
         """Post the status with the outcome, unless that has been done. If it fails, the clean-up posts it."""

@@ -55,6 +55,7 @@ class RunContext:
                 branch=self.request.git_branch or build.branch or build.tag,
                 file_url=build.file_url if sha == build.sha else "",
                 folder=folder or "",
+                mention_owners=self.config.mention_owners,
             ),
             self.ci.log.secrets,
         )

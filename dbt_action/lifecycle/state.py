@@ -8,8 +8,7 @@ from enum import Enum
 from dbt_action.ci.saved_state import PendingStatus, SavedState
 from dbt_action.config.choices import StopAction
 from dbt_action.dbt_cloud.runs import Run
-from dbt_action.report.outcome import Delivery, Outcome, RunFacts
-from dbt_action.results.manifest import Manifest
+from dbt_action.report.outcome import Outcome, RunFacts
 
 
 class Phase(Enum):
@@ -88,21 +87,12 @@ class RunSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeKnown:
-    """How it ended, or more about that than before."""
+    """How it ended, or more about that than before. `folder` is that of the dbt project, None if it is not needed."""
 
     facts: RunFacts
     run_settled: bool
     status: PendingStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetailsKnown:
-    """What the run has left behind, beside its results."""
-
-    manifest: Manifest
-    artifacts_path: str
-    datafold: Delivery | None
-    folder: str | None
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +105,7 @@ class Closed:
     """Everything has been reported; this process has nothing left to do."""
 
 
-Event = (
-    JobRead | RequestSent | RequestRefused | RunFound | RunSeen | OutcomeKnown | DetailsKnown | StatusPosted | Closed
-)
+Event = JobRead | RequestSent | RequestRefused | RunFound | RunSeen | OutcomeKnown | StatusPosted | Closed
 
 _STARTING = frozenset({Phase.NOTHING_SENT, Phase.IN_FLIGHT, Phase.RUN_KNOWN})
 _ENDING = frozenset({Phase.FINISHED, Phase.REPORTED})
@@ -130,7 +118,6 @@ ALLOWED: dict[type[Event], frozenset[Phase]] = {
     RunFound: frozenset({Phase.NOTHING_SENT, Phase.IN_FLIGHT}),
     RunSeen: frozenset({Phase.IN_FLIGHT, Phase.RUN_KNOWN}),
     OutcomeKnown: _STARTING | _ENDING,
-    DetailsKnown: _ENDING,
     StatusPosted: _ENDING,
     Closed: _ENDING,
 }
@@ -175,12 +162,8 @@ def _ending(state: RunState, event: Event) -> RunState:
             facts=event.facts,
             run_settled=event.run_settled and not state.unanswered,
             pending_status=None if shown else event.status,
+            folder=state.folder if event.folder is None else event.folder,
         )
-    if isinstance(event, DetailsKnown) and state.facts:
-        facts = replace(
-            state.facts, manifest=event.manifest, artifacts_path=event.artifacts_path, datafold=event.datafold
-        )
-        return replace(state, facts=facts, folder=event.folder)
     if isinstance(event, StatusPosted):
         return replace(state, phase=Phase.REPORTED, pending_status=None, posted_status=state.pending_status)
     return replace(state, phase=Phase.CLOSED)

@@ -12,7 +12,7 @@ from dbt_action.clock import Clock
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import KNOWN, Run, RunStatus, RunStep
-from dbt_action.dbt_cloud.step_logs import LogFollower, nodes_done
+from dbt_action.dbt_cloud.step_logs import LogFollower, failed_nodes
 from dbt_action.errors import CloudError, NotFound
 from dbt_action.lifecycle import poll
 from dbt_action.lifecycle.poll import PollPolicy, WatchResult
@@ -20,6 +20,8 @@ from dbt_action.report import headline
 from dbt_action.report.outcome import Outcome, of_final_run
 
 OnLook = Callable[[Run], None]
+# Lines about failed nodes while the run is going; after it everything is reported.
+_MAX_FAILED_LINES = 20
 
 
 class ProgressLog:
@@ -30,8 +32,10 @@ class ProgressLog:
         self._ci, self._clock, self._started_at = ci, clock, started_at
         self._follower = LogFollower() if follow_logs else None
         self._unknown_statuses: set[int] = set()
-        self._last_change = ""
+        self._last_change = self._last_count = ""
         self._last_line_at = started_at
+        # dbt's lines about failed nodes that have been printed, by step.
+        self._failed: set[tuple[int, str]] = set()
 
     @property
     def shows_logs(self) -> bool:
@@ -40,7 +44,10 @@ class ProgressLog:
 
     def line(self, message: str) -> None:
         """A line with the time since the start."""
-        self._ci.info(f"{text.duration(self._clock.now() - self._started_at):>7}  {message}")
+        self._ci.info(self._timed(message))
+
+    def _timed(self, message: str) -> str:
+        return f"{text.duration(self._clock.now() - self._started_at):>7}  {message}"
 
     def look(self, look: Run | CloudError, usual_seconds: float | None) -> None:
         """What a look at the run has brought."""
@@ -52,14 +59,30 @@ class ProgressLog:
             for excerpt in self._follower.new_lines(look):
                 self._ci.untrusted_block(excerpt.title, excerpt.body, more_follows=excerpt.more_follows)
         self._warn_of_unknown_status(look)
-        change = headline.progress_line(look)
-        self._log_change(change, change + _how_far(look, usual_seconds))
+        change, count = headline.progress_line(look), headline.nodes_done(look)
+        self._log_change(change, headline.progress_in_words(look, usual_seconds), count)
+        self._log_failed_nodes(look)
 
-    def _log_change(self, change: str, line: str) -> None:
+    def _log_change(self, change: str, line: str, count: str = "") -> None:
+        """A line for a change; at most one a minute while only the count of nodes grows; else one now and then."""
         now = self._clock.now()
-        if change != self._last_change or now - self._last_line_at >= timeouts.HEARTBEAT_SECONDS:
-            self._last_change, self._last_line_at = change, now
+        pause = timeouts.COUNT_LINE_SECONDS if count != self._last_count else timeouts.HEARTBEAT_SECONDS
+        if change != self._last_change or now - self._last_line_at >= pause:
+            self._last_change, self._last_count, self._last_line_at = change, count, now
             self.line(line)
+        else:
+            self._ci.redraw(self._timed(line))
+
+    def _log_failed_nodes(self, run: Run) -> None:
+        """Each node that fails, as soon as the step's log says so."""
+        if self._follower:
+            # The log itself is printed.
+            return
+        for step in run.steps if not run.final else ():
+            for line in failed_nodes(step):
+                if (step.index, line) not in self._failed and len(self._failed) < _MAX_FAILED_LINES:
+                    self._failed.add((step.index, line))
+                    self.line(line)
 
     def _warn_of_unknown_status(self, run: Run) -> None:
         """Once for each: whether such a run is over is then only known from dbt Cloud's `is_complete`."""
@@ -68,13 +91,6 @@ class ProgressLog:
             self._ci.warning(
                 f"dbt Cloud reports status {run.status}, which this version does not know; still watching."
             )
-
-
-def _how_far(run: Run, usual_seconds: float | None) -> str:
-    step = run.current_step
-    done = nodes_done(step) if step else ""
-    usual = f"usually {text.duration(usual_seconds)}" if usual_seconds and not run.final else ""
-    return "".join(f" · {part}" for part in (done, usual) if part)
 
 
 def watch(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbt_action import text
 from dbt_action.config.choices import StatusMode
+from dbt_action.dbt_cloud import step_logs
 from dbt_action.dbt_cloud.runs import Run, RunStep
+from dbt_action.report import verdict
 from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject
-from dbt_action.results.run_results import Node, NodeStatus
 
 # GitHub's limit; a longer description is refused.
 MAX_DESCRIPTION = 140
@@ -22,6 +22,7 @@ _LOG_LINES = 8
 # Log of the step "Clone Git Repository" when the commit is not in the repository (documented, two wordings).
 _COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified revision")
 
+# Of a run that dbt Cloud says nothing more about.
 _CANCELLED = (
     "It was cancelled in dbt Cloud, by a person or because a newer commit of the same pull request replaced it."
 )
@@ -57,6 +58,29 @@ def progress_line(run: Run) -> str:
         return run.status_in_words
     of = f" of {len(run.steps)}" if len(run.steps) > step.index else ""
     return f"{run.status_in_words} · step {step.index}{of}: {step.name}"
+
+
+def nodes_done(run: Run) -> str:
+    """How many nodes the running step has done, "" when its log does not say."""
+    step = run.current_step
+    return step_logs.nodes_done(step) if step and not run.final else ""
+
+
+def progress_in_words(run: Run, usual_seconds: float | None) -> str:
+    """`progress_line` with the number of nodes and the usual duration."""
+    usual = f"usually {text.duration(usual_seconds)}" if usual_seconds and not run.final else ""
+    return " · ".join(part for part in (progress_line(run), nodes_done(run), usual) if part)
+
+
+def pending_description(run: Run, usual_seconds: float | None) -> str:
+    """The same for a commit status, without the step's command: `Running step 4 of 4 · 41 of 120 nodes · usually 12m`."""
+    step = run.current_step
+    if step is None or run.final:
+        return ""
+    of = f" of {len(run.steps)}" if len(run.steps) > step.index else ""
+    usual = f"usually {text.duration(usual_seconds)}" if usual_seconds else ""
+    parts = (f"{run.status_in_words} step {step.index}{of}", nodes_done(run), usual)
+    return text.cut(" · ".join(part for part in parts if part), MAX_DESCRIPTION)
 
 
 def build(facts: RunFacts, subject: Subject) -> Report:
@@ -95,6 +119,8 @@ def _description(facts: RunFacts) -> str:
         return _DESCRIPTIONS[facts.outcome]
     if facts.outcome is Outcome.SKIPPED:
         return text.cut(f"Skipped: {facts.skip_reason}", MAX_DESCRIPTION)
+    if facts.outcome is Outcome.FAILED and (what := verdict.description(facts)):
+        return text.cut(what, MAX_DESCRIPTION)
     if facts.error and not facts.run:
         what = "Perhaps not started" if facts.run_may_exist else "Not started"
         return text.cut(f"{what}: {text.one_line(facts.error.message)}", MAX_DESCRIPTION)
@@ -110,7 +136,8 @@ class Reason:
     text: str
     # dbt has written it, so its lines are kept as they are.
     is_from_dbt: bool = False
-    # It lists the nodes that failed.
+    # It is the verdict on the nodes that failed, or lists them.
+    is_about_nodes: bool = False
     lists_nodes: bool = False
 
 
@@ -119,29 +146,40 @@ def reasons(facts: RunFacts, subject: Subject) -> tuple[Reason, ...]:
     if facts.outcome in (Outcome.SUCCEEDED, Outcome.STARTED, Outcome.SKIPPED):
         return ()
     step = _most_informative_step(facts.run)
-    failed = facts.results.of(NodeStatus.FAILED)
     found = []
     if facts.error:
         found.append(Reason(facts.error.explanation))
     if facts.run and facts.run.status_message:
         found.append(Reason(f"dbt Cloud says: {facts.run.status_message}"))
-    elif facts.outcome is Outcome.CANCELLED:
+    elif facts.outcome is Outcome.CANCELLED and not facts.cancelled_by and not facts.aftermath:
         found.append(Reason(_CANCELLED))
+    if facts.cancelled_by:
+        found.append(Reason(f"It was cancelled {facts.cancelled_by}."))
     if facts.aftermath:
         found.append(Reason(facts.aftermath))
     if step and any(words in step.logs for words in _COMMIT_MISSING):
         found.append(Reason(_NOT_IN_REPOSITORY.format(subject.sha or "of this build")))
-    elif failed:
-        found.append(Reason(_failed_nodes(failed), is_from_dbt=True, lists_nodes=True))
+    elif facts.impact.causes:
+        found.append(Reason(verdict.sentence(facts), is_about_nodes=True))
+        found.append(Reason(_causes(facts), is_from_dbt=True, is_about_nodes=True, lists_nodes=True))
     elif step:
         found.append(Reason(f"Step {step.index} failed: {step.name}"))
         found.append(Reason(_last_lines(step.logs), is_from_dbt=True))
+    found += [Reason(f"Late source: {source.in_words()}") for source in facts.late_sources[:_MAX_NODES]]
     return tuple(reason for reason in found if reason.text)
 
 
-def _failed_nodes(nodes: Sequence[Node]) -> str:
-    lines = [f"{node.kind} {node.name}: {_first_lines(node.message) or node.dbt_status}" for node in nodes[:_MAX_NODES]]
-    hidden = len(nodes) - len(lines)
+def _causes(facts: RunFacts) -> str:
+    causes = facts.impact.causes
+    lines = []
+    for cause in causes[:_MAX_NODES]:
+        node = cause.nodes[0]
+        name = verdict.group_name(cause) if len(cause.nodes) > 1 else f"{node.kind} {node.name}"
+        tested = [uid.split(".", 2)[-1] for uid in cause.tested]
+        column = f"column {cause.column} of " if cause.column else ""
+        about = f" ({column}{', '.join(tested)})" if tested else ""
+        lines.append(f"{name}{about}: {_first_lines(cause.message)}")
+    hidden = len(causes) - len(lines)
     return "\n".join([*lines, f"… and {hidden} more" if hidden > 0 else ""]).rstrip()
 
 

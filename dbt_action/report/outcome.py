@@ -7,6 +7,10 @@ from enum import Enum
 
 from dbt_action.dbt_cloud.runs import Run, RunStatus
 from dbt_action.errors import CloudError, ExitCode
+from dbt_action.results.changes import Changes
+from dbt_action.results.freshness import LateSource
+from dbt_action.results.history import History
+from dbt_action.results.impact import NO_IMPACT, Impact
 from dbt_action.results.manifest import NO_MANIFEST, Manifest
 from dbt_action.results.run_results import NO_RESULTS, Results
 
@@ -90,6 +94,8 @@ class Subject:
     file_url: str = ""
     # The dbt project's folder in the repository, "" for the root.
     folder: str = ""
+    # Owners that are handles are written so that the host notifies them.
+    mention_owners: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,18 @@ class Delivery:
 
     uploaded: bool
     words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferral:
+    """How many models, seeds and snapshots were built of how many; the others stand in the tables of another run.
+
+    `total` is 0 when the project was not read.
+    """
+
+    run_id: int
+    built: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +142,23 @@ class RunFacts:
     artifacts_path: str = ""
     results_path: str = ""
     junit_path: str = ""
+    # What the failures mean: what broke first, what it takes with it, and what of it is new.
+    impact: Impact = NO_IMPACT
+    history: History | None = None
+    # What the pull request changes in the project; None when there was nothing to compare with.
+    changes: Changes | None = None
+    # The failed nodes whose files the pull request changes, by their unique ids.
+    touched: frozenset[str] = frozenset()
+    # Sources that a failed `dbt source freshness` has named.
+    late_sources: tuple[LateSource, ...] = ()
+    deferral: Deferral | None = None
+    # Who has cancelled the run, as a clause: "by Jane".
+    cancelled_by: str = ""
+    # Name of the environment, and version of dbt, "" when they are not known.
+    environment: str = ""
+    dbt_version: str = ""
+    # The Markdown file of the summary, when there is one.
+    summary_path: str = ""
     # What became of the artifacts at Datafold; None when they were not to be uploaded.
     datafold: Delivery | None = None
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dbt_action.report import facts_words, results_json, verdict
 from dbt_action.report.outcome import RunFacts
+from dbt_action.report.results_json import MAX_FAILED_NODES
 from dbt_action.results.run_results import NodeStatus
 
 
@@ -51,6 +54,15 @@ def _git_branch(known: Known) -> str:
     return (known.facts.run.git_branch if known.facts.run else "") or known.git_branch
 
 
+def _new_failures(known: Known) -> str:
+    count = verdict.new_failures(known.facts)
+    return "" if count is None else str(count)
+
+
+def _json(items: Sequence[Mapping[str, object]]) -> str:
+    return json.dumps(items, ensure_ascii=False) if items else ""
+
+
 def _count(status: NodeStatus) -> Callable[[Known], str]:
     def value(known: Known) -> str:
         results = known.facts.results
@@ -91,6 +103,33 @@ OUTPUTS: tuple[Output, ...] = (
     Output("nodes-failed", "Number of nodes that failed.", _count(NodeStatus.FAILED)),
     Output("nodes-warned", "Number of nodes that warned.", _count(NodeStatus.WARNED)),
     Output("nodes-skipped", "Number of nodes that were skipped.", _count(NodeStatus.SKIPPED)),
+    Output(
+        "nodes-reused",
+        "Number of nodes that a state-aware run took as they were.",
+        _count(NodeStatus.REUSED),
+    ),
+    Output(
+        "failed-nodes",
+        f"JSON list of what failed, causes first, at most {MAX_FAILED_NODES}: `unique_id`, `name`, `kind`, `message`, "
+        f"`file`. Left out where a CI has too little room for it. {_CHOSEN_BY_OTHERS}",
+        lambda known: _json(results_json.failed_nodes(known.facts)),
+    ),
+    Output(
+        "new-failures",
+        "Number of failed nodes that the run before did not have; empty when that is not known.",
+        _new_failures,
+    ),
+    Output(
+        "affected-exposures",
+        f"JSON list of the exposures downstream of what failed: `name`, `type`, `url`, `owner`. {_CHOSEN_BY_OTHERS}",
+        lambda known: _json(results_json.exposures(known.facts)),
+    ),
+    Output("schema", f"Schema that was built in. {_CHOSEN_BY_OTHERS}", lambda known: facts_words.schema(known.facts)),
+    Output(
+        "summary-path",
+        "The Markdown file with the summary, where there is one (see the input `summary-path`).",
+        lambda known: known.facts.summary_path,
+    ),
     Output(
         "results-path",
         "The file with the results as JSON, when `results-path` was given.",

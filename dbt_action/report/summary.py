@@ -6,41 +6,66 @@ import html
 import re
 from collections import Counter
 from collections.abc import Iterable
-from urllib.parse import quote
 
 from dbt_action import text
 from dbt_action.dbt_cloud.runs import RunStep
-from dbt_action.report import comment, node_annotations, timeline
+from dbt_action.report import blocks, graph, timeline
 from dbt_action.report.outcome import RunFacts, Subject
-from dbt_action.results.run_results import ORDER, Node, NodeStatus
+from dbt_action.results.run_results import ORDER, NodeStatus
 
-MAX_FAILED = 20
+# Causes with dbt's message, lines of each message, and causes with one line each.
+MAX_DETAILED, MAX_LINES, MAX_BRIEF = 4, 8, 16
 MAX_WARNED = 10
+MAX_CHANGED = 20
 MAX_SLOWEST = 10
 MAX_STEPS = 30
-MAX_MESSAGE = 2_000
 MAX_SQL = 8_000
 
 
 def page(facts: RunFacts, subject: Subject, *, with_sql: bool) -> str:
-    """The whole page: overview, counts, failed, warned and skipped nodes, steps, slowest nodes, timeline.
+    """The whole page: verdict, causes, impact, what is new; then folds with facts, nodes, steps and times.
 
-    `with_sql` adds the compiled SQL of the failed nodes.
+    `with_sql` adds the compiled SQL of the causes.
     """
-    failed_have_section = bool(facts.results.of(NodeStatus.FAILED))
-    parts = [comment.overview(facts, subject, with_nodes=not failed_have_section)]
-    if facts.results.nodes:
-        parts += [
-            _counts(facts),
-            *_failed(facts, subject, with_sql=with_sql),
-            *_warned(facts, subject),
-            *_skipped(facts),
-        ]
-    parts += [*_steps(facts), *_slowest(facts), *_timeline(facts)]
+    parts = [
+        blocks.heading(facts, subject),
+        *blocks.why(facts, subject),
+        *_causes(facts, subject),
+        *blocks.impact_lines(facts),
+        *blocks.news(facts),
+        blocks.warned_line(facts),
+        blocks.facts_line(facts, subject),
+        *_folds(facts, subject, with_sql=with_sql),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _causes(facts: RunFacts, subject: Subject) -> Iterable[str]:
+    return blocks.cause_lines(facts, subject, detailed=MAX_DETAILED, brief=MAX_BRIEF, lines=MAX_LINES)
+
+
+def _folds(facts: RunFacts, subject: Subject, *, with_sql: bool) -> Iterable[str]:
+    if chart := graph.flowchart(facts.impact):
+        yield _fold("What it takes with it", f"```mermaid\n{chart}\n```")
+    if with_sql:
+        for cause in blocks.causes_in_order(facts)[:MAX_DETAILED]:
+            node = cause.nodes[0]
+            if node.sql:
+                yield _fold(f"Compiled SQL of {node.name}", text.code_block(text.cut(node.sql, MAX_SQL), "sql"))
+    if table := blocks.changes_table(facts, most=MAX_CHANGED):
+        yield _fold("Changes of this pull request to the project", table)
+    table = blocks.facts_table(facts, subject)
+    yield _fold("Facts", "\n\n".join(part for part in (table, _counts(facts)) if part))
+    yield from _warned(facts, subject)
+    yield from _differences(facts)
+    yield from _steps(facts)
+    yield from _slowest(facts)
+    yield from _timeline(facts)
+
+
 def _counts(facts: RunFacts) -> str:
+    if not facts.results.nodes:
+        return ""
     kinds = list(dict.fromkeys(node.kind for node in facts.results.nodes))
     counts = Counter((node.kind, node.status) for node in facts.results.nodes)
     columns = [status for status in ORDER if any(counts[kind, status] for kind in kinds)]
@@ -52,76 +77,35 @@ def _counts(facts: RunFacts) -> str:
     return "\n".join([head, "| --- |" + " ---: |" * len(columns), *rows])
 
 
-def _failed(facts: RunFacts, subject: Subject, *, with_sql: bool) -> Iterable[str]:
-    nodes = node_annotations.useful_first(facts.results.of(NodeStatus.FAILED))
-    if nodes:
-        yield "#### Failed"
-    for node in nodes[:MAX_FAILED]:
-        yield _heading(node, facts, subject)
-        yield text.code_block(text.cut(node.message or node.dbt_status, MAX_MESSAGE))
-        if with_sql and node.sql:
-            yield _fold("Compiled SQL", text.code_block(text.cut(node.sql, MAX_SQL), "sql"))
-    yield _more(len(nodes) - MAX_FAILED)
-
-
 def _warned(facts: RunFacts, subject: Subject) -> Iterable[str]:
     nodes = facts.results.of(NodeStatus.WARNED)
     if nodes:
-        yield "#### Warned"
         lines = [
-            f"- {_heading(node, facts, subject)}: {text.markdown(text.cut(node.message, 300))}"
+            f"- {blocks.node_title(node, facts, subject)}: {text.markdown(text.cut(node.message, 300))}"
             for node in nodes[:MAX_WARNED]
         ]
-        yield "\n".join(lines)
-    yield _more(len(nodes) - MAX_WARNED)
+        more = [f"- … and {len(nodes) - MAX_WARNED} more"] if len(nodes) > MAX_WARNED else []
+        yield _fold(f"Warned ({len(nodes)})", "\n".join([*lines, *more]))
 
 
-def _skipped(facts: RunFacts) -> Iterable[str]:
-    # Without `no-op` and `reused`: those nodes had nothing to do, no other node has stopped them.
-    nodes = [node for node in facts.results.of(NodeStatus.SKIPPED) if node.dbt_status.lower() == "skipped"]
-    if not nodes or not facts.results.of(NodeStatus.FAILED):
+def _differences(facts: RunFacts) -> Iterable[str]:
+    """Nodes that are new, gone or slow, compared with earlier runs."""
+    history = facts.history
+    if history is None:
         return
-    yield "#### Skipped"
-    groups = Counter(skipped_because(facts).values()).most_common(MAX_WARNED)
-    lines = [f"- {text.plural(count, 'node')} because of {text.markdown(cause)}" for cause, count in groups]
-    explained = sum(count for _, count in groups)
-    if len(nodes) > explained:
-        lines.append(f"- {text.plural(len(nodes) - explained, 'node')} for reasons that dbt does not name")
-    yield "\n".join(lines)
-
-
-def skipped_because(facts: RunFacts) -> dict[str, str]:
-    """By unique id of a skipped node: the failed node that is the cause. Nodes whose cause is not known are left out.
-
-    `dbt build` skips what depends on a failed node, and what depends on a node whose test has failed.
-    """
-    locations = facts.manifest.locations
-    failed = {node.unique_id: node for node in facts.results.of(NodeStatus.FAILED)}
-    blockers = {uid: f"{node.kind} {node.name}" for uid, node in failed.items()}
-    for uid, node in failed.items():
-        for tested in locations[uid].depends_on if uid in locations and node.kind in ("test", "unit test") else ():
-            blockers.setdefault(tested, f"{node.kind} {node.name}")
-    causes = {}
-    for node in facts.results.of(NodeStatus.SKIPPED):
-        seen, to_visit = {node.unique_id}, [node.unique_id]
-        while to_visit:
-            parents = locations[uid].depends_on if (uid := to_visit.pop()) in locations else ()
-            cause = next((blockers[parent] for parent in parents if parent in blockers), None)
-            if cause:
-                causes[node.unique_id] = cause
-                break
-            to_visit += [parent for parent in parents if parent not in seen]
-            seen.update(parents)
-    return causes
-
-
-def _heading(node: Node, facts: RunFacts, subject: Subject) -> str:
-    name = f"**{text.markdown(text.cut(node.name, 200))}** ({text.markdown(node.kind)})"
-    path = node_annotations.path(facts.manifest, subject.folder, node.unique_id)
-    if not path:
-        return name
-    url = subject.file_url.replace("{path}", quote(path))
-    return f"{name} in {text.link(path, url)}"
+    rows = [
+        f"| {text.markdown(text.cut(name, 200))} | {what} |"
+        for names, what in ((history.appeared, "new"), (history.disappeared, "gone"))
+        for name in names[:MAX_WARNED]
+    ]
+    rows += [
+        f"| {text.markdown(text.cut(slow.node.name, 200))} "
+        f"| {text.duration(slow.node.seconds)}, usually {text.duration(slow.usual_seconds)} |"
+        for slow in history.slower[:MAX_WARNED]
+    ]
+    if rows:
+        against = f"run {history.against.id}"
+        yield _fold(f"Different from {against}", "\n".join(["| Node | |", "| --- | --- |", *rows]))
 
 
 def _steps(facts: RunFacts) -> Iterable[str]:
@@ -165,7 +149,3 @@ def _seconds(seconds: float) -> str:
 def _fold(title: str, body: str) -> str:
     # The title is HTML, in which Markdown is not read.
     return f"<details><summary>{html.escape(text.one_line(title))}</summary>\n\n{body}\n\n</details>"
-
-
-def _more(count: int) -> str:
-    return f"… and {count} more" if count > 0 else ""

@@ -6,16 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from dbt_action.text import cut, plain
+from dbt_action.text import cut, plain, unix_time
 
 # Characters of a message and of SQL that are remembered: more is not read, and thousands of nodes may fail.
 MAX_MESSAGE = 4_000
 MAX_SQL = 8_000
+MAX_RELATION = 300
 # A larger number is neither a count nor a time.
 _LARGEST = 10**15
 # A generic test's unique_id ends in a hash of its arguments.
@@ -23,12 +23,14 @@ _TEST_HASH = re.compile(r"\.[0-9a-f]{10}$")
 
 
 class NodeStatus(Enum):
-    """The status of a node, in five groups; the most urgent first."""
+    """The status of a node, in six groups; the most urgent first."""
 
     FAILED = "failed"
     WARNED = "warned"
     PASSED = "passed"
     SKIPPED = "skipped"
+    # State-aware runs build only what has changed; dbt took this node as it was.
+    REUSED = "reused"
     OTHER = "other"
 
 
@@ -43,10 +45,17 @@ _NODE_STATUSES = {
     "warn": NodeStatus.WARNED,
     "skipped": NodeStatus.SKIPPED,
     "no-op": NodeStatus.SKIPPED,
-    "reused": NodeStatus.SKIPPED,
+    "reused": NodeStatus.REUSED,
 }
 # The order in which counts are shown.
-ORDER = (NodeStatus.PASSED, NodeStatus.FAILED, NodeStatus.WARNED, NodeStatus.SKIPPED, NodeStatus.OTHER)
+ORDER = (
+    NodeStatus.PASSED,
+    NodeStatus.FAILED,
+    NodeStatus.WARNED,
+    NodeStatus.SKIPPED,
+    NodeStatus.REUSED,
+    NodeStatus.OTHER,
+)
 # Each has an output of its own.
 COUNTED = ORDER[:-1]
 # Nodes whose compiled SQL is kept; for all nodes of a large project it would take too much memory.
@@ -73,6 +82,8 @@ class Node:
     thread: str = ""
     step: int = 0
     sql: str = ""
+    # The table or view in the warehouse, as dbt wrote it: `"warehouse"."schema"."orders"`; "" for tests.
+    relation: str = ""
 
     @property
     def name(self) -> str:
@@ -170,6 +181,7 @@ def _node(item: Mapping[str, Any], step: int) -> Node:
         completed_at=completed_at,
         thread=_text(item, "thread_id"),
         step=step,
+        relation=cut(plain(_text(item, "relation_name")), MAX_RELATION),
         sql=cut(plain(_text(item, "compiled_code")).strip(), MAX_SQL) if status in _WITH_SQL else "",
     )
 
@@ -178,24 +190,9 @@ def _times(item: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """When the node started and completed, over all its timings (compile, execute); (None, None) if not known."""
     timings = item.get("timing")
     spans = [timing for timing in timings if isinstance(timing, Mapping)] if isinstance(timings, list) else []
-    started = [time for span in spans if (time := _unix_time(_text(span, "started_at"))) is not None]
-    completed = [time for span in spans if (time := _unix_time(_text(span, "completed_at"))) is not None]
+    started = [time for span in spans if (time := unix_time(_text(span, "started_at"))) is not None]
+    completed = [time for span in spans if (time := unix_time(_text(span, "completed_at"))) is not None]
     return (min(started), max(completed)) if started and completed else (None, None)
-
-
-def _unix_time(timestamp: str) -> float | None:
-    """Unix time of an ISO timestamp, UTC where it names no zone.
-
-    Python 3.10 reads neither `Z` nor a fraction with other than three or six digits.
-    """
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-]\d\d:\d\d))?", timestamp)
-    if not match:
-        return None
-    try:
-        whole = datetime.fromisoformat(match[1] + (match[3] or "+00:00"))
-    except ValueError:
-        return None
-    return whole.timestamp() + float(f"0.{match[2] or 0}")
 
 
 def _text(item: Mapping[str, Any], name: str) -> str:

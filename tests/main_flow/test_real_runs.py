@@ -108,13 +108,13 @@ def test_manifest__has_the_file_of_every_node(real_runs: Runs, root: Path) -> No
     run = real_runs["green"]
     wanted = [node.unique_id for node in nodes(real_runs, "green").values()]
 
-    found = manifest.read([run.artifact("manifest.json")], wanted)
+    found = manifest.read([run.artifact("manifest.json")])
 
     assert "shop" == found.project
-    assert set(wanted) == set(found.locations)
+    assert set(wanted) == set(found.nodes)
     assert all((root / "demo/project" / found.file(uid)).is_file() for uid in wanted)
     unit_test = "unit_test.shop.customer_value.customer_value_leaves_out_returned_orders"
-    assert "model.shop.customer_value" in found.locations[unit_test].depends_on
+    assert "model.shop.customer_value" in found.nodes[unit_test].depends_on
 
 
 def test_log__contains_the_number_of_finished_nodes(real_runs: Runs) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.report import junit
-from dbt_action.results.manifest import NO_MANIFEST, Manifest, NodeLocation
+from dbt_action.results.manifest import NO_MANIFEST, Manifest, Definition
 from dbt_action.results.run_results import Node, Results
 from tests.support.results import a_manifest, a_node
 
@@ -79,7 +79,7 @@ def test_render__the_status_decides_the_element_of_a_case(uid: str, status: str,
 
 
 def test_render__a_case_has_class_name_time_file_and_message() -> None:
-    manifest = a_manifest(test__shop__unique_orders_id__0123456789=NodeLocation("shop", "models/orders.yml"))
+    manifest = a_manifest(test__shop__unique_orders_id__0123456789=Definition("shop", "models/orders.yml"))
     message = "Got 1 result, configured to fail if != 0\nsecond <line> & more"
 
     (case,) = rendered(a_node(TEST, "fail", message=message, seconds=1.23456), manifest=manifest).iter("testcase")

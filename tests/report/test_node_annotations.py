@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.report import node_annotations
-from dbt_action.results.manifest import NO_MANIFEST, NodeLocation
+from dbt_action.results.manifest import NO_MANIFEST, Definition
 from dbt_action.results.run_results import Results
 from tests.support.results import a_manifest, a_node
 
@@ -15,8 +15,8 @@ from tests.support.results import a_manifest, a_node
 LIMIT = 10
 
 
-def location(path: str, package: str = "shop") -> NodeLocation:
-    return NodeLocation(package, path)
+def location(path: str, package: str = "shop") -> Definition:
+    return Definition(package, path)
 
 
 def test_pick__failed_before_warned_with_title_message_and_file() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dbt_action.report import results_json
 from dbt_action.report.outcome import Outcome, RunFacts
-from dbt_action.results.manifest import NO_MANIFEST, NodeLocation
+from dbt_action.results.manifest import NO_MANIFEST, Definition
 from dbt_action.results.run_results import NodeStatus
 from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
 
@@ -53,7 +53,7 @@ def test_schema__has_every_outcome_and_every_node_status() -> None:
 
 
 def test_render__has_job_counts_and_nodes() -> None:
-    manifest = a_manifest(test__shop__t__0123456789=NodeLocation("shop", "models/x.yml"))
+    manifest = a_manifest(test__shop__t__0123456789=Definition("shop", "models/x.yml"))
     test = a_node("test.shop.t.0123456789", "fail", failures=3, message="Got 3\nresults", seconds=0.123456)
 
     document = exported(facts(a_node(), test, manifest=manifest))

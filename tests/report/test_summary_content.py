@@ -9,7 +9,7 @@ import pytest
 from dbt_action.errors import Unavailable
 from dbt_action.report import summary
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
-from dbt_action.results.manifest import NodeLocation
+from dbt_action.results.manifest import Definition
 from tests.support.markdown import Page, render
 from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
 from tests.support.values import a_run, a_step
@@ -17,11 +17,11 @@ from tests.support.values import a_run, a_step
 GREEN = Ended(Outcome.SUCCEEDED, {"status": 10})
 TEST = "test.shop.unique_orders_id.0123456789"
 MANIFEST = a_manifest(
-    model__shop__orders=NodeLocation("shop", "models/my orders.sql"),
-    model__shop__marts=NodeLocation("shop", "models/marts.sql", ("model.shop.orders",)),
-    model__shop__top=NodeLocation("shop", "models/top.sql", ("model.shop.marts", "seed.shop.x")),
-    test__shop__unique_orders_id__0123456789=NodeLocation("shop", "models/orders.yml", ("model.shop.orders",)),
-    unit_test__shop__orders__counts=NodeLocation("shop", "models/orders.yml", ("model.shop.orders",)),
+    model__shop__orders=Definition("shop", "models/my orders.sql"),
+    model__shop__marts=Definition("shop", "models/marts.sql", ("model.shop.orders",)),
+    model__shop__top=Definition("shop", "models/top.sql", ("model.shop.marts", "seed.shop.x")),
+    test__shop__unique_orders_id__0123456789=Definition("shop", "models/orders.yml", ("model.shop.orders",)),
+    unit_test__shop__orders__counts=Definition("shop", "models/orders.yml", ("model.shop.orders",)),
 )
 
 
@@ -202,8 +202,8 @@ def test_skipped__because_of_a_failed_test(uid: str, name: str) -> None:
 
 def test_skipped__a_cycle_of_dependencies_ends() -> None:
     manifest = a_manifest(
-        model__shop__a=NodeLocation("shop", "a.sql", ("model.shop.b",)),
-        model__shop__b=NodeLocation("shop", "b.sql", ("model.shop.a",)),
+        model__shop__a=Definition("shop", "a.sql", ("model.shop.b",)),
+        model__shop__b=Definition("shop", "b.sql", ("model.shop.a",)),
     )
 
     failed = a_node("model.shop.elsewhere", "error")

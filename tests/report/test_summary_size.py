@@ -8,7 +8,7 @@ import pytest
 
 from dbt_action.report import summary
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
-from dbt_action.results.manifest import Manifest, NodeLocation
+from dbt_action.results.manifest import Manifest, Definition
 from dbt_action.results.run_results import Node, NodeStatus, Results
 from tests.support.markdown import check_source, render
 from tests.support.results import SHA, SUBJECT, Ended, a_node, facts
@@ -49,7 +49,7 @@ def test_page__of_the_longest_texts_is_less_than_half_a_megabyte(count: int, sta
     """Names, messages, SQL and paths are as long as they can be."""
     one = a_node(status=status, message="|`<é" * 900, sql="é`" * 30_000)
     nodes = [replace(one, unique_id=f"model.shop.{n}{'x' * 900}", seconds=n) for n in range(count)]
-    locations = {node.unique_id: NodeLocation("shop", f"models/{'é' * 900}/{n}.sql") for n, node in enumerate(nodes)}
+    locations = {node.unique_id: Definition("shop", f"models/{'é' * 900}/{n}.sql") for n, node in enumerate(nodes)}
     steps = [{**a_step(n), "name": "x" * 2_000, "logs": "x" * 99_999} for n in range(200)]
 
     page = summary.page(

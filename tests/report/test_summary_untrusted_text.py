@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dbt_action.report import comment, summary
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
-from dbt_action.results.manifest import Manifest, NodeLocation
+from dbt_action.results.manifest import Manifest, Definition
 from dbt_action.results.run_results import Node, NodeStatus, Results
 from tests.support.markdown import check_source, render
 from tests.support.results import SHA, SUBJECT, a_node, facts
@@ -87,7 +87,7 @@ def made_of(rows: list[tuple[str, ...]], names: tuple[str, str, str]) -> tuple[R
     for number, (kind, status, name, message, path, sql) in enumerate(rows):
         uid = f"{kind}.shop.{number}{name}"
         nodes.append(a_node(uid, status, message=message, sql=sql, thread_id=name, seconds=number))
-        locations[uid] = NodeLocation("shop", path, (f"model.shop.{number - 1}",))
+        locations[uid] = Definition("shop", path, (f"model.shop.{number - 1}",))
     steps: list[dict[str, Any]] = [{**a_step(4), "name": step, "logs": step}]
     subject = Subject(
         job_name=job,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.results import manifest
-from dbt_action.results.manifest import NO_MANIFEST, NodeLocation
+from dbt_action.results.manifest import NO_MANIFEST, Definition
 from tests.support.results import a_manifest, defined, manifest_document, pieces
 
 Json = Any
@@ -63,35 +63,35 @@ REQUESTED = [name for section in SECTIONS.values() for name in section]
     ],
 )
 def test_read__file_of_a_node_of_every_section(unique_id: str, file: str) -> None:
-    assert file == manifest.read([DOCUMENT], [*REQUESTED, unique_id]).file(unique_id)
+    assert file == manifest.read([DOCUMENT]).file(unique_id)
 
 
 def test_read__file_of_a_hook_is_the_project_file() -> None:
     """Hooks are in `./dbt_project.yml`, as dbt writes it; a path in an annotation has no `./`."""
-    found = manifest.read([DOCUMENT], REQUESTED)
+    found = manifest.read([DOCUMENT])
 
     assert "dbt_project.yml" == found.file("operation.shop.shop-on-run-end-0")
 
 
 def test_read__locations_have_package_path_and_dependencies() -> None:
-    found = manifest.read([DOCUMENT], ["model.shop.orders", "model.other.orders"])
+    found = manifest.read([DOCUMENT])
 
     assert "shop" == found.project
     assert {
-        "model.shop.orders": NodeLocation("shop", "models/orders.sql", ("seed.shop.raw", "source.shop.raw.orders")),
-        "model.other.orders": NodeLocation("other", "models/orders.sql"),
-    } == dict(found.locations)
+        "model.shop.orders": Definition("shop", "models/orders.sql", ("seed.shop.raw", "source.shop.raw.orders")),
+        "model.other.orders": Definition("other", "models/orders.sql"),
+    } == dict(found.nodes)
 
 
 def test_read__without_nodes_only_the_project_is_known() -> None:
-    assert a_manifest() == manifest.read([DOCUMENT], [])
+    assert a_manifest() == manifest.read([DOCUMENT])
 
 
 def test_read__metadata_may_be_at_the_end() -> None:
     """JSON does not define an order of keys."""
     reordered = json.dumps(dict(reversed(json.loads(DOCUMENT).items()))).encode()
 
-    assert manifest.read([DOCUMENT], REQUESTED) == manifest.read([reordered], REQUESTED)
+    assert manifest.read([DOCUMENT]) == manifest.read([reordered])
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_read__metadata_may_be_at_the_end() -> None:
     ],
 )
 def test_read__other_documents_have_no_locations(content: bytes) -> None:
-    assert NO_MANIFEST == manifest.read([content], ["model.shop.orders"])
+    assert NO_MANIFEST == manifest.read([content])
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", DOCUMENT[:-1], DOCUMENT[: len(DOCUMENT) // 2], b"\xff"])
 def test_read__what_is_not_json_is_a_value_error(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"manifest\.json"):
-        manifest.read([content], REQUESTED)
+        manifest.read([content])
 
 
 @pytest.mark.parametrize("number", ["12345678901234567890", "-1e400", "1.5", "9" * 400])
@@ -124,16 +124,16 @@ def test_read__numbers_of_any_size_are_accepted(number: str) -> None:
     section = {"model.shop.orders": defined("models/orders.sql", meta={"id": 7777777})}
     content = manifest_document({"nodes": section}).replace(b"7777777", number.encode())
 
-    assert "models/orders.sql" == manifest.read([content], ["model.shop.orders"]).file("model.shop.orders")
+    assert "models/orders.sql" == manifest.read([content]).file("model.shop.orders")
 
 
 @given(st.lists(st.integers(min_value=0), max_size=20))
 def test_read__pieces_of_any_size(cuts: list[int]) -> None:
-    assert manifest.read([DOCUMENT], REQUESTED) == manifest.read(pieces(DOCUMENT, cuts), REQUESTED)
+    assert manifest.read([DOCUMENT]) == manifest.read(pieces(DOCUMENT, cuts))
 
 
 def test_read__byte_by_byte() -> None:
-    assert manifest.read([DOCUMENT], REQUESTED) == manifest.read((bytes([byte]) for byte in DOCUMENT), REQUESTED)
+    assert manifest.read([DOCUMENT]) == manifest.read((bytes([byte]) for byte in DOCUMENT))
 
 
 @given(st.dictionaries(st.text(max_size=12), st.text(min_size=1, max_size=12), max_size=5))
@@ -141,7 +141,7 @@ def test_read__any_names_are_never_mixed_up(names: dict[str, str]) -> None:
     """Keys may hold dots, quotes, anything; each leads to its own file or to none."""
     section = {f"model.{name}": defined(path) for name, path in names.items()}
 
-    found = manifest.read([manifest_document({"nodes": section})], section)
+    found = manifest.read([manifest_document({"nodes": section})])
 
     assert {uid: node["original_file_path"].replace("\\", "/") for uid, node in section.items()} == {
         uid: found.file(uid) for uid in section
@@ -171,5 +171,5 @@ def test_read__a_large_manifest_needs_little_memory() -> None:
     finally:
         tracemalloc.stop()
 
-    assert 250 < len(found.locations)
+    assert 250 < len(found.nodes)
     assert peak < 5_000_000

@@ -10,7 +10,7 @@ from typing import Any
 
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
 from dbt_action.results import run_results
-from dbt_action.results.manifest import NO_MANIFEST, Manifest, NodeLocation
+from dbt_action.results.manifest import NO_MANIFEST, Manifest, Definition
 from dbt_action.results.run_results import Node, Results
 from tests.support.values import a_run
 
@@ -82,7 +82,7 @@ def a_node(unique_id: str = "model.shop.orders", status: str = "success", **fiel
     return read(a_result(unique_id, status, **known, **fields))[0]
 
 
-def a_manifest(*, project: str = "shop", **locations: NodeLocation) -> Manifest:
+def a_manifest(*, project: str = "shop", **locations: Definition) -> Manifest:
     """A manifest with these locations; `__` stands for a dot of the unique id."""
     return Manifest(project, {name.replace("__", "."): location for name, location in locations.items()})
 
