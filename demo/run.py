@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import requests
 
 from dbt_action.report.outputs import OUTPUTS
 from demo import runner
@@ -31,11 +33,27 @@ class Scenario:
     status: str
 
 
-SCENARIOS = {
-    "green": Scenario(0, "success", "success"),
-    "failing-test": Scenario(1, "failure", "error"),
-    "failing-model": Scenario(1, "failure", "error"),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a scenario is played: the job's settings, whether a good commit is run before it, and how often it is run."""
+
+    ends: Scenario
+    job: Mapping[str, Any] = field(default_factory=dict)
+    good_run_before: bool = False
+    times: int = 1
+
+
+PLANS = {
+    "green": Plan(ends=Scenario(0, "success", "success")),
+    "failing-test": Plan(ends=Scenario(1, "failure", "error")),
+    # Twice: the second time the failure is known.
+    "failing-model": Plan(ends=Scenario(1, "failure", "error"), good_run_before=True, times=2),
+    "late-source": Plan(
+        ends=Scenario(0, "success", "success"),
+        job={"execute_steps": ("dbt seed", "dbt build"), "run_generate_sources": True},
+    ),
 }
+SCENARIOS = {name: plan.ends for name, plan in PLANS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +102,19 @@ def play(name: str, folder: Path, *, keep: bool = False) -> Played:
     `keep` waits for Enter before the servers are stopped. Raises `FileNotFoundError` when dbt is not installed.
     """
     repository = folder / "repository"
-    sha = make_repository(repository, name)
+    plan, sha = PLANS[name], make_repository(repository, name)
     with Emulator(DbtRunner(repository)) as cloud, GitHub(repository=REPOSITORY, commits={sha}) as github:
+        cloud.change_job(cloud.job_id, **plan.job)
         show_title(f"Scenario {name}: {sha[:7]} is pushed to {BRANCH} of {REPOSITORY}")
         print(f"dbt Cloud   {cloud.url}   (an emulator on this machine; the runs are real dbt on DuckDB)")
         print(f"GitHub      {github.url}   (an emulator that records commit statuses)")
-        show_title("The log of the workflow step")
-        ended = runner.run_step(
-            folder / "runner",
-            inputs={
-                "dbt-url": cloud.url,
-                "dbt-token": cloud.token,
-                "account-id": str(cloud.account_id),
-                "job-id": str(cloud.job_id),
-                "artifacts": "run_results.json, manifest.json",
-                "github-token": github.token,
-            },
-            event=push_event(sha),
-            variables=push_variables(sha, github.url),
-            on_line=print,
-        )
+        if plan.good_run_before:
+            print("            (a good commit is run first, so that there is something to compare with)")
+            run_good_commit(cloud, repository)
+        for time in range(plan.times):
+            of = f", for the {'first' if time == 0 else 'second'} time" if plan.times > 1 else ""
+            show_title(f"The log of the workflow step{of}")
+            ended = _step(folder / f"runner-{time}", cloud, github, sha, build=time + 1)
         show_title(f"The commit statuses of {sha[:7]}, in the order in which they were posted")
         for status in github.statuses:
             print(f"{status.state:8}  {status.context}  ·  {status.description or ''}")
@@ -122,16 +133,44 @@ def play(name: str, folder: Path, *, keep: bool = False) -> Played:
         return Played(sha, cloud.runs, result)
 
 
+def _step(folder: Path, cloud: Emulator, github: GitHub, sha: str, *, build: int) -> runner.Ended:
+    """Run the action for the commit as a step of the build with this number, and print its log."""
+    return runner.run_step(
+        folder,
+        inputs={
+            "dbt-url": cloud.url,
+            "dbt-token": cloud.token,
+            "account-id": str(cloud.account_id),
+            "job-id": str(cloud.job_id),
+            "artifacts": "run_results.json, manifest.json",
+            "github-token": github.token,
+        },
+        event=push_event(sha),
+        variables={**push_variables(sha, github.url), "GITHUB_RUN_ID": str(build)},
+        on_line=print,
+    )
+
+
+def run_good_commit(cloud: Emulator, repository: Path) -> None:
+    """Have dbt Cloud run the commit before the newest one, and wait for it."""
+    url = f"{cloud.url}/api/v2/accounts/{cloud.account_id}/jobs/{cloud.job_id}/run/"
+    body = {"cause": "Scheduled", "git_sha": git(repository, "rev-parse", "HEAD~1")}
+    requests.post(url, json=body, headers={"Authorization": f"Token {cloud.token}"}, timeout=30).raise_for_status()
+    cloud.wait_idle(timeout=300)
+
+
 def make_repository(folder: Path, scenario: str) -> str:
-    """Make a git repository of the sample project with the changes of a scenario, and return its commit."""
+    """Make a git repository of the sample project and a commit with the changes of a scenario; return the newest."""
     shutil.copytree(HERE / "project", folder)
-    changes = HERE / "scenarios" / scenario
-    if changes.exists():
-        shutil.copytree(changes, folder, dirs_exist_ok=True)
     git(folder, "init", "--quiet")
     git(folder, "symbolic-ref", "HEAD", f"refs/heads/{BRANCH}")
     git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", f"The shop ({scenario})")
+    git(folder, "commit", "--quiet", "--message", "The shop")
+    changes = HERE / "scenarios" / scenario
+    if changes.exists():
+        shutil.copytree(changes, folder, dirs_exist_ok=True)
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "--message", f"The shop ({scenario})")
     return git(folder, "rev-parse", "HEAD")
 
 

@@ -83,6 +83,7 @@ def create_app(account: Account) -> Flask:
         ("GET", f"{ROOT}/jobs/", views.list_jobs),
         ("GET", f"{ROOT}/jobs/<int:number>/", views.get_job),
         ("POST", f"{ROOT}/jobs/<int:number>/run/", views.trigger),
+        ("GET", f"{ROOT}/jobs/<int:number>/artifacts/<path:path>", views.get_artifact_of_job),
         ("GET", f"{ROOT}/runs/", views.list_runs),
         ("GET", f"{run}/", views.get_run),
         ("POST", f"{run}/cancel/", views.cancel),
@@ -201,6 +202,13 @@ class _Views:
         paths = {path for step in run.steps for path in step.artifacts} if self._uploaded(run) else set()
         # Recorded: null when there are none. The specification has no parameter `step` here.
         return jsonify(api_json.envelope(sorted(paths) or None))
+
+    def get_artifact_of_job(self, number: int, path: str) -> Response:
+        """The artifact of the job's last successful run (documented)."""
+        run = self._scheduler.last_success(self._job(number).id)
+        if run is None:
+            raise RefusedError(404, NOT_FOUND)
+        return self.get_artifact(run.id, path)
 
     def get_artifact(self, number: int, path: str) -> Response:
         run = self._run(number)

@@ -19,6 +19,9 @@ Json: TypeAlias = "dict[str, Any]"
 HUMANIZED = {status.value: status.name.capitalize() for status in Status}
 COLORS = {Status.SUCCESS: "#1A7F37", Status.ERROR: "#CF222E", Status.CANCELLED: "#57606A"}
 TRUNCATED_LINES = 1000
+TRUNCATED = "This log output is truncated. You can download the full log from the dbt Cloud UI.\n...\n\n"
+"""What stands before the truncated log, however short it is (recorded)."""
+CANCELLED_BY = "Emulated User"
 DBT_VERSION = "latest"
 
 
@@ -116,7 +119,7 @@ def run_json(run: Run, view: View) -> Json:
         "git_sha": run.git_sha,
         "owner_thread_id": None,
         "executed_by_thread_id": None,
-        "deferring_run_id": None,
+        "deferring_run_id": run.deferring_run_id,
         "artifacts_saved": over and any(step.artifacts for step in run.steps),
         "artifact_s3_path": None,
         "has_docs_generated": run.has_docs,
@@ -149,7 +152,7 @@ def run_json(run: Run, view: View) -> Json:
         "href": run_href(view.url, run),
         "used_repo_cache": None,
         "deprecation": None,
-        "audit": None,
+        "audit": audit_json(run) if "audit" in view.include else None,
         "trigger": dict(run.trigger) if "trigger" in view.include else None,
         "job": run_job_json(run.job) if "job" in view.include else None,
         "environment": environment_json(run.job) if "environment" in view.include else None,
@@ -157,12 +160,20 @@ def run_json(run: Run, view: View) -> Json:
     }
 
 
+def audit_json(run: Run) -> Json | None:
+    """Return who has cancelled a run (documented). Without a person the actor is assumed to be null."""
+    if run.status != Status.CANCELLED:
+        return None
+    actor = {"id": 1, "type": "user", "name": CANCELLED_BY} if run.cancelled_by_api else None
+    return {"cancellation": {"actor": actor}}
+
+
 def step_json(run: Run, step: Step, view: View) -> Json:
     """Return a step (documented fields and those of steps inside a run)."""
     number = step_id(run, step)
     end = view.now if step.finished_at is None else step.finished_at
     debug = step.debug_logs
-    tail = "".join(debug.splitlines(keepends=True)[-TRUNCATED_LINES:]) if debug else None
+    tail = TRUNCATED + "".join(debug.splitlines(keepends=True)[-TRUNCATED_LINES:]) if debug else None
     return {
         "id": number,
         "run_id": run.id,
@@ -199,7 +210,7 @@ def _job_core(job: Job) -> Json:
         "dbt_version": job.dbt_version,
         "raw_dbt_version": job.dbt_version,
         "deferring_environment_id": job.deferring_environment_id,
-        "deferring_job_definition_id": None,
+        "deferring_job_definition_id": job.deferring_job_definition_id,
         "execute_steps": list(job.execute_steps),
         "execution": {"timeout_seconds": job.timeout_seconds},
         "generate_docs": job.generate_docs,

@@ -64,6 +64,7 @@ class Job:
     run_generate_sources: bool = False
     triggers: Mapping[str, bool] = field(default_factory=lambda: NO_TRIGGERS)
     deferring_environment_id: int | None = None
+    deferring_job_definition_id: int | None = None
     # Of the job's environment.
     deployment_type: str | None = "production"
     project_subdirectory: str | None = None
@@ -133,6 +134,7 @@ class Run:
     git_branch: str | None = None
     steps: tuple[Step, ...] = ()
     retrying_run_id: int | None = None
+    deferring_run_id: int | None = None
     blocked_by: tuple[int, ...] = ()
     cancel_at: float | None = None
     cancelled_by_api: bool = False

@@ -65,6 +65,11 @@ class Scheduler:
             self.tick()
             return tuple(self._runs.values())
 
+    def last_success(self, *job_ids: int) -> Run | None:
+        """Return the newest successful run of these jobs."""
+        found = [run for run in self.runs if run.job_id in job_ids and run.status == Status.SUCCESS]
+        return found[-1] if found else None
+
     def put_job(self, job: Job) -> None:
         """Add a job or replace the one of the same id."""
         with self._lock:
@@ -243,6 +248,7 @@ class Scheduler:
             created_at=now,
             updated_at=now,
             retrying_run_id=retrying.id if retrying else None,
+            deferring_run_id=self._deferring_run_id(job),
             artifacts_from=execution.artifact_seconds,
         )
         self._executions[run_id] = execution
@@ -250,6 +256,21 @@ class Scheduler:
         if self.hold:
             self._held.add(run_id)
         return run
+
+    def _deferring_run_id(self, job: Job) -> int | None:
+        """Return the run that a new run of the job defers to: the newest successful one of the job or environment."""
+        if job.deferring_job_definition_id is not None:
+            base = self.last_success(job.deferring_job_definition_id)
+        elif job.deferring_environment_id is not None:
+            others = [
+                other.id
+                for other in self._jobs.values()
+                if other.environment_id == job.deferring_environment_id and other.job_type != "ci"
+            ]
+            base = self.last_success(*others)
+        else:
+            return None
+        return base.id if base else None
 
     def _supersede(self, job: Job, trigger: Mapping[str, Any], now: float) -> None:
         """Smart cancellation: a new commit of a pull request cancels the older run of the CI job (documented)."""

@@ -39,6 +39,9 @@ class CiPlatform(ABC):
     # Errors are also shown outside of the log, for example at the top of the build's page, without the lines before it.
     shows_errors_outside_log: ClassVar[bool] = False
 
+    # Outputs may be long, such as JSON lists.
+    takes_lists: ClassVar[bool] = False
+
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:
         """`environ` is copied: what it becomes later does not matter."""
         self.log = log
@@ -76,6 +79,7 @@ class CiPlatform(ABC):
 
     def redraw(self, line: str) -> None:
         """Show how far the run is, until the next line is printed; only a terminal can do that."""
+        del line
 
     def untrusted_block(self, title: str, body: str, *, more_follows: bool = False) -> None:
         """Print text from outside, such as the log of a dbt step, in a fold if the CI has folds.

@@ -14,8 +14,9 @@ from dbt_action.config import input_types
 from dbt_action.config.input_types import Input, InputType
 from dbt_action.config.report_inputs import SUMMARY_PATH
 
-# Bytes of one value. GitLab refuses a dotenv file of more than 5 KB, and all outputs have to fit into it.
-MAX_OUTPUT_BYTES = 255
+# Bytes of one value. GitLab refuses a dotenv file of more than 5 KB or 20 variables, and all outputs but lists have to
+# fit into it.
+MAX_OUTPUT_BYTES = 150
 
 STATE_FILE = Input(
     name="state-file",
@@ -77,10 +78,7 @@ class StepFiles:
 
     def safe_value(self, value: str) -> str:
         """The value of an output as one short line: a dotenv file has no escapes and no quoted line ends."""
-        line = text.one_line(self._log.safe(value))
-        short = text.cut_bytes(line, MAX_OUTPUT_BYTES)
-        # Half of a JSON list is worth nothing; the whole one is in the file of `results-path`.
-        return "" if short != line and line.startswith("[") else short
+        return text.cut_bytes(text.one_line(self._log.safe(value)), MAX_OUTPUT_BYTES)
 
     def save_state(self, line: str) -> None:
         """Write the state file, if there is one."""

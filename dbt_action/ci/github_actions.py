@@ -69,6 +69,7 @@ class GitHubActions(CiPlatform):
     detection_order = 0
     # GitHub shows ten annotations of each level for a step; one of them is for the headline or a warning of ours.
     max_annotations = 9
+    takes_lists = True
     shows_errors_outside_log = True
 
     def __init__(self, environ: Mapping[str, str], log: Log) -> None:

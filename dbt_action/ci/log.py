@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TextIO
 
 from dbt_action import text
 
 # To the first column, and erase (ECMA-48).
 _CLEAR_LINE = "\r\x1b[2K"
-# Columns of a terminal that does not say how many it has.
-_WIDTH = 80
+# A line that is longer than the terminal is wide could not be erased. Few are narrower.
+_WIDTH = 79
 
 
 class Log:
@@ -57,16 +56,10 @@ class Log:
         """Show a line that the next one replaces, on a terminal; nothing elsewhere."""
         if not self._stream.isatty():
             return
-        line = text.cut(text.one_line(self.safe(message)), self._width() - 1)
+        line = text.cut(text.one_line(self.safe(message)), _WIDTH)
         self._stream.write(f"{_CLEAR_LINE}{line}")
         self._stream.flush()
         self._transient = True
-
-    def _width(self) -> int:
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or _WIDTH
-        except (OSError, ValueError):
-            return _WIDTH
 
     def command(self, line: str) -> None:
         """Print one line that is a command to the CI; the caller has escaped its parts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dbt_action.ci.base import Severity
-from dbt_action.ci.files import FilePaths, PlatformWithFiles
+from dbt_action.ci.files import PlatformWithFiles
 from dbt_action.ci.log import Log
 from dbt_action.config import input_types
 from dbt_action.config.choices import LogFormat
@@ -20,9 +20,9 @@ class Terminal(PlatformWithFiles):
     display_name = "a terminal"
     detection_order = 9
 
-    def __init__(self, environ: Mapping[str, str], log: Log, paths: FilePaths = FilePaths()) -> None:
+    def __init__(self, environ: Mapping[str, str], log: Log) -> None:
         """The format of the log is an input that only a terminal knows."""
-        super().__init__(environ, log, paths)
+        super().__init__(environ, log)
         found = input_types.lookup(environ, LOG_FORMAT)
         self._as_json = found is not None and found.value.casefold() == LogFormat.JSON.value
 

@@ -21,7 +21,13 @@ def set_outputs(run_context: RunContext, state: RunState, facts: RunFacts) -> No
     """Hand the outputs to later steps, as many as are known; later values win."""
     request = run_context.request
     run_context.ci.set_outputs(
-        outputs.values(facts, job_name=state.job_name, git_sha=request.git_sha, git_branch=request.git_branch)
+        outputs.values(
+            facts,
+            job_name=state.job_name,
+            git_sha=request.git_sha,
+            git_branch=request.git_branch,
+            with_lists=run_context.ci.takes_lists,
+        )
     )
 
 

@@ -118,8 +118,6 @@ class JobRun:
             return self._end(Outcome.STARTED)
         return self._watch(run)
 
-    # Nothing to run.
-
     def _reason_to_skip(self) -> str:
         if not gates.asked(self.config, self.context.build):
             return ""
@@ -139,16 +137,12 @@ class JobRun:
             return self._not_started(error)
         return self._end(Outcome.SKIPPED, skip_reason=reason)
 
-    # The start.
-
     def _report_start(self, run: Run) -> None:
         with self.interrupts.deferred():
             # A library whose import is interrupted cannot be imported again.
             self.after.posts.open(self.recorder.state)
         self.interrupts.check()
         self.after.publisher.run_started(run, seconds=self._age)
-
-    # Watching and retrying.
 
     def _watch(self, run: Run) -> ExitCode:
         began = self.clock.now()
@@ -251,10 +245,13 @@ class JobRun:
     def _details_known(self, facts: RunFacts, collector: Collector) -> None:
         """What the run has left behind, and what it means; the commit status is renewed when that changes it."""
         facts, folder = self.after.with_details(facts, collector, self.job, seconds_used=self.usual_took)
+        shown = self.recorder.state.phase is Phase.REPORTED
         with self.interrupts.deferred():
             self.after.publisher.outcome_known(facts, run_settled=True, folder=folder)
         self.interrupts.check()
-        self.after.publisher.post_status()
+        # A host that did not answer a moment ago is asked again at the end.
+        if shown:
+            self.after.publisher.post_status()
 
     def _timed_out(self, run: Run) -> ExitCode:
         limit = text.duration(self.config.timeout_seconds)
@@ -322,8 +319,6 @@ class JobRun:
             run, result = self._cancel(self._known_run, timeouts.CANCEL_SECONDS)
             facts = self._facts(Outcome.LOST, aftermath=f"The action itself failed. {result}")
             self._outcome_known(facts, run_settled=run.final)
-
-    # Reporting.
 
     def _end(
         self,

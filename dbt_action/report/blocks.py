@@ -39,7 +39,7 @@ def facts_line(facts: RunFacts, subject: Subject) -> str:
         text.markdown(facts.results.in_words()),
         "" if facts.skip_reason else facts_words.duration(facts),
         " on ".join(part for part in (commit, branch) if part),
-        text.markdown(facts_words.schema(facts)),
+        f"schema {text.markdown(found)}" if (found := facts_words.schema(facts)) else "",
     ]
     return " · ".join(part for part in parts if part)
 

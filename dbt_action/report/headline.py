@@ -73,7 +73,7 @@ def progress_in_words(run: Run, usual_seconds: float | None) -> str:
 
 
 def pending_description(run: Run, usual_seconds: float | None) -> str:
-    """The same for a commit status, without the step's command: `Running step 4 of 4 · 41 of 120 nodes · usually 12m`."""
+    """The same for a commit status, without the command: `Running step 4 of 4 · 41 of 120 nodes · usually 12m 00s`."""
     step = run.current_step
     if step is None or run.final:
         return ""

@@ -29,12 +29,14 @@ class Output:
     name: str
     help: str
     value: Callable[[Known], str]
+    # A JSON list, for which not every CI has room.
+    is_list: bool = False
 
 
-def values(facts: RunFacts, *, job_name: str, git_sha: str, git_branch: str) -> dict[str, str]:
+def values(facts: RunFacts, *, job_name: str, git_sha: str, git_branch: str, with_lists: bool = True) -> dict[str, str]:
     """The outputs that are known, by name. `git_sha` and `git_branch` are those that were requested."""
     known = Known(facts=facts, job_name=job_name, git_sha=git_sha, git_branch=git_branch)
-    found = {output.name: output.value(known) for output in OUTPUTS}
+    found = {output.name: output.value(known) for output in OUTPUTS if with_lists or not output.is_list}
     return {name: value for name, value in found.items() if value}
 
 
@@ -111,8 +113,9 @@ OUTPUTS: tuple[Output, ...] = (
     Output(
         "failed-nodes",
         f"JSON list of what failed, causes first, at most {MAX_FAILED_NODES}: `unique_id`, `name`, `kind`, `message`, "
-        f"`file`. Left out where a CI has too little room for it. {_CHOSEN_BY_OTHERS}",
+        f"`file`. GitHub only; elsewhere it is in the file of `results-path`. {_CHOSEN_BY_OTHERS}",
         lambda known: _json(results_json.failed_nodes(known.facts)),
+        is_list=True,
     ),
     Output(
         "new-failures",
@@ -123,6 +126,7 @@ OUTPUTS: tuple[Output, ...] = (
         "affected-exposures",
         f"JSON list of the exposures downstream of what failed: `name`, `type`, `url`, `owner`. {_CHOSEN_BY_OTHERS}",
         lambda known: _json(results_json.exposures(known.facts)),
+        is_list=True,
     ),
     Output("schema", f"Schema that was built in. {_CHOSEN_BY_OTHERS}", lambda known: facts_words.schema(known.facts)),
     Output(

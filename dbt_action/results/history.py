@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -145,6 +144,8 @@ def _fixed(now: Results, row: Iterable[EarlierRun]) -> tuple[str, ...]:
 
 
 def _slower(now: Results, earlier: Sequence[EarlierRun]) -> tuple[Slower, ...]:
+    import statistics  # noqa: PLC0415 - takes time to import, and is needed after the run
+
     times: dict[str, list[float]] = {}
     for run in earlier:
         for node in run.nodes or ():

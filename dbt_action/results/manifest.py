@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 # The sections of a manifest (v12; older ones have fewer) with what has a result or depends on something that has one.
 _NODE_SECTIONS = ("nodes", "unit_tests", "sources", "functions", "exposures", "saved_queries", "metrics")
@@ -40,6 +39,7 @@ _FIELDS = {
 _MAX_DESCRIPTION = 300
 # What was found at the positions of one node.
 _Values = dict[str, list[Any]]
+_Shared = TypeVar("_Shared", str, tuple[tuple[str, str], ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,12 @@ class _Reader:
         # By section and unique id: the values of each field.
         self._found: dict[str, dict[str, _Values]] = {name: {} for name in (*_NODE_SECTIONS, _GROUPS)}
         self._columns: dict[str, _Values] = {}
-        # Most tables of a large project have columns in common: one copy is kept.
-        self._shared: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+        # Unique ids and the columns of tables occur many times: one copy is kept.
+        self._copies: dict[Any, Any] = {}
+
+    def _shared(self, value: _Shared) -> _Shared:
+        found: _Shared = self._copies.setdefault(value, value)
+        return found
 
     def events(self) -> Generator[None, tuple[str, str, Any], None]:
         """Take (position, event, value). A position is the keys above a value, joined by dots.
@@ -216,7 +220,7 @@ class _Reader:
         return Definition(
             package=_text(values, "package"),
             path=_text(values, "path").replace("\\", "/").removeprefix("./"),
-            depends_on=tuple(sys.intern(item) for item in values.get("depends_on", ()) if isinstance(item, str)),
+            depends_on=tuple(self._shared(item) for item in values.get("depends_on", ()) if isinstance(item, str)),
             attached_node=_text(values, "attached_node"),
             column=_text(values, "column"),
             description=_text(values, "description")[:_MAX_DESCRIPTION],
@@ -227,9 +231,9 @@ class _Reader:
 
     def _columns_of(self, unique_id: str, values: _Values) -> Columns:
         found = self._columns.get(unique_id, {})
-        types = tuple((sys.intern(name), sys.intern(_text(found, name))) for name in found)
+        types = tuple((self._shared(name), self._shared(_text(found, name))) for name in found)
         return Columns(
-            types=self._shared.setdefault(types, types),
+            types=self._shared(types),
             checksum=_text(values, "checksum"),
             materialized=_text(values, "materialized"),
             has_contract=True in values.get("contract", ()),

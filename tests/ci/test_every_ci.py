@@ -252,7 +252,7 @@ def test_output__all_of_them_fit_into_a_dotenv_report(
     """GitLab takes no file of more than 5 KB or 20 variables; the decoder refuses it too."""
     path = tmp_path / "deep" / "my.env"
     step = make_step(ci_id, DBT_OUTPUT_FILE=str(path))
-    step.ci.set_outputs({output.name: character * 300 for output in outputs.OUTPUTS})
+    step.ci.set_outputs({output.name: character * 300 for output in outputs.OUTPUTS if not output.is_list})
 
     assert path.exists() is (ci_id != "github")
     assert not path.exists() or dotenv(path.read_text(encoding="utf-8"))
@@ -263,7 +263,8 @@ def test_summary__a_folder_that_cannot_be_written_is_one_warning(
 ) -> None:
     (tmp_path / "file").write_text("")
     path = str(tmp_path / "file" / "page.md")
-    step = make_step(ci_id, DBT_SUMMARY_FILE=path, GITHUB_STEP_SUMMARY=path)
+    variable = "GITHUB_STEP_SUMMARY" if ci_id == "github" else "DBT_SUMMARY_FILE"
+    step = make_step(ci_id, **{variable: path})
     step.ci.write_summary("# Page\n")
     if ci_id != "github":
         step.ci.write_summary("# Page\n")

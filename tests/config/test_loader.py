@@ -17,9 +17,11 @@ from dbt_action import errors
 from dbt_action.app import ROWS
 from dbt_action.config import loader
 from dbt_action.config.choices import (
+    ChangesMode,
     CommentMode,
     CompiledSql,
     DatafoldRunType,
+    LogFormat,
     LogMode,
     OnRerun,
     RunOn,
@@ -206,7 +208,9 @@ def test_read__every_input_under_each_of_its_names_fills_its_field() -> None:
 
 
 def test_values__are_of_every_input_that_fills_a_field() -> None:
-    assert {row.name for row in INPUTS} - {"job-url", *ARTIFACT_SWITCHES} == {name for name, *_ in VALUES}
+    assert {row.name for row in INPUTS} - {"job-url", "summary-path", *ARTIFACT_SWITCHES} == {
+        name for name, *_ in VALUES
+    }
 
 
 def test_table__fields_of_the_rows_exist() -> None:
@@ -218,7 +222,7 @@ def test_table__fields_of_the_rows_exist() -> None:
     }
     without_field = {row.name for row in ROWS if row.config_field not in known and not row.is_host_token}
     # `job-url` and the switches fill the fields of other inputs; the rest is read by the CI.
-    of_a_ci = {"ci", "state-file", "output-file", "summary-file", "output-variables"}
+    of_a_ci = {"ci", "state-file", "output-file", "summary-path", "output-variables"}
 
     assert {"job-url", *ARTIFACT_SWITCHES, *of_a_ci} == without_field
 

@@ -13,7 +13,6 @@ from dbt_action.config.choices import StopAction
 from dbt_action.lifecycle import state as states
 from dbt_action.lifecycle.state import (
     Closed,
-    DetailsKnown,
     Event,
     JobRead,
     OutcomeKnown,
@@ -27,7 +26,6 @@ from dbt_action.lifecycle.state import (
     WhenInterrupted,
 )
 from dbt_action.report.outcome import Outcome, RunFacts
-from dbt_action.results.manifest import Manifest
 from tests.support.values import a_run
 
 MARKER = "[dra 00000000.11111111.22222222.1.abcdef]"
@@ -37,7 +35,6 @@ COUNTED = replace(STATUS, description="2 failed")
 FACTS = RunFacts(outcome=Outcome.FAILED, seconds=9.0, run=FAILED)
 TIMED_OUT = replace(FACTS, outcome=Outcome.TIMED_OUT, run=GOING)
 KNOWN = OutcomeKnown(facts=FACTS, run_settled=True, status=STATUS)
-DETAILS = DetailsKnown(datafold=None, manifest=Manifest("shop"), artifacts_path="target", folder="dbt")
 
 # A state in each phase, by the events that lead to it.
 PATHS: dict[Phase, tuple[Event, ...]] = {
@@ -55,7 +52,6 @@ EVENTS: tuple[Event, ...] = (
     RunFound(run=RETRY),
     RunSeen(run=FAILED),
     OutcomeKnown(facts=FACTS, run_settled=True, status=COUNTED),
-    DETAILS,
     StatusPosted(),
     Closed(),
 )
@@ -70,7 +66,6 @@ TABLE: dict[type[Event], tuple[Phase | None, ...]] = {
     RunFound: (RUN, RUN, BUG, BUG, BUG, BUG),
     RunSeen: (BUG, FLY, RUN, BUG, BUG, BUG),
     OutcomeKnown: (FIN, FIN, FIN, FIN, FIN, BUG),
-    DetailsKnown: (BUG, BUG, BUG, FIN, REP, BUG),
     StatusPosted: (BUG, BUG, BUG, REP, REP, BUG),
     Closed: (BUG, BUG, BUG, END, END, BUG),
 }
@@ -160,11 +155,12 @@ def test_outcome__that_says_the_same_is_not_posted_again() -> None:
     assert (Phase.REPORTED, None) == (state.phase, state.pending_status)
 
 
-def test_details__become_part_of_the_facts() -> None:
-    state = lived(*PATHS[Phase.FINISHED], DETAILS)
+def test_outcome__with_more_facts_replaces_them_and_keeps_the_folder() -> None:
+    more = replace(FACTS, artifacts_path="target")
 
-    expected = replace(FACTS, manifest=DETAILS.manifest, artifacts_path="target")
-    assert (expected, "dbt") == (state.facts, state.folder)
+    state = lived(*PATHS[Phase.REPORTED], replace(KNOWN, facts=more, folder="dbt"), KNOWN)
+
+    assert (FACTS, "dbt", Phase.REPORTED) == (state.facts, state.folder, state.phase)
 
 
 # What a clean-up finds when the process is killed right after these events.

@@ -13,6 +13,7 @@ from dbt_action.errors import Forbidden, Unavailable
 from dbt_action.report import headline
 from dbt_action.report.headline import Reason
 from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject
+from dbt_action.results import impact
 from dbt_action.results.run_results import NO_RESULTS, Node, NodeStatus, Results
 from tests.support.values import a_run, a_step
 from tests.test_text import ANY
@@ -71,10 +72,22 @@ def test_description__of_a_skip_says_why() -> None:
     assert () == headline.reasons(facts, SUBJECT)
 
 
-def test_description__has_counts_and_duration() -> None:
-    facts = RunFacts(outcome=Outcome.FAILED, seconds=192, run=RED, results=nodes(failed=1, passed=24))
+def test_description__of_a_failure_names_what_failed() -> None:
+    facts = RunFacts(
+        outcome=Outcome.FAILED,
+        seconds=192,
+        run=RED,
+        results=nodes(failed=1, passed=24),
+        impact=impact.of(nodes(failed=1)),
+    )
 
-    assert "24 passed, 1 failed · 3m 12s" == headline.build(facts, SUBJECT).description
+    assert "t0 failed" == headline.build(facts, SUBJECT).description
+
+
+def test_description__of_a_success_has_counts_and_duration() -> None:
+    facts = RunFacts(outcome=Outcome.SUCCEEDED, seconds=192, run=GREEN, results=nodes(passed=24))
+
+    assert "24 passed · 3m 12s" == headline.build(facts, SUBJECT).description
 
 
 def test_description__without_results_says_what_happened() -> None:
@@ -97,7 +110,9 @@ def test_reason__is_empty_after_a_success() -> None:
 
 
 def test_reason__names_failed_nodes() -> None:
-    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=2))
+    facts = RunFacts(
+        outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=2), impact=impact.of(nodes(failed=2))
+    )
 
     report = headline.build(facts, SUBJECT).reason
 
@@ -106,7 +121,9 @@ def test_reason__names_failed_nodes() -> None:
 
 
 def test_reason__counts_the_rest_of_many_failed_nodes() -> None:
-    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=500))
+    facts = RunFacts(
+        outcome=Outcome.FAILED, seconds=1, run=RED, results=nodes(failed=500), impact=impact.of(nodes(failed=500))
+    )
 
     report = headline.build(facts, SUBJECT).reason
 
@@ -200,6 +217,7 @@ def test_build__keeps_the_description_short_for_any_facts(
         seconds=seconds,
         run=run,
         results=results if len(message) % 2 else NO_RESULTS,
+        impact=impact.of(results if len(message) % 2 else NO_RESULTS),
         aftermath=message,
         error=Unavailable(message) if len(logs) % 2 else None,
     )
@@ -253,12 +271,20 @@ def test_build__exact_texts(outcome: Outcome, run_may_exist: bool, headline_: st
 
 def test_reasons__say_what_is_from_dbt_and_what_lists_nodes() -> None:
     run = a_run(status=20, is_complete=True, status_message="too bad")
-    facts = RunFacts(outcome=Outcome.FAILED, seconds=1, run=run, results=nodes(failed=1), aftermath="Then this.")
+    facts = RunFacts(
+        outcome=Outcome.FAILED,
+        seconds=1,
+        run=run,
+        results=nodes(failed=1),
+        impact=impact.of(nodes(failed=1)),
+        aftermath="Then this.",
+    )
 
     assert (
         Reason("dbt Cloud says: too bad"),
         Reason("Then this."),
-        Reason("test t0: Got 0 results", is_from_dbt=True, lists_nodes=True),
+        Reason("t0 failed.", is_about_nodes=True),
+        Reason("test t0: Got 0 results", is_from_dbt=True, is_about_nodes=True, lists_nodes=True),
     ) == headline.reasons(facts, SUBJECT)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbt_action.report import junit
-from dbt_action.results.manifest import NO_MANIFEST, Manifest, Definition
+from dbt_action.results.manifest import NO_MANIFEST, Definition, Manifest
 from dbt_action.results.run_results import Node, Results
 from tests.support.results import a_manifest, a_node
 

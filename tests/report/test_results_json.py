@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from dbt_action.report import results_json
 from dbt_action.report.outcome import Outcome, RunFacts
-from dbt_action.results.manifest import NO_MANIFEST, Definition
+from dbt_action.results.changes import ChangedModel, Changes
+from dbt_action.results.freshness import LateSource
+from dbt_action.results.history import EarlierRun, History, Known, Slower
+from dbt_action.results.manifest import NO_MANIFEST, Definition, Exposure, Manifest
 from dbt_action.results.run_results import NodeStatus
 from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
 
@@ -61,7 +64,7 @@ def test_render__has_job_counts_and_nodes() -> None:
     assert ("error", "Production build", SHA, 100.0) == tuple(
         document[key] for key in ("status", "job", "git_sha", "seconds")
     )
-    assert {"failed": 1, "warned": 0, "passed": 1, "skipped": 0, "other": 0} == document["counts"]
+    assert {"failed": 1, "warned": 0, "passed": 1, "skipped": 0, "reused": 0, "other": 0} == document["counts"]
     assert {
         "unique_id": "test.shop.t.0123456789",
         "kind": "test",
@@ -76,6 +79,45 @@ def test_render__has_job_counts_and_nodes() -> None:
         "step": 4,
         "file": "models/x.yml",
     } == document["nodes"][1]
+
+
+def test_render__has_what_the_failure_means() -> None:
+    failed, skipped = a_node("model.shop.a", "error"), a_node("model.shop.b", "skipped")
+    manifest = Manifest(
+        "shop",
+        {
+            "model.shop.b": Definition(depends_on=("model.shop.a",)),
+            "exposure.shop.x": Definition(depends_on=("model.shop.b",)),
+        },
+        {"exposure.shop.x": Exposure("Revenue", "dashboard", "https://bi.example", "Ann")},
+    )
+    earlier = EarlierRun(id=3, url="https://cloud.example/3", succeeded=False)
+    history = History(
+        against=earlier,
+        known={"model.shop.a": Known(since=earlier, runs=2, at_least=True)},
+        fixed=("c",),
+        slower=(Slower(node=a_node(seconds=99.0), usual_seconds=3.0),),
+    )
+    changes = Changes(
+        models=(ChangedModel(name="a", what="changed", columns_added=("x",)),), exposures=(Exposure("R"),)
+    )
+    late = LateSource(name="raw.orders", status="error", age_seconds=90.0, limit="1 hour")
+
+    document = exported(
+        facts(failed, skipped, manifest=manifest, history=history, changes=changes, late_sources=(late,))
+    )
+
+    assert ["model.shop.a"] == [node["unique_id"] for node in document["failed_nodes"]]
+    assert ["model.shop.b"] == document["not_built"]
+    assert [{"name": "Revenue", "type": "dashboard", "url": "https://bi.example", "owner": "Ann"}] == document[
+        "affected_exposures"
+    ]
+    assert (3, 0, {"model.shop.a": {"since_run_id": 3, "runs": 2, "at_least": True}}) == tuple(
+        document["history"][key] for key in ("run_id", "new_failures", "known")
+    )
+    assert [{"unique_id": "model.shop.orders", "seconds": 99.0, "usual_seconds": 3.0}] == document["history"]["slower"]
+    assert ["R"] == document["changes"]["exposures"]
+    assert ["raw.orders"] == [source["name"] for source in document["late_sources"]]
 
 
 @pytest.mark.parametrize("outcome", Outcome)

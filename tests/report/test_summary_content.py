@@ -15,13 +15,8 @@ from tests.support.results import SHA, SUBJECT, Ended, a_manifest, a_node, facts
 from tests.support.values import a_run, a_step
 
 GREEN = Ended(Outcome.SUCCEEDED, {"status": 10})
-TEST = "test.shop.unique_orders_id.0123456789"
 MANIFEST = a_manifest(
     model__shop__orders=Definition("shop", "models/my orders.sql"),
-    model__shop__marts=Definition("shop", "models/marts.sql", ("model.shop.orders",)),
-    model__shop__top=Definition("shop", "models/top.sql", ("model.shop.marts", "seed.shop.x")),
-    test__shop__unique_orders_id__0123456789=Definition("shop", "models/orders.yml", ("model.shop.orders",)),
-    unit_test__shop__orders__counts=Definition("shop", "models/orders.yml", ("model.shop.orders",)),
 )
 
 
@@ -94,7 +89,7 @@ def test_page__counts_by_kind_and_status() -> None:
     assert ("seed", "", "", "", "1") in found.rows
 
 
-def test_failed__has_file_link_message_and_sql() -> None:
+def test_cause__has_file_link_message_and_sql() -> None:
     node = a_node(status="error", message="Runtime Error\n  Binder Error: no `x`", sql="select x -- ```\nfrom y")
 
     found = page(facts(node, manifest=MANIFEST), replace(SUBJECT, folder="dbt"), with_sql=True)
@@ -103,33 +98,34 @@ def test_failed__has_file_link_message_and_sql() -> None:
     assert (url, "dbt/models/my orders.sql") in found.links
     assert ("text", "Runtime Error\n  Binder Error: no `x`\n") in found.code
     assert ("sql", "select x -- ```\nfrom y\n") in found.code
-    assert "Compiled SQL" in found.folds
+    assert "Compiled SQL of orders" in found.folds
 
 
-def test_failed__has_no_sql_unless_asked_for() -> None:
+def test_cause__has_no_sql_unless_asked_for() -> None:
     node = a_node(status="error", sql="select 'secret'")
 
     assert "secret" not in summary.page(facts(node), SUBJECT, with_sql=False)
 
 
-def test_failed__of_an_unknown_file_has_no_link() -> None:
+def test_cause__of_an_unknown_file_has_no_link() -> None:
     found = page(facts(a_node("model.utils.x", "error"), manifest=MANIFEST))
 
     assert not [url for url, _ in found.links if "blob" in url]
     assert any("x (model)" in words for words in found.text)
 
 
-def test_failed__where_files_have_no_pages_shows_the_file_without_a_link() -> None:
+def test_cause__where_files_have_no_pages_shows_the_file_without_a_link() -> None:
     found = page(facts(a_node(status="error"), manifest=MANIFEST), replace(SUBJECT, file_url=""))
 
     assert any("models/my orders.sql" in words for words in found.text)
     assert not [url for url, _ in found.links if "models" in url]
 
 
-def test_warned__has_file_and_message_on_one_line() -> None:
+def test_warned__are_named_and_have_file_and_message_in_a_fold() -> None:
     found = page(facts(a_node(status="warn", message="Got 1 result, configured to warn if != 0"), manifest=MANIFEST))
 
-    assert "Warned" in found.headings
+    assert "Warned: orders" in found.text
+    assert "Warned (1)" in found.folds
     (line,) = [words for words in found.text if "Got 1 result" in words]
     assert "orders (model) in models/my orders.sql: Got 1 result, configured to warn if != 0" == line
 
@@ -173,50 +169,12 @@ def test_timeline__names_its_colours() -> None:
     assert "Timeline of 3 nodes (red: failed, blue: warned)" in found.folds
 
 
-@pytest.mark.parametrize(
-    "skipped, because",
-    [
-        pytest.param(["model.shop.marts"], "1 node because of model orders", id="depends on it"),
-        pytest.param(
-            ["model.shop.marts", "model.shop.top"],
-            "2 nodes because of model orders",
-            id="depends on it indirectly",
-        ),
-        pytest.param(["model.shop.top"], "1 node because of model orders", id="through one that is not in the results"),
-        pytest.param(["model.shop.alone"], "1 node for reasons that dbt does not name", id="unknown"),
-    ],
-)
-def test_skipped__because_of_a_failed_model(skipped: list[str], because: str) -> None:
-    nodes = [a_node(status="error"), *(a_node(uid, "skipped") for uid in skipped)]
-
-    assert because in page(facts(*nodes, manifest=MANIFEST)).text
-
-
-@pytest.mark.parametrize("uid, name", [(TEST, "test unique_orders_id"), ("unit_test.shop.orders.counts", "unit test")])
-def test_skipped__because_of_a_failed_test(uid: str, name: str) -> None:
-    """`dbt build` skips what depends on a model whose test has failed, and a model whose unit test has failed."""
-    nodes = [a_node(), a_node(uid, "fail"), a_node("model.shop.marts", "skipped"), a_node("model.shop.top", "skipped")]
-
-    assert any(words.startswith(f"2 nodes because of {name}") for words in page(facts(*nodes, manifest=MANIFEST)).text)
-
-
-def test_skipped__a_cycle_of_dependencies_ends() -> None:
-    manifest = a_manifest(
-        model__shop__a=Definition("shop", "a.sql", ("model.shop.b",)),
-        model__shop__b=Definition("shop", "b.sql", ("model.shop.a",)),
-    )
-
-    failed = a_node("model.shop.elsewhere", "error")
-    found = page(facts(failed, a_node("model.shop.a", "skipped"), a_node("model.shop.b", "skipped"), manifest=manifest))
-
-    assert "2 nodes for reasons that dbt does not name" in found.text
-
-
-def test_skipped__has_no_nodes_that_had_nothing_to_do() -> None:
+def test_not_built__has_no_nodes_that_had_nothing_to_do() -> None:
     """Exposures (`no-op`) and reused models did not depend on a failed node."""
     found = page(facts(a_node("exposure.shop.e", "no-op"), a_node("model.shop.m", "reused"), ended=GREEN))
 
-    assert "Skipped" not in found.headings
+    assert not [words for words in found.text if "Not built" in words]
+    assert any(words.startswith("1 skipped, 1 reused") for words in found.text)
 
 
 def test_page__without_results_has_headline_log_and_steps() -> None:
@@ -225,7 +183,7 @@ def test_page__without_results_has_headline_log_and_steps() -> None:
     found = page(facts(run=a_run(status=20, run_steps=steps)))
 
     assert any("repository not found" in content for _, content in found.code)
-    assert ["Steps"] == found.folds
+    assert ["Facts", "Steps"] == found.folds
     assert ["❌ Production build failed"] == found.headings
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dbt_action.report import summary
-from dbt_action.report.outcome import Outcome, RunFacts, Subject
-from dbt_action.results.manifest import Manifest, Definition
-from dbt_action.results.run_results import Node, NodeStatus, Results
-from tests.support.markdown import check_source, render
+from dbt_action.report.outcome import Outcome, Subject
+from dbt_action.results.manifest import Definition, Manifest
+from dbt_action.results.run_results import Node, NodeStatus
+from tests.support.markdown import check_source, render, rendered_lines
 from tests.support.results import SHA, SUBJECT, Ended, a_node, facts
 from tests.support.values import RECORDED, a_run, a_step
 
@@ -35,9 +35,7 @@ def test_page__of_a_huge_project_is_less_than_a_megabyte() -> None:
     )
     steps = [a_step(number, name="n" * 10_000, logs="l\n" * 50_000) for number in range(1, 200)]
     run = a_run(status=20, is_complete=True, status_message="x" * 100_000, run_steps=steps)
-    page = summary.page(
-        RunFacts(outcome=Outcome.FAILED, seconds=5, run=run, results=Results(nodes)), SUBJECT, with_sql=True
-    )
+    page = summary.page(facts(*nodes, run=run), SUBJECT, with_sql=True)
 
     assert len(page.encode()) < 1_000_000
     check_source(page, ADDRESSES)
@@ -71,5 +69,26 @@ def test_page__tables_and_lists_are_short(count: int) -> None:
 
     assert 60 > len(found.rows)
     assert 60 > len(found.code)
-    if count > 5:
-        assert f"… and {count // 2 - 20} more" in found.text
+    assert 120 > len(found.text)
+
+
+def test_page__of_a_green_run_has_at_most_twelve_lines_before_its_folds() -> None:
+    nodes = [a_node(f"model.shop.m{n}", "warn" if n < 40 else "success") for n in range(5_000)]
+    run_facts = facts(*nodes, ended=Ended(Outcome.SUCCEEDED, {"status": 10}), usual_seconds=60.0)
+
+    page = summary.page(run_facts, SUBJECT, with_sql=True)
+
+    assert 12 >= rendered_lines(page.split("<details>")[0])
+
+
+def test_page__of_sixteen_failures_among_thousands_is_at_most_two_screens() -> None:
+    failed = [a_node(f"model.shop.f{n}", "error", message=f"Database Error {n}\n" + "line\n" * 60) for n in range(16)]
+    skipped = [a_node(f"model.shop.s{n}", "skipped") for n in range(1_000)]
+    passed = [a_node(f"model.shop.p{n}") for n in range(4_000)]
+    definitions = {node.unique_id: Definition("shop", f"models/{node.name}.sql") for node in failed}
+
+    page = summary.page(
+        facts(*failed, *skipped, *passed, manifest=Manifest("shop", definitions)), SUBJECT, with_sql=True
+    )
+
+    assert 90 >= rendered_lines(page)

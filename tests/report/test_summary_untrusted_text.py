@@ -1,4 +1,4 @@
-"""Text of others in summary and overview: whatever it is, it stays text, and tables, links and folds stay intact."""
+"""Text of others in summary and comment: whatever it is, it stays text, and tables, links and folds stay intact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from dbt_action.report import comment, summary
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
-from dbt_action.results.manifest import Manifest, Definition
+from dbt_action.results import impact
+from dbt_action.results.changes import ChangedModel, Changes
+from dbt_action.results.freshness import LateSource
+from dbt_action.results.history import EarlierRun, History
+from dbt_action.results.manifest import Definition, Exposure, Manifest
 from dbt_action.results.run_results import Node, NodeStatus, Results
 from tests.support.markdown import check_source, render
 from tests.support.results import SHA, SUBJECT, a_node, facts
@@ -108,10 +112,21 @@ def test_page__rendered_has_only_our_elements(rows: list[tuple[str, ...]], names
 
     found = render(page)
 
-    assert {"Compiled SQL", "Steps", "Slowest nodes", "Timeline"} >= {title.split(" of ")[0] for title in found.folds}
+    titles = {re.split(r" of | \(| from ", title)[0] for title in found.folds}
+    assert titles <= {
+        "Compiled SQL",
+        "Changes",
+        "Different",
+        "Facts",
+        "Slowest nodes",
+        "Steps",
+        "Timeline",
+        "Warned",
+        "What it takes with it",
+    }
     assert [] == found.images
     assert [] == [url for url, _ in found.links if not url.startswith((RUN_URL, FILES, "https://github.example/acme/"))]
-    assert set() == set(found.headings[1:]) - {"Failed", "Warned", "Skipped"}
+    assert 1 == len(found.headings)
     assert {"text", "sql", "mermaid", "inline"} >= {language for language, _ in found.code}
     # GitHub looks for mentions wherever there is no code.
     assert not [words for words in found.text if re.search(r"@\w", words)]
@@ -120,8 +135,8 @@ def test_page__rendered_has_only_our_elements(rows: list[tuple[str, ...]], names
 
 @PLAIN
 @given(NODES, st.tuples(UNTRUSTED, UNTRUSTED, UNTRUSTED))
-def test_overview__rendered_has_only_our_elements(rows: list[tuple[str, ...]], names: tuple[str, str, str]) -> None:
-    found = render(comment.overview(*made_of(rows, names)))
+def test_comment__rendered_has_only_our_elements(rows: list[tuple[str, ...]], names: tuple[str, str, str]) -> None:
+    found = render(comment.body(*made_of(rows, names)))
 
     assert [] == found.html
     assert [] == found.images
@@ -155,7 +170,7 @@ ANY_NODES = st.lists(
     ANY_NODES,
     st.booleans(),
 )
-def test_page_and_overview__source_has_only_our_elements(
+def test_page_and_comment__source_has_only_our_elements(
     outcome: Outcome,
     name: str,
     branch: str,
@@ -165,10 +180,29 @@ def test_page_and_overview__source_has_only_our_elements(
 ) -> None:
     run = a_run(status=20, is_complete=True, status_message=log, run_steps=[a_step(4, name=name, logs=log)])
     subject = Subject(job_name=name, branch=branch, sha="a" * 40, commit_url=SUBJECT.commit_url)
-    run_facts = RunFacts(outcome=outcome, seconds=5, run=run, results=Results(nodes), aftermath=branch)
+    definitions = {node.unique_id: Definition("shop", name, (nodes[0].unique_id,), owner=name) for node in nodes[1:]}
+    definitions["exposure.shop.x"] = Definition(depends_on=tuple(definitions))
+    manifest = Manifest("shop", definitions, {"exposure.shop.x": Exposure(name, branch, log, branch)})
+    earlier = EarlierRun(id=1, url=log, succeeded=False, finished_at=1_800_000_000.0)
+    run_facts = RunFacts(
+        outcome=outcome,
+        seconds=5,
+        run=run,
+        results=Results(nodes),
+        impact=impact.of(Results(nodes), manifest),
+        history=History(against=earlier, new=frozenset(definitions), fixed=(name,), appeared=(log,)),
+        changes=Changes(
+            models=(ChangedModel(name=name, what="changed", columns_added=(log,), columns_retyped=(branch,)),),
+            exposures=(Exposure(name, branch, log, branch),),
+        ),
+        late_sources=(LateSource(name=name, status="error", error=log),),
+        environment=name,
+        dbt_version=branch,
+        aftermath=branch,
+    )
 
     check_source(summary.page(run_facts, subject, with_sql=with_sql), ADDRESSES)
-    check_source(comment.overview(run_facts, subject), ADDRESSES)
+    check_source(comment.body(run_facts, subject), ADDRESSES)
 
 
 def test_page__a_blank_command_of_a_step_leaves_no_open_code() -> None:

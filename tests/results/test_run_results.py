@@ -28,7 +28,7 @@ STATUSES: list[tuple[str, str, NodeStatus]] = [
     ("model", "error", NodeStatus.FAILED),
     ("model", "skipped", NodeStatus.SKIPPED),
     ("model", "partial success", NodeStatus.FAILED),
-    ("model", "reused", NodeStatus.SKIPPED),
+    ("model", "reused", NodeStatus.REUSED),
     ("model", "warn", NodeStatus.WARNED),
     ("seed", "success", NodeStatus.PASSED),
     ("snapshot", "error", NodeStatus.FAILED),
@@ -67,7 +67,7 @@ def test_status__is_grouped_and_kept(kind: str, dbt_status: str, status: NodeSta
         (["success"], "1 passed"),
         (["success"] * 24 + ["fail"], "24 passed, 1 failed"),
         (["skipped"], "1 skipped"),
-        ([row[1] for row in STATUSES], "8 passed, 9 failed, 2 warned, 5 skipped, 2 other"),
+        ([row[1] for row in STATUSES], "8 passed, 9 failed, 2 warned, 4 skipped, 1 reused, 2 other"),
     ],
     ids=str,
 )
@@ -150,7 +150,7 @@ FUSION = [
 def test_read__fusion_leaves_keys_out_and_has_other_messages() -> None:
     merged = run_results.merge([read(*FUSION)])
 
-    assert "3 passed, 1 failed, 1 warned, 3 skipped" == merged.in_words()
+    assert "3 passed, 1 failed, 1 warned, 2 skipped, 1 reused" == merged.in_words()
     assert ["model", "model", "model", "test", "exposure", "operation", "function", "saved query"] == [
         node.kind for node in merged.nodes
     ]

@@ -63,6 +63,20 @@ def render(markdown: str) -> Page:
     return page
 
 
+def rendered_lines(markdown: str) -> int:
+    """The lines that a reader sees while all folds are closed; each fold is one, and so is each row of a table.
+
+    A paragraph counts as one line for each 110 characters, about what fits on GitHub's pages.
+    """
+    visible = re.sub(r"</summary>.*?</details>", "</summary></details>", markdown, flags=re.DOTALL)
+    page = render(visible)
+    wide = 110
+    lines = sum(max(1, -(-len(part) // wide)) for words in page.text for part in words.split("\n"))
+    cells = sum(len(row) for row in page.rows)
+    code = sum(content.count("\n") for language, content in page.code if language != "inline")
+    return lines - cells + len(page.rows) + code + sum(part.count("<details>") for part in page.html)
+
+
 def _row(tokens: list[Token], end: int) -> tuple[str, ...]:
     begin = max(number for number in range(end) if tokens[number].type == "tr_open")
     return tuple("".join(_words(token)) for token in tokens[begin:end] if token.type == "inline")

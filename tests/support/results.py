@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from dbt_action.report.outcome import Outcome, RunFacts, Subject
-from dbt_action.results import run_results
-from dbt_action.results.manifest import NO_MANIFEST, Manifest, Definition
+from dbt_action.results import impact, run_results
+from dbt_action.results.manifest import NO_MANIFEST, Definition, Manifest
 from dbt_action.results.run_results import Node, Results
 from tests.support.values import a_run
 
@@ -121,5 +121,5 @@ class Ended:
 def facts(*nodes: Node, manifest: Manifest = NO_MANIFEST, ended: Ended | None = None, **more: Json) -> RunFacts:
     """What is known about a run with these nodes."""
     how = ended or Ended()
-    known: dict[str, Json] = {"seconds": 100.0, "run": a_run(**how.run)}
+    known: dict[str, Json] = {"seconds": 100.0, "run": a_run(**how.run), "impact": impact.of(Results(nodes), manifest)}
     return RunFacts(outcome=how.outcome, results=Results(nodes), manifest=manifest, **{**known, **more})
