@@ -50,7 +50,9 @@ PLANS = {
     "failing-model": Plan(ends=Scenario(1, "failure", "error"), good_run_before=True, times=2),
     "late-source": Plan(
         ends=Scenario(0, "success", "success"),
-        job={"execute_steps": ("dbt seed", "dbt build"), "run_generate_sources": True},
+        job={"run_generate_sources": True},
+        # Before it there is no table to look at.
+        good_run_before=True,
     ),
 }
 SCENARIOS = {name: plan.ends for name, plan in PLANS.items()}
@@ -152,9 +154,9 @@ def _step(folder: Path, cloud: Emulator, github: GitHub, sha: str, *, build: int
 
 
 def run_good_commit(cloud: Emulator, repository: Path) -> None:
-    """Have dbt Cloud run the commit before the newest one, and wait for it."""
+    """Have dbt Cloud run the first commit, and wait for it."""
     url = f"{cloud.url}/api/v2/accounts/{cloud.account_id}/jobs/{cloud.job_id}/run/"
-    body = {"cause": "Scheduled", "git_sha": git(repository, "rev-parse", "HEAD~1")}
+    body = {"cause": "Scheduled", "git_sha": git(repository, "rev-list", "--max-parents=0", "HEAD")}
     requests.post(url, json=body, headers={"Authorization": f"Token {cloud.token}"}, timeout=30).raise_for_status()
     cloud.wait_idle(timeout=300)
 

@@ -36,6 +36,8 @@ _COMMAND = re.compile("`([^`]+)`")
 
 
 NON_NATIVE = "non-native"
+# Who has cancelled a run, when it was no person.
+BY_ITSELF = "by dbt Cloud itself"
 # The field of the trigger that holds the pull request's number, by the host of the repository (documented: OpenAPI,
 # CI jobs page). dbt Cloud has no native connection to other hosts. Whether a repository of one of these hosts is
 # connected natively cannot be seen from here; the input `pull-request-field` says when it is not.
@@ -262,7 +264,7 @@ def _cancelled_by(audit: Mapping[str, Any]) -> str:
     name = one_line(_text(_part(cancellation, "actor"), "name"))
     if name:
         return f"by {name}"
-    return "by dbt Cloud itself" if cancellation else ""
+    return BY_ITSELF if cancellation else ""
 
 
 def _fields(data: object, what: str) -> Mapping[str, Any]:

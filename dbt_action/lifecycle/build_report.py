@@ -51,10 +51,11 @@ def _write_log(run_context: RunContext, facts: RunFacts, subject: Subject) -> No
     ci, config = run_context.ci, run_context.config
     report = headline.build(facts, subject)
     last_line = step_logs.last_line(facts.run) if facts.run else ""
+    annotated = config.annotations and _annotate(run_context, facts, subject)
     if not report.reason:
         _info(ci, last_line, report.headline)
     else:
-        _write_reasons(run_context, facts, subject, report)
+        _write_reasons(run_context, facts, subject, report, annotated=annotated)
         _info(ci, last_line)
         if config.log is LogMode.FAILED and facts.run:
             for excerpt in step_logs.after_failure(facts.run):
@@ -65,12 +66,13 @@ def _write_log(run_context: RunContext, facts: RunFacts, subject: Subject) -> No
         ci.info(facts.run.url)
 
 
-def _write_reasons(run_context: RunContext, facts: RunFacts, subject: Subject, report: headline.Report) -> None:
-    ci, config = run_context.ci, run_context.config
-    if not config.annotations:
+def _write_reasons(
+    run_context: RunContext, facts: RunFacts, subject: Subject, report: headline.Report, *, annotated: bool
+) -> None:
+    ci = run_context.ci
+    if not run_context.config.annotations:
         ci.info(f"{report.headline}\n{report.reason}")
         return
-    annotated = _annotate(run_context, facts, subject)
     reason = report.reason
     if annotated and not ci.shows_errors_outside_log:
         # The annotations just above in the same log have listed the nodes.

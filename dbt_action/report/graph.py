@@ -30,8 +30,11 @@ def flowchart(impact: Impact) -> str:
     lines = ["flowchart LR"]
     for uid, (name, style) in names.items():
         begin, end = ('(["', '"])') if style == "exposure" else ('["', '"]')
-        lines.append(f"    {ids[uid]}{begin}{_label(name)}{end}:::{style}")
+        lines.append(f"    {ids[uid]}{begin}{_label(name)}{end}")
     lines += [f"    {ids[parent]} --> {ids[child]}" for parent, child in impact.edges if {parent, child} <= ids.keys()]
+    for style in dict.fromkeys(style for _, style in names.values()):
+        members = ",".join(ids[uid] for uid, (_, own) in names.items() if own == style)
+        lines.append(f"    class {members} {style}")
     return "\n".join([*lines, *(f"    {style}" for style in _CLASSES)])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dbt_action import text
 from dbt_action.config.choices import StatusMode
 from dbt_action.dbt_cloud import step_logs
-from dbt_action.dbt_cloud.runs import Run, RunStep
+from dbt_action.dbt_cloud.runs import BY_ITSELF, Run, RunStep
 from dbt_action.report import verdict
 from dbt_action.report.outcome import CommitState, Outcome, RunFacts, Subject
 
@@ -26,6 +26,8 @@ _COMMIT_MISSING = ("reference is not a tree", "Failed to checkout to specified r
 _CANCELLED = (
     "It was cancelled in dbt Cloud, by a person or because a newer commit of the same pull request replaced it."
 )
+
+_WHY_BY_ITSELF = ": a newer commit of the same pull request has replaced it, or it was stuck"
 
 _NOT_IN_REPOSITORY = (
     "dbt Cloud cannot check out commit {}: it is not in the repository that dbt Cloud clones. That is so for commits "
@@ -154,7 +156,8 @@ def reasons(facts: RunFacts, subject: Subject) -> tuple[Reason, ...]:
     elif facts.outcome is Outcome.CANCELLED and not facts.cancelled_by and not facts.aftermath:
         found.append(Reason(_CANCELLED))
     if facts.cancelled_by:
-        found.append(Reason(f"It was cancelled {facts.cancelled_by}."))
+        why = _WHY_BY_ITSELF if facts.cancelled_by == BY_ITSELF else ""
+        found.append(Reason(f"It was cancelled {facts.cancelled_by}{why}."))
     if facts.aftermath:
         found.append(Reason(facts.aftermath))
     if step and any(words in step.logs for words in _COMMIT_MISSING):

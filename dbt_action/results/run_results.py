@@ -130,7 +130,8 @@ NO_RESULTS = Results()
 def read(chunks: Iterable[bytes], *, step: int) -> tuple[Node, ...]:
     """Read the nodes from the pieces of a run_results.json; `step` is the index of the step that wrote it.
 
-    A field that is missing or of a wrong type is left empty. Raises ValueError when it is not JSON.
+    Exposures are left out. A field that is missing or of a wrong type is left empty. Raises ValueError when it is not
+    JSON.
     """
     import ijson  # noqa: PLC0415 - takes time to import, and not every run needs it
 
@@ -139,7 +140,9 @@ def read(chunks: Iterable[bytes], *, step: int) -> tuple[Node, ...]:
     def collect() -> Generator[None, Any, None]:
         while True:
             item = yield
-            if isinstance(item, Mapping) and isinstance(item.get("unique_id"), str):
+            unique_id = item.get("unique_id") if isinstance(item, Mapping) else None
+            # dbt does nothing with an exposure, and says so in an entry of its own (`no-op` or `skipped`).
+            if isinstance(unique_id, str) and not unique_id.startswith("exposure."):
                 found.append(_node(item, step))
 
     target = collect()

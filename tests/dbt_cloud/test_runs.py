@@ -209,12 +209,51 @@ def test_step__command_is_between_backticks(name: str, command: str) -> None:
 
 @pytest.mark.parametrize(
     "logs, truncated, expected",
-    [("a", "b", "a"), (None, "b", "b"), ("", "b", "b"), ("a", None, "a"), (None, None, "")],
+    [("a", "b", "a"), (None, "b", ""), ("", "b", ""), ("a", None, "a"), (None, None, "")],
 )
-def test_step__logs_are_whole_or_truncated(logs: str | None, truncated: str | None, expected: str) -> None:
+def test_step__the_truncated_debug_log_is_not_its_log(logs: str | None, truncated: str | None, expected: str) -> None:
     (step,) = a_run(run_steps=[a_step(logs=logs, truncated_debug_logs=truncated)]).steps
 
     assert expected == step.logs
+
+
+@pytest.mark.parametrize(
+    "audit, expected",
+    [
+        (None, ""),
+        ({}, ""),
+        ({"cancellation": None}, ""),
+        ({"cancellation": {"actor": {"id": 1, "type": "user", "name": "Jane\nDoe"}}}, "by Jane Doe"),
+        ({"cancellation": {"actor": None}}, "by dbt Cloud itself"),
+        ({"cancellation": {"actor": {"id": 1, "type": "system"}}}, "by dbt Cloud itself"),
+    ],
+)
+def test_run__says_who_has_cancelled_it(audit: object, expected: str) -> None:
+    assert expected == a_run(audit=audit).cancelled_by
+
+
+def test_run__has_what_is_said_about_it() -> None:
+    run = a_run(
+        finished_at="2024-07-03 14:00:00.5+00:00",
+        dbt_version="1.11.2",
+        deferring_run_id=7,
+        has_docs_generated=True,
+        trigger={"schema_override": "dbt_cloud_pr_3_7"},
+    )
+
+    assert (1720015200.5, "1.11.2", 7, True, "dbt_cloud_pr_3_7") == (
+        run.finished_at,
+        run.dbt_version,
+        run.deferring_run_id,
+        run.has_docs,
+        run.schema,
+    )
+    assert (None, None, False, "") == (
+        a_run().finished_at,
+        a_run().deferring_run_id,
+        a_run().has_docs,
+        a_run().schema,
+    )
 
 
 def test_run__failed_steps_are_all_that_failed() -> None:

@@ -74,10 +74,17 @@ def test_new_lines__a_log_of_which_only_the_end_is_sent_is_not_repeated() -> Non
         ("Running with dbt=1.11.2\n", ""),
         ("1 of 27 START sql view model main.a .... [RUN]\n", ""),
         ("1 of 27 START x [RUN]\n2 of 27 START y [RUN]\n1 of 27 OK created x [OK in 0.1s]\n", "1 of 27 nodes"),
-        ("\x1b[0m10:00:02  2 of 2 \x1b[31mFAIL 3\x1b[0m not_null [FAIL 3 in 0.1s]\n", "1 of 2 nodes"),
+        ("\x1b[0m10:00:02  2 of 2 \x1b[31mFAIL 3\x1b[0m not_null [FAIL 3 in 0.1s]\n", "2 of 2 nodes"),
         ("1 of 3 OK x\n2 of 3 SKIP relation y\n3 of 3 WARN 1 z\n", "3 of 3 nodes"),
         ("1 of 3 ERROR creating x\n", "1 of 3 nodes"),
-        ("3 of 4 NO-OP x\n", "1 of 4 nodes"),
+        ("3 of 4 NO-OP x\n", "3 of 4 nodes"),
+        # The beginning of a long log is not sent.
+        ("285 of 286 OK x\n", "285 of 286 nodes"),
+        ("14:57:03  1 of 2 OK hook: shop.on-run-start.0\n14:57:04  1 of 9 OK x\n2 of 2 OK hook: y\n", "1 of 9 nodes"),
+        ("2 of 2 OK hook: shop.on-run-end.0\n", ""),
+        (" Succeeded [  0.98s] model main.a (table)\n    Failed [  0.01s] test main.b\n", "2 nodes"),
+        ("\x1b[32m Succeeded\x1b[0m [  0.98s] model main.a (table)\n", "1 node"),
+        (" Succeeded [  0.98s] operation shop.on-run-start-0\n", ""),
         ("all 5 of 6 people agree\n", ""),
         ("Completed with 1 error, 2 of 3 PASS\n", ""),
         ("1 of 9 START sql microbatch model x\nBatch 1 of 3 OK batch 2026-01-01 of x\n", ""),
@@ -92,6 +99,39 @@ def test_nodes_done__is_never_more_than_the_total() -> None:
     log = "".join(f"{n} of 3 OK x\n" for n in (1, 2, 3, 3))
 
     assert "3 of 3 nodes" == step_logs.nodes_done(step(log))
+
+
+def test_failed_nodes__are_dbts_own_lines() -> None:
+    log = (
+        "14:57:03  1 of 3 OK created x [OK in 0.1s]\n"
+        "14:57:03  2 of 3 \x1b[31mERROR\x1b[0m creating y [\x1b[31mERROR\x1b[0m in 0.75s]\n"
+        "3 of 3 FAIL 3 not_null_z [FAIL 3 in 0.1s]\n"
+        "     Failed [  0.01s] model main.broken (table)\n"
+        "Failure in model y\n"
+    )
+
+    assert (
+        "2 of 3 ERROR creating y [ERROR in 0.75s]",
+        "3 of 3 FAIL 3 not_null_z [FAIL 3 in 0.1s]",
+        "Failed [  0.01s] model main.broken (table)",
+    ) == step_logs.failed_nodes(step(log))
+
+
+@pytest.mark.parametrize(
+    "logs, expected",
+    [
+        (["x\n14:57:03  Done. PASS=1 WARN=0 ERROR=1 SKIP=0 TOTAL=2\n"], "Done. PASS=1 WARN=0 ERROR=1 SKIP=0 TOTAL=2"),
+        (["Done. PASS=1\n", "Done. PASS=2\n", "docs\n"], "Done. PASS=2"),
+        (
+            ["Summary: 3 total | 1 success | 1 error | 1 skipped\n"],
+            "Summary: 3 total | 1 success | 1 error | 1 skipped",
+        ),
+        (["nothing\n"], ""),
+        ([], ""),
+    ],
+)
+def test_last_line__is_that_of_the_newest_step_with_nodes(logs: list[str], expected: str) -> None:
+    assert expected == step_logs.last_line(look(logs, status=SUCCESS, running=SUCCESS) if logs else a_run())
 
 
 def after_failure(*steps: dict[str, Any]) -> list[tuple[str, str]]:

@@ -461,7 +461,7 @@ def test_comment__of_a_run(build: MakeBuild, case: Case) -> None:
     assert ExitCode.FAILED is build(RED).on(case.environ, DBT_COMMENT="on-failure").run()
     (comment,) = case.comments
     assert JOB_NAME in comment
-    assert "not_null_orders_id" in comment
+    assert "not\\_null\\_orders\\_id" in comment
 
     assert ExitCode.OK is build().on(case.environ, DBT_COMMENT="always").run()
     (comment,) = case.comments

@@ -133,7 +133,7 @@ def test_annotations__off_puts_the_reason_into_the_log(make_step: MakeStep) -> N
 
 
 @pytest.mark.parametrize(
-    "script, words", [(RED, "1 passed, 1 failed"), (WARNED, "1 warned")], ids=["a failure", "a warning"]
+    "script, words", [(RED, "unique_orders_id failed"), (WARNED, "1 warned")], ids=["a failure", "a warning"]
 )
 def test_status__has_the_counts(make_step: MakeStep, script: Script, words: str) -> None:
     workflow_step = make_step(script)

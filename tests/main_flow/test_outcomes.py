@@ -87,7 +87,7 @@ def test_failed__reason_is_in_annotation_summary_log_and_status(make_step: MakeS
 
     assert "error" == workflow_step.outputs["status"]
     assert ["pending", "failure"] == workflow_step.states
-    assert "1 passed, 1 failed · 0s" == workflow_step.statuses[-1].description
+    assert "not_null_orders_id.abc failed" == workflow_step.statuses[-1].description
     annotation = workflow_step.annotations("error")[-1]
     assert "not_null_orders_id" in annotation
     assert "Got 3 results, configured to fail if != 0" in annotation

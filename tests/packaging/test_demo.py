@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from demo.__main__ import main
-from demo.run import SCENARIOS
+from demo.run import PLANS, SCENARIOS
 from tests.support.real_run_fixtures import RealRuns
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ pytestmark = [
 
 def assert_shows_everything(output: str, scenario: str) -> None:
     titles = [line for line in output.splitlines() if line.startswith("── ")]
-    assert 6 == len(titles), output
+    assert 5 + PLANS[scenario].times == len(titles), output
     assert "dbt Cloud / Production build" in output
     assert f"The exit code of the step: {SCENARIOS[scenario].exit_code}" in output
     assert "emulator-token" not in output
@@ -57,6 +58,23 @@ def test_demo__failing_scenario_shows_the_same(real_runs: RealRuns, scenario: st
     assert_shows_everything(real_runs[scenario].output, scenario)
 
 
+def test_demo__failing_model_says_what_it_means_and_the_second_time_since_when(real_runs: RealRuns) -> None:
+    output = real_runs["failing-model"].output
+
+    what = "order_payments failed → 9 nodes were not built → 2 dashboards are stale."
+    assert re.search(rf"{what} New since run \d+ \(green, \d\d:\d\d UTC\)\. Owner: Finance data\.", output)
+    assert re.search(rf"{what} Known since run \d+ \(1 earlier run\)\. Owner: Finance data\.", output)
+    assert "order_payments failed · 9 not built · new" in output
+    assert re.search(r"order_payments failed · 9 not built · known since run \d+", output)
+
+
+def test_demo__late_source_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == main(["late-source"])
+
+    output = capsys.readouterr().out
+    assert re.search(r"Late source:\*\* shop\\_system\.orders is \d+h \d\dm old, the limit is 12 hours", output)
+
+
 def test_demo__datafold_shows_an_upload_a_skip_and_a_soft_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """How each of the three builds ends is checked by the scenario itself."""
     assert 0 == main(["datafold"])
@@ -69,7 +87,7 @@ def test_demo__datafold_shows_an_upload_a_skip_and_a_soft_failure(capsys: pytest
 
 
 def test_demo__has_no_scenario_that_is_not_tested() -> None:
-    assert {"green", "failing-test", "failing-model"} == set(SCENARIOS)
+    assert {"green", "failing-test", "failing-model", "late-source"} == set(SCENARIOS)
 
 
 @pytest.mark.parametrize("as_it_should", [True, False])

@@ -51,7 +51,7 @@ def test_comment__is_written_where_the_user_says(build: MakeBuild, by_hand: Case
 
     assert ExitCode.FAILED is step.run()
     (comment,) = by_hand.comments
-    assert "not_null_orders_id" in comment
+    assert "not\\_null\\_orders\\_id" in comment
 
 
 def test_status__of_a_branch_that_the_user_builds_needs_no_pull_request(build: MakeBuild, by_hand: Case) -> None:

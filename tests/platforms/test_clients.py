@@ -35,9 +35,9 @@ def test_python_gitlab__sees_the_status_and_the_note(build: MakeBuild, serve: Se
         (note,) = project.mergerequests.get(7, lazy=True).notes.list(get_all=True)
 
     assert ("failed", NAME, 77) == (status.status, status.name, status.pipeline_id)
-    assert "1 failed" in status.description
+    assert "not_null_orders_id.abc failed" in status.description
     assert status.target_url.endswith(f"/runs/{step.cloud.runs[0].id}/")
-    assert "not_null_orders_id" in note.body
+    assert "not\\_null\\_orders\\_id" in note.body
 
 
 def test_python_gitlab__is_refused_by_the_emulator_as_by_gitlab(serve: Serve) -> None:
@@ -74,7 +74,7 @@ def test_atlassian_python_api__sees_the_build_status(build: MakeBuild, serve: Se
     commit.close()
 
     assert (True, NAME) == (one.failed, one.name)
-    assert "1 failed" in by_key.description
+    assert "not_null_orders_id.abc failed" in by_key.description
 
 
 def test_azure_devops__sees_the_statuses_and_the_thread(
@@ -99,5 +99,5 @@ def test_azure_devops__sees_the_statuses_and_the_thread(
 
     assert ("failed", "dbt Cloud", JOB_NAME) == (on_commit.state, on_commit.context.genre, on_commit.context.name)
     assert [("pending", 2), ("failed", 2)] == [(one.state, one.iteration_id) for one in on_pull_request]
-    assert "1 failed" in on_pull_request[-1].description
-    assert ("closed", True) == (thread.status, "not_null_orders_id" in thread.comments[0].content)
+    assert "not_null_orders_id.abc failed" in on_pull_request[-1].description
+    assert ("closed", True) == (thread.status, "not\\_null\\_orders\\_id" in thread.comments[0].content)

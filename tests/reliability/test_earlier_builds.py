@@ -191,7 +191,7 @@ def test_cancelled_by_a_person__names_no_newer_run(new_step: NewStep) -> None:
 
 
 def test_queue__is_shown_with_the_run_that_blocks_and_for_how_long(servers: Servers) -> None:
-    step = servers.new_step(lambda trigger: lasting(100) if "another tool" in trigger["cause"] else GREEN)
+    step = servers.new_step(lambda trigger: lasting(900) if "another tool" in trigger["cause"] else GREEN)
     trigger_by_another_tool(servers, step.job_id, "another tool")
 
     assert ExitCode.OK == step.run()

@@ -65,7 +65,7 @@ def rendered(*nodes: Node, manifest: Manifest = NO_MANIFEST) -> ET.Element:
         ("model.shop.orders", "partial success", "error"),
         ("source.shop.raw.orders", "runtime error", "error"),
         ("model.shop.orders", "skipped", "skipped"),
-        ("exposure.shop.e", "no-op", "skipped"),
+        ("saved_query.shop.e", "no-op", "skipped"),
         (TEST, "warn", "system-out"),
         ("model.shop.orders", "from the future", "system-out"),
         (TEST, "pass", None),

@@ -170,8 +170,8 @@ def test_timeline__names_its_colours() -> None:
 
 
 def test_not_built__has_no_nodes_that_had_nothing_to_do() -> None:
-    """Exposures (`no-op`) and reused models did not depend on a failed node."""
-    found = page(facts(a_node("exposure.shop.e", "no-op"), a_node("model.shop.m", "reused"), ended=GREEN))
+    """Saved queries (`no-op`) and reused models did not depend on a failed node."""
+    found = page(facts(a_node("saved_query.shop.e", "no-op"), a_node("model.shop.m", "reused"), ended=GREEN))
 
     assert not [words for words in found.text if "Not built" in words]
     assert any(words.startswith("1 skipped, 1 reused") for words in found.text)

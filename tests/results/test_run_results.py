@@ -40,7 +40,6 @@ STATUSES: list[tuple[str, str, NodeStatus]] = [
     ("unit_test", "pass", NodeStatus.PASSED),
     ("unit_test", "fail", NodeStatus.FAILED),
     ("function", "partial success", NodeStatus.FAILED),
-    ("exposure", "no-op", NodeStatus.SKIPPED),
     ("saved_query", "no-op", NodeStatus.SKIPPED),
     ("operation", "success", NodeStatus.PASSED),
     ("source", "runtime error", NodeStatus.FAILED),
@@ -67,7 +66,7 @@ def test_status__is_grouped_and_kept(kind: str, dbt_status: str, status: NodeSta
         (["success"], "1 passed"),
         (["success"] * 24 + ["fail"], "24 passed, 1 failed"),
         (["skipped"], "1 skipped"),
-        ([row[1] for row in STATUSES], "8 passed, 9 failed, 2 warned, 4 skipped, 1 reused, 2 other"),
+        ([row[1] for row in STATUSES], "8 passed, 9 failed, 2 warned, 3 skipped, 1 reused, 2 other"),
     ],
     ids=str,
 )
@@ -150,8 +149,8 @@ FUSION = [
 def test_read__fusion_leaves_keys_out_and_has_other_messages() -> None:
     merged = run_results.merge([read(*FUSION)])
 
-    assert "3 passed, 1 failed, 1 warned, 2 skipped, 1 reused" == merged.in_words()
-    assert ["model", "model", "model", "test", "exposure", "operation", "function", "saved query"] == [
+    assert "3 passed, 1 failed, 1 warned, 1 skipped, 1 reused" == merged.in_words()
+    assert ["model", "model", "model", "test", "operation", "function", "saved query"] == [
         node.kind for node in merged.nodes
     ]
 

@@ -116,8 +116,9 @@ class WorkflowStep:
 
     @property
     def states(self) -> list[str]:
-        """The states that the commit went through."""
-        return [status.state for status in self.statuses]
+        """The states that the commit went through; a pending status may have been renewed."""
+        found = [status.state for status in self.statuses]
+        return [state for number, state in enumerate(found) if state != "pending" or found[:number][-1:] != ["pending"]]
 
     # What the step has requested of dbt Cloud.
 
