@@ -42,6 +42,8 @@ class ScriptedStep:
     name: str | None = None
     debug_logs: str | None = None
     fails_run: bool | None = None
+    # The log so far, before the step ends.
+    logs_while_running: str | None = None
 
 
 PREPARATION = (
@@ -90,7 +92,7 @@ def progress_at(script: Script, trigger: Mapping[str, Any], started_at: float, n
         )
         end = start + scripted.seconds
         if end > now:
-            steps.append(step)
+            steps.append(replace(step, logs=scripted.logs_while_running))
             return _checked_out(Progress(status=script.running_status, steps=tuple(steps)), trigger)
         freshness = scripted.command.startswith("dbt source freshness")
         fails_run = not freshness if scripted.fails_run is None else scripted.fails_run

@@ -18,7 +18,7 @@ SUMMARY_PATH = Input(
     input_type=InputType.PATH,
     help="File to write the summary to, as Markdown.",
     default="(`dbt-summary.md` in a CI without a page for it, none elsewhere)",
-    aliases=("summary-file",),
+    environment=("DBT_SUMMARY_FILE",),
 )
 
 REPORT_INPUTS: tuple[Input, ...] = (

@@ -53,6 +53,9 @@ def _write_log(run_context: RunContext, facts: RunFacts, subject: Subject) -> No
     last_line = step_logs.last_line(facts.run) if facts.run else ""
     annotated = config.annotations and _annotate(run_context, facts, subject)
     if not report.reason:
+        for source in facts.late_sources:
+            # A failed `dbt source freshness` does not always fail the run.
+            ci.warning(f"Late source: {source.in_words()}")
         _info(ci, last_line, report.headline)
     else:
         _write_reasons(run_context, facts, subject, report, annotated=annotated)

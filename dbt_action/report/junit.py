@@ -58,6 +58,9 @@ def _case(node: Node, name: str, file: str) -> ET.Element:
         ET.SubElement(case, _tag(node), {"message": first_line, "type": _xml(node.dbt_status)}).text = message
     elif node.status is NodeStatus.SKIPPED:
         ET.SubElement(case, "skipped", {"message": first_line})
+    elif node.status is NodeStatus.REUSED:
+        properties = ET.SubElement(case, "properties")
+        ET.SubElement(properties, "property", {"name": "reused", "value": "true"})
     elif node.status is not NodeStatus.PASSED:
         ET.SubElement(case, "system-out").text = message
     return case

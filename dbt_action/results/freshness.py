@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dbt_action.text import duration, one_line
+from dbt_action.text import duration, one_line, plural
 
 # Status words of sources.json v3 that mean trouble; "fail" has been seen too.
 _LATE = ("error", "warn", "runtime error", "fail")
@@ -30,7 +30,9 @@ class LateSource:
         if self.age_seconds is None:
             return ": ".join(part for part in (f"{self.name} could not be looked at", one_line(self.error)) if part)
         limit = f", the limit is {self.limit}" if self.limit else ""
-        return f"{self.name} is {duration(self.age_seconds)} old{limit}"
+        days = round(self.age_seconds / 86_400)
+        age = plural(days, "day") if days > 1 else duration(self.age_seconds)
+        return f"{self.name} is {age} old{limit}"
 
 
 def read(chunks: Iterable[bytes]) -> tuple[LateSource, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def row() -> Mapping[str, Cell]:
             "`--pull-request` and `--pull-request-field`", test_pull_request_field.test_field__can_be_chosen
         ),
         "Status": cell("with `--code-host` and `--repository`", by_hand.test_status__is_posted_where_the_user_says),
-        "Summary": cell("`--summary-file`", test_summary__is_a_file_if_the_user_wants_one),
+        "Summary": cell("`--summary-path`", test_summary__is_a_file_if_the_user_wants_one),
         "Annotations": cell("marked lines", test_error__is_marked_lines),
         "Outputs": cell("`--output-file`", test_output__is_a_file_if_the_user_wants_one),
         "JUnit": cell("`--junit-path`", every.test_junit__is_where_the_reporter_looks),
@@ -104,3 +105,50 @@ def test_files__are_none_unless_the_user_wants_some(make_step: MakeStep, tmp_pat
 
     assert [] == list(tmp_path.iterdir())
     assert not step.ci.has_summary
+
+
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_redraw__is_one_line_that_the_next_one_replaces() -> None:
+    screen = Screen()
+    terminal = Terminal({}, Log(screen))
+    terminal.mask(("s3cret",))
+
+    terminal.redraw("Running \x1b[31mwith s3cret\n")
+    terminal.redraw("x" * 500)
+    terminal.info("Done")
+
+    clear = "\r\x1b[2K"
+    assert f"{clear}Running with ***{clear}{'x' * 78}…{clear}Done\n" == screen.getvalue()
+
+
+def test_redraw__is_nothing_where_lines_cannot_be_replaced() -> None:
+    out = io.StringIO()
+    Terminal({}, Log(out)).redraw("Running")
+    as_json = Screen()
+    Terminal({"DBT_LOG_FORMAT": "json"}, Log(as_json)).redraw("Running")
+
+    assert ("", "") == (out.getvalue(), as_json.getvalue())
+
+
+def test_json__is_one_object_on_each_line() -> None:
+    out = io.StringIO()
+    terminal = Terminal({"DBT_LOG_FORMAT": "JSON"}, Log(out))
+    terminal.mask(("s3cret",))
+
+    terminal.info("Started s3cret\nand more")
+    terminal.warning("Look", title="Title", file="models/a.sql")
+    terminal.error("Bad")
+    terminal.untrusted_block("Log of step 4", "::error::one\ntwo")
+
+    assert [
+        {"level": "info", "message": "Started ***\nand more"},
+        {"level": "warning", "title": "Title", "file": "models/a.sql", "message": "Look"},
+        {"level": "error", "message": "Bad"},
+        {"level": "log", "title": "Log of step 4", "message": "::error::one\ntwo"},
+    ] == [json.loads(line) for line in out.getvalue().splitlines()]

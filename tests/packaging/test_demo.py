@@ -72,7 +72,7 @@ def test_demo__late_source_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == main(["late-source"])
 
     output = capsys.readouterr().out
-    assert re.search(r"Late source:\*\* shop\\_system\.orders is \d+h \d\dm old, the limit is 12 hours", output)
+    assert re.search(r"Late source:\*\* shop\\_system\.orders is \d+ days old, the limit is 12 hours", output)
 
 
 def test_demo__datafold_shows_an_upload_a_skip_and_a_soft_failure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,11 +26,14 @@ FORM = {
     "error": ({"message", "type"}, set()),
     "skipped": (set(), {"message"}),
     "system-out": (set(), set()),
+    "properties": (set(), set()),
+    "property": ({"name", "value"}, set()),
 }
 INSIDE = {
     "testsuites": {"testsuite"},
     "testsuite": {"testcase"},
-    "testcase": {"failure", "error", "skipped", "system-out"},
+    "testcase": {"failure", "error", "skipped", "system-out", "properties"},
+    "properties": {"property"},
 }
 TEST = "test.shop.unique_orders_id.0123456789"
 
@@ -66,6 +69,7 @@ def rendered(*nodes: Node, manifest: Manifest = NO_MANIFEST) -> ET.Element:
         ("source.shop.raw.orders", "runtime error", "error"),
         ("model.shop.orders", "skipped", "skipped"),
         ("saved_query.shop.e", "no-op", "skipped"),
+        ("model.shop.orders", "reused", "properties"),
         (TEST, "warn", "system-out"),
         ("model.shop.orders", "from the future", "system-out"),
         (TEST, "pass", None),
