@@ -13,11 +13,14 @@ from typing import Any
 NODES = 5_000
 MANIFEST_BYTES = 300 * 1000 * 1000
 BYTES_PER_SECOND = 50 * 1000 * 1000
-RUN, JOB, ACCOUNT, STEP = 4, 3, 1, 4
+RUN, JOB, ACCOUNT, STEP = 40, 3, 1, 4
 FILES = ("run_results.json", "manifest.json")
+# Runs before this one, all red, so that the results of each are fetched.
+_EARLIER_RUNS = 5
 _PIECE = 64 * 1024
 _BLOCKED = 0.005
 _FAILED = 50
+_EXPOSURES = 200
 _TESTS_FOR_EACH_MODEL = 3
 _TEXT = "The amount in cents, as booked by the shop; refunds are rows of their own. "
 
@@ -33,7 +36,9 @@ def make(folder: Path) -> None:
         code = _code((per_model - 8_000 - len(json.dumps(columns))) * 3 // 4)
         for number, uid in enumerate(_unique_ids()):
             file.write(f'{"," if number else ""}\n"{uid}": {json.dumps(_node(number, uid, columns, code))}')
-        file.write('}, "sources": {}, "macros": {}, "unit_tests": {}, "parent_map": {}, "child_map": {}}')
+        file.write('}, "sources": {}, "macros": {}, "unit_tests": {}, "parent_map": {}, "child_map": {}, ')
+        exposures = {f"exposure.shop.e{number}": _exposure(number) for number in range(_EXPOSURES)}
+        file.write(f'"groups": {{}}, "exposures": {json.dumps(exposures)}}}')
 
 
 def _unique_ids() -> Iterator[str]:
@@ -83,11 +88,27 @@ def _node(number: int, uid: str, columns: dict[str, Any], code: str) -> dict[str
         "tags": ["daily"],
         "description": _TEXT,
         "columns": columns if is_model else {},
-        "depends_on": {"macros": ["macro.dbt.x"], "nodes": [] if is_model else [model]},
+        "depends_on": {"macros": ["macro.dbt.x"], "nodes": _parents(number) if is_model else [model]},
         "refs": [{"name": "x", "package": None, "version": None}],
         "raw_code": code[: len(code) // 3] if is_model else "",
         "compiled_code": code if is_model else _code(1_000),
         "language": "sql",
+    }
+
+
+def _parents(number: int) -> list[str]:
+    """The two models before it, so that there is a graph of all of them."""
+    model = number // (_TESTS_FOR_EACH_MODEL + 1)
+    return [f"model.shop.m{parent}" for parent in (model - 1, model - 2) if parent >= 0]
+
+
+def _exposure(number: int) -> dict[str, Any]:
+    return {
+        "name": f"e{number}",
+        "type": "dashboard",
+        "url": f"https://bi.example/{number}",
+        "owner": {"name": "Finance"},
+        "depends_on": {"macros": [], "nodes": [f"model.shop.m{number}"]},
     }
 
 
@@ -140,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif name == "artifacts":
             self._answer({"data": list(FILES)})
         elif name == "runs":
-            self._answer({"data": []})
+            self._answer({"data": [self._earlier(number) for number in range(1, _EARLIER_RUNS + 1)]})
         else:
             self._answer({"data": {"id": JOB, "name": "Bench"} if "/jobs/" in path else self._run()})
 
@@ -148,6 +169,10 @@ class _Handler(BaseHTTPRequestHandler):
         """The trigger of a run, and commit statuses."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self._answer(body if "/statuses/" in self.path else {"data": {**self._run(), "status": 1, "run_steps": []}})
+
+    def _earlier(self, number: int) -> dict[str, Any]:
+        """A run before this one, which failed in the same way."""
+        return {**self._run(), "id": RUN - number, "run_steps": []}
 
     def _run(self) -> dict[str, Any]:
         step = {"index": STEP, "name": "Invoke dbt with `dbt build`", "status": 20, "logs": "Done.\n"}
