@@ -118,7 +118,7 @@ def _build(
     ended = runner.run_step(
         folder,
         inputs={**inputs, **request.inputs},
-        event=_event(request, sha),
+        event=pull_request_event(request.number, request.title, sha),
         variables={**push_variables(sha, github.url), "GITHUB_EVENT_NAME": "pull_request"},
         on_line=print,
     )
@@ -153,17 +153,18 @@ def _commit(repository: Path, request: PullRequest) -> str:
     return git(repository, "rev-parse", "HEAD")
 
 
-def _event(request: PullRequest, sha: str) -> dict[str, Any]:
+def pull_request_event(number: int, title: str, sha: str) -> dict[str, Any]:
+    """Return the event of a pull request with this head, as GitHub writes it to a file."""
     push = push_event(sha)
     own = {"full_name": REPOSITORY, "fork": False}
     return {
         "action": "synchronize",
-        "number": request.number,
+        "number": number,
         "pull_request": {
-            "number": request.number,
-            "title": request.title,
+            "number": number,
+            "title": title,
             "draft": False,
-            "head": {"ref": f"pull-{request.number}", "sha": sha, "repo": own},
+            "head": {"ref": f"pull-{number}", "sha": sha, "repo": own},
             "base": {"ref": "main", "sha": push["before"], "repo": own},
             "user": {"login": "octocat"},
         },

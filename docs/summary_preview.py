@@ -1,4 +1,4 @@
-"""`python -m docs.summary_preview [FOLDER] [SCENARIO ...]`: job summaries of runs in the emulator, as pictures."""
+"""`python -m docs.summary_preview [FOLDER] [SCENARIO ...]`: reports on runs in the emulator, as pictures."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ def main(arguments: list[str]) -> int:
         return 2
     folder.mkdir(parents=True, exist_ok=True)
     for name in arguments[1:] or scenarios.SCENARIOS:
-        picture = folder / f"summary-{name}.png"
-        camera.take(scenarios.SCENARIOS[name](), picture)
-        print(f"{picture}  {picture.stat().st_size / 1000:.0f} kB")
+        body = scenarios.SCENARIOS[name]()
+        for theme in pictures.THEMES:
+            picture = folder / f"{name}-{theme}.png"
+            camera.take(body, picture, theme=theme)
+            print(f"{picture}  {picture.stat().st_size / 1000:.0f} kB")
     return 0
 
 

@@ -75,8 +75,12 @@ def cause_lines(facts: RunFacts, subject: Subject, *, detailed: int, brief: int,
     """The first `detailed` causes with at most `lines` lines of dbt's message, then `brief` ones with a line each."""
     causes = causes_in_order(facts)
     for cause in causes[:detailed]:
-        yield cause_title(cause, facts, subject)
-        yield text.code_block(_first_lines(cause.message, lines))
+        title = cause_title(cause, facts, subject)
+        if "\n" in cause.message:
+            yield title
+            yield text.code_block(_first_lines(cause.message, lines))
+        else:
+            yield f"{title}: {_one_line(cause.message)}"
         yield from advice(cause, facts)
     shown = causes[detailed : detailed + brief]
     more = [f"- {cause_title(cause, facts, subject)}: {_one_line(cause.message)}" for cause in shown]
@@ -117,7 +121,7 @@ def about(cause: Cause) -> str:
 def advice(cause: Cause, facts: RunFacts) -> Iterable[str]:
     """dbt's description of a test, and what to do: how to see the failing rows, or how to run it again."""
     node = cause.nodes[0]
-    if cause.description:
+    if cause.is_test and cause.description:
         yield f"> {text.markdown(text.cut(cause.description, _MAX_LINE))}"
     named = _PLAIN_NAME.fullmatch(node.name) is not None
     if cause.is_test and _RELATION.fullmatch(node.relation):
@@ -157,18 +161,20 @@ def changes_table(facts: RunFacts, *, most: int) -> str:
     changes = facts.changes
     if changes is None or not changes.models:
         return ""
-    rows = [
-        f"| {text.markdown(text.cut(model.name, 100))} | {model.what} | {_columns(model)} |"
-        for model in changes.models[:most]
-    ]
+    shown = changes.models[:most]
+    rows = [(text.markdown(text.cut(model.name, 100)), text.markdown(model.what), _columns(model)) for model in shown]
+    # Without columns there is nothing to say about them.
+    width = 3 if any(columns for _, _, columns in rows) else 2
+    table = [("Model", "Change", "Columns"), ("---", "---", "---"), *rows]
+    parts = ["\n".join(f"| {' | '.join(row[:width])} |" for row in table)]
     hidden = len(changes.models) - len(rows)
-    parts = ["\n".join(["| Model | Change | Columns |", "| --- | --- | --- |", *rows])]
     if hidden > 0:
         parts.append(f"… and {hidden} more")
-    if changes.exposures:
-        shown = ", ".join(_exposure(exposure) for exposure in changes.exposures[:_MAX_NAMES])
-        more = len(changes.exposures) - _MAX_NAMES
-        parts.append(f"They feed {shown}{f' and {more} more' if more > 0 else ''}.")
+    # Those that are stale have been named.
+    fed = [exposure for exposure in changes.exposures if exposure not in facts.impact.exposures.values()]
+    if fed:
+        more = f" and {len(fed) - _MAX_NAMES} more" if len(fed) > _MAX_NAMES else ""
+        parts.append(f"They feed {', '.join(_exposure(exposure) for exposure in fed[:_MAX_NAMES])}{more}.")
     return "\n\n".join(parts)
 
 

@@ -132,7 +132,7 @@ def _what_failed(causes: tuple[Cause, ...], markup: Markup, *, short: bool = Fal
     if len(causes) == 2:  # noqa: PLR2004 - both have a name
         return f"{markup.name(group_name(first))} and {markup.name(group_name(causes[1]))} failed"
     others = sum(len(cause.nodes) for cause in causes[1:])
-    return f"{markup.name(group_name(first))} and {others} more failed"
+    return f"{markup.name(group_name(first))} and {others} others failed"
 
 
 def first_line(message: str) -> str:

@@ -14,8 +14,11 @@ HERE = Path(__file__).resolve().parent
 MERMAID = "mermaid@11.17.2"
 # npm installs it into the virtual environment, so that it is not in the repository.
 MODULES = HERE.parent.parent / ".venv" / "mermaid"
+THEMES = ("light", "dark")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH = 1012
+# Of a picture, where it is shown.
+MAX_HEIGHT = 600
 _CHROMIUM_TIMEOUT_SECONDS = 120
 _COLOURS = 160
 _HEIGHT = re.compile(r"<title>(\d+) (.*?)</title>", re.DOTALL)
@@ -24,7 +27,9 @@ _DRAW = r"""
 (async () => {
   let wrong = "";
   try {
-    mermaid.initialize({ startOnLoad: false, securityLevel: "strict", gantt: { useWidth: 880 } });
+    const dark = document.documentElement.dataset.theme === "dark";
+    const theme = dark ? "dark" : "default";
+    mermaid.initialize({ theme, startOnLoad: false, securityLevel: "strict", gantt: { useWidth: 880 } });
     await mermaid.run({ querySelector: "pre.mermaid" });
   } catch (error) {
     wrong = String(error.message || error).split("\n").join(" ");
@@ -45,23 +50,27 @@ class Camera:
     chromium: str
     mermaid: Path
 
-    def take(self, markdown: str, picture: Path) -> None:
-        """Write a PNG of the page with all details open. Raises `RuntimeError` when a chart cannot be drawn."""
+    def take(self, body: str, picture: Path, *, theme: str) -> None:
+        """Write a PNG of a page with this HTML in a theme, `light` or `dark`. Raises `RuntimeError` for a bad chart.
+
+        Details are closed, as GitHub shows them, and what is below MAX_HEIGHT is cut off.
+        """
         with tempfile.TemporaryDirectory(prefix="summary-preview-") as folder:
             page = Path(folder) / "page.html"
-            page.write_text(self._html(markdown), encoding="utf-8")
+            page.write_text(self._html(body, theme), encoding="utf-8")
             shown = _HEIGHT.search(self._chromium(folder, page, "--dump-dom"))
             if shown is None or shown[2]:
                 message = f"The page cannot be drawn: {shown[2] if shown else 'Chromium did not show it'}"
                 raise RuntimeError(message)
-            self._chromium(folder, page, f"--screenshot={picture}", f"--window-size={WIDTH},{shown[1]}")
+            height = min(int(shown[1]), MAX_HEIGHT)
+            self._chromium(folder, page, f"--screenshot={picture}", f"--window-size={WIDTH},{height}")
         shrink(picture)
 
-    def _html(self, markdown: str) -> str:
-        body = render(markdown).replace("<details>", "<details open>")
+    def _html(self, body: str, theme: str) -> str:
         style = (HERE / "github.css").read_text(encoding="utf-8")
         return (
-            f'<!doctype html><html><head><meta charset="utf-8"><title></title><style>{style}</style></head>'
+            f'<!doctype html><html data-theme="{theme}"><head><meta charset="utf-8"><title></title>'
+            f"<style>{style}</style></head>"
             f'<body>{body}<script src="{self.mermaid.as_uri()}"></script><script>{_DRAW}</script></body></html>'
         )
 

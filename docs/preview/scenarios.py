@@ -17,7 +17,9 @@ import requests
 from dbt_action import app
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.interrupts import Interrupts
-from demo.run import REPOSITORY, make_repository, push_event, push_variables
+from demo.run import REPOSITORY, make_repository, push_event, push_variables, run_good_commit
+from docs.preview import pull_request
+from docs.preview.pictures import render
 from emulator import Emulator, GitHub, Script, ScriptedStep
 from emulator.dbt_runner import DbtRunner
 
@@ -47,17 +49,17 @@ class QuickClock:
 
 def green() -> str:
     """A run with one warning, after another run, so that the usual duration is known."""
-    return _real("green", times=2)
+    return render(_real("green", times=2))
 
 
 def failing_model() -> str:
-    """A model with a database error, and everything below it is skipped."""
-    return _real("failing-model")
+    """A model with a database error after a good run, and everything below it is skipped."""
+    return render(_real("failing-model", good_run_before=True))
 
 
 def failing_test() -> str:
-    """A test that fails, and everything below the tested model is skipped."""
-    return _real("failing-test")
+    """A test that fails for the second time, and everything below the tested model is skipped."""
+    return render(_real("failing-test", times=2, good_run_before=True))
 
 
 def cancelled() -> str:
@@ -70,12 +72,12 @@ def cancelled() -> str:
         url = f"{cloud.url}/api/v2/accounts/{cloud.account_id}/runs/{cloud.runs[-1].id}/cancel/"
         requests.post(url, headers={"Authorization": f"Token {cloud.token}"}, timeout=10)
 
-    return _real("green", meanwhile=cancel)
+    return render(_real("green", meanwhile=cancel))
 
 
 def empty() -> str:
     """The commit is not in the repository that dbt Cloud clones, so that dbt is not started."""
-    return _real("green", sha=UNKNOWN_COMMIT)
+    return render(_real("green", sha=UNKNOWN_COMMIT))
 
 
 def huge() -> str:
@@ -83,30 +85,41 @@ def huge() -> str:
     clock = QuickClock()
     steps = tuple(_large_steps(clock.now() + 95))
     script = Script(steps=steps, queue_seconds=95.0)
-    return _summary(Emulator(script, now=clock.now), clock, sha="5eed0fda" * 5, times=1)
+    with Emulator(script, now=clock.now) as cloud:
+        return render(_summary(cloud, clock, sha="5eed0fda" * 5, times=1))
 
 
 SCENARIOS = {
-    "green": green,
-    "failing-model": failing_model,
-    "failing-test": failing_test,
-    "cancelled": cancelled,
-    "empty": empty,
-    "huge": huge,
+    "pull-request": pull_request.body,
+    "summary-green": green,
+    "summary-failing-model": failing_model,
+    "summary-failing-test": failing_test,
+    "summary-cancelled": cancelled,
+    "summary-empty": empty,
+    "summary-huge": huge,
 }
 
 
-def _real(scenario: str, *, sha: str = "", times: int = 1, meanwhile: Meanwhile | None = None) -> str:
+def _real(
+    scenario: str,
+    *,
+    sha: str = "",
+    times: int = 1,
+    meanwhile: Meanwhile | None = None,
+    good_run_before: bool = False,
+) -> str:
     with tempfile.TemporaryDirectory(prefix="summary-preview-", ignore_cleanup_errors=True) as folder:
         repository = Path(folder) / "repository"
         commit = make_repository(repository, scenario)
-        cloud = Emulator(DbtRunner(repository))
-        return _summary(cloud, SystemClock(), sha=sha or commit, times=times, meanwhile=meanwhile)
+        with Emulator(DbtRunner(repository)) as cloud:
+            if good_run_before:
+                run_good_commit(cloud, repository)
+            return _summary(cloud, SystemClock(), sha=sha or commit, times=times, meanwhile=meanwhile)
 
 
 def _summary(cloud: Emulator, clock: Clock, *, sha: str, times: int, meanwhile: Meanwhile | None = None) -> str:
     """Return the summary of the last of `times` runs, as a workflow step in a private repository writes it."""
-    with cloud, GitHub(repository=REPOSITORY) as github, tempfile.TemporaryDirectory() as folder:
+    with GitHub(repository=REPOSITORY) as github, tempfile.TemporaryDirectory() as folder:
         if meanwhile:
             threading.Thread(target=meanwhile, args=(cloud,), daemon=True).start()
         event = push_event(sha)

@@ -28,7 +28,7 @@ def test_body__names_what_failed() -> None:
     found = render(comment.body(facts(a_node(status="error", message="Binder Error: x")), SUBJECT))
 
     assert "orders failed." in found.text
-    assert ("text", "Binder Error: x\n") in found.code
+    assert "orders (model): Binder Error: x" in found.text
 
 
 def test_body__has_no_folds() -> None:

@@ -103,7 +103,7 @@ def test_sentence__says_since_when_as_far_as_it_is_known(
     names: tuple[str, ...], history: History | None, words: str, short: str
 ) -> None:
     found = failing(*names, history=history)
-    failed = {1: "a failed", 2: "a and b failed", 3: "a and 2 more failed"}[len(names)]
+    failed = {1: "a failed", 2: "a and b failed", 3: "a and 2 others failed"}[len(names)]
 
     assert " ".join(part for part in (f"{failed}.", words, "Owner: Finance data.") if part) == verdict.sentence(found)
     assert f"{failed}{short}" == verdict.description(found)
