@@ -18,9 +18,9 @@ from dbt_action.ci import saved_state
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import input_types, inputs, loader
 from dbt_action.dbt_cloud import marker, run_request
-from dbt_action.errors import ConfigError, ExitCode, Refused, missing_token
+from dbt_action.errors import CloudError, ConfigError, ExitCode, Refused, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
-from dbt_action.lifecycle import build_checks
+from dbt_action.lifecycle import build_checks, job_lookup
 from dbt_action.lifecycle.job_run import JobRun
 from dbt_action.lifecycle.run_context import RunContext
 from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS, HttpTimeouts
@@ -91,7 +91,13 @@ def run(
             raise Refused(problems)
         if 0 < len(git_sha) < _SHA_LENGTH:
             run_context.ci.warning(_ABBREVIATED_SHA.format(git_sha))
-        return JobRun(run_context, interrupts=interrupts, http_timeouts=http_timeouts).run()
+        _say(config, run_context.ci)
+        failed = None
+        try:
+            run_context = job_lookup.resolve(run_context, http_timeouts=http_timeouts)
+        except CloudError as error:
+            failed = error
+        return JobRun(run_context, interrupts=interrupts, http_timeouts=http_timeouts).run(failed)
 
     with interrupts.deferred():
         platform_ = ci.detect(environ, out)
@@ -105,6 +111,14 @@ def run(
         except Interrupted:
             platform_.error("Nothing was sent to dbt Cloud.", title="Interrupted")
             return ExitCode.INTERRUPTED
+
+
+def _say(config: loader.Config, platform_: ci.CiPlatform) -> None:
+    """What is worth telling the user about the inputs."""
+    for warning in config.warnings:
+        platform_.warning(warning)
+    for note in config.notes:
+        platform_.info(note)
 
 
 def clean_up(
@@ -135,6 +149,8 @@ def clean_up(
             return ExitCode.OK
         if by_user and saved.closed:
             platform_.info(_NOTHING_TO_CANCEL.format("the step that started the run has closed it"))
+        if not saved.closed:
+            run_context = job_lookup.resolve(run_context, http_timeouts=http_timeouts)
         request = replace(run_context.request, marker=found)
         return cleanup.clean_up(replace(run_context, request=request), saved, http_timeouts=http_timeouts)
 
@@ -195,6 +211,7 @@ def _read(
         ),
         inputs_are_variables=build.inputs_are_variables,
         unknown=partial(run_request.missing_commit_or_branch, build),
+        default_run_on=(build.default_run_on, build.default_reason),
     )
     build = run_request.with_user_choices(config, build)
     host = hosts.choose(environ, build, tokens=config.tokens)

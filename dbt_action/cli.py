@@ -44,7 +44,23 @@ def _names(rows: Iterable[Input]) -> tuple[str, ...]:
 
 # The flags in the help, by group; each input is in exactly one. Those of a CI or a host are where they are defined.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("the job", ("job-url", "dbt-url", "dbt-token", "account-id", "job-id", "project-id", "cause")),
+    (
+        "the job",
+        (
+            "job-url",
+            "dbt-url",
+            "dbt-token",
+            "account-id",
+            "job-id",
+            "job-name",
+            "project-id",
+            "environment-id",
+            "cause",
+            "run-id",
+            "dry-run",
+            "api_timeout",
+        ),
+    ),
     (
         "what to run",
         ("run-on", "branch", "git-sha", "pull-request", "pull-request-field", "allow-job-schema", "allow-forks"),
@@ -73,7 +89,15 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "artifacts",
-        ("artifacts", "artifacts-path", "artifacts-max-size", "artifacts-per-step", "get_artifacts", "fetch_catalog"),
+        (
+            "artifacts",
+            "artifacts-path",
+            "artifacts-max-size",
+            "artifacts-per-step",
+            "base-artifacts",
+            "get_artifacts",
+            "fetch_catalog",
+        ),
     ),
     ("Datafold", _names(DATAFOLD_INPUTS)),
 )
@@ -85,6 +109,8 @@ _METAVARS = {
     InputType.COUNT: "N",
     InputType.RETRIES: "N",
     InputType.PULL_REQUEST: "N|none",
+    InputType.RUN_ID: "N|latest|for-commit",
+    InputType.DBT_VERSION: "VERSION",
     InputType.INTERVAL: "SECONDS|auto",
     InputType.JOB_URL: "URL",
     InputType.SENTENCE: "TEXT",

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from dbt_action.ci.base import Severity
 from dbt_action.ci.files import PlatformWithFiles
 from dbt_action.ci.log import Log
 from dbt_action.config import input_types
-from dbt_action.config.choices import LogFormat
+from dbt_action.config.choices import LogFormat, RunOn
 from dbt_action.config.context import CiContext
 from dbt_action.config.report_inputs import LOG_FORMAT
+
+# Code hosts, as in the input `code-host`, by the host name of a remote. Azure Repos needs more than that.
+_HOSTS = {"github.com": "github", "gitlab.com": "gitlab", "bitbucket.org": "bitbucket"}
+_AS_SET = "What is run is what the job is set to."
 
 
 class Terminal(PlatformWithFiles):
@@ -33,10 +39,27 @@ class Terminal(PlatformWithFiles):
         return True
 
     def context(self) -> CiContext:
-        """Nothing is known about the build."""
-        return CiContext(
+        """What the git checkout in the working directory says; dbt Cloud can only run a commit that was pushed."""
+        from dbt_action import checkout  # noqa: PLC0415 - a CI has variables for this
+
+        found = checkout.read(Path.cwd())
+        known = CiContext(
             ci_id=self.id, ci_name=self.display_name, secrets_hint="Give it as `DBT_TOKEN` in the environment."
         )
+        if found is None:
+            return replace(known, default_run_on=RunOn.JOB, default_reason=f"No git checkout was found here. {_AS_SET}")
+        host = _HOSTS.get(found.remote_host, "")
+        known = replace(
+            known,
+            sha=found.sha,
+            branch=found.branch,
+            host=host,
+            repository=found.remote_path if host else "",
+        )
+        if found.pushed:
+            return known
+        reason = f"Commit {found.sha[:7]} is on no branch of a remote, so dbt Cloud cannot know it. {_AS_SET}"
+        return replace(known, default_run_on=RunOn.JOB, default_reason=reason)
 
     def info(self, message: str) -> None:
         """A line, or an object with `level` and `message`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from dbt_action.config.choices import RunOn
+
 
 class CommitOrigin(Enum):
     """Whose code the build's commit is."""
@@ -84,6 +86,9 @@ class CiContext:
     secrets_withheld: str = ""
     # What to do about that, as sentences.
     withheld_hint: str = "Skip this job for them, or run dbt Cloud after the merge."
+    # What `run-on` is when it is not given, and why, as a sentence, where that is not the commit.
+    default_run_on: RunOn = RunOn.COMMIT
+    default_reason: str = ""
     # Why there is nothing to run, as a clause: "the push deleted the branch".
     nothing_to_run: str = ""
 

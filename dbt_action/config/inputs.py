@@ -9,6 +9,8 @@ from dbt_action.config.report_inputs import REPORT_INPUTS
 
 # Only the script of dbt's own CI guide reads this variable, so a pipeline that sets it was made from that guide.
 GUIDE_JOB_ID = "DBT_PR_JOB_ID"
+GUIDE_TOKEN = "DBT_API_KEY"  # noqa: S105 - the name of a variable
+GUIDE_URL = "https://cloud.getdbt.com"
 
 # The tokens of other code hosts are defined beside these hosts: the action only ever runs for GitHub.
 GITHUB_TOKEN = Input(
@@ -36,10 +38,10 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="dbt-url",
         input_type=InputType.URL,
-        help="Access URL of your dbt Cloud account (Account settings → Access URLs).",
-        default="https://cloud.getdbt.com",
+        help="Access URL of your dbt Cloud account (Account settings → Account information). Required unless `job-url` "
+        "is given.",
         aliases=("dbt_cloud_url",),
-        environment=("DBT_CLOUD_HOST",),
+        environment=("DBT_CLOUD_HOST", "DBT_HOST", "DBT_CLOUD_HOST_URL"),
     ),
     Input(
         name="dbt-token",
@@ -58,7 +60,7 @@ INPUTS: tuple[Input, ...] = (
     Input(
         name="job-id",
         input_type=InputType.ID,
-        help="Number of the job. Required unless `job-url` is given.",
+        help="Number of the job. Required unless `job-url` or `job-name` is given.",
         aliases=("dbt_cloud_job_id",),
         environment=(GUIDE_JOB_ID,),
     ),
@@ -66,6 +68,30 @@ INPUTS: tuple[Input, ...] = (
         name="project-id",
         input_type=InputType.ID,
         help="Number of the project that the job should belong to; a run of another project causes a warning.",
+    ),
+    Input(
+        name="job-name",
+        input_type=InputType.SENTENCE,
+        help="Name of the job instead of its number, together with `project-id` or `environment-id`. It has to be the "
+        "whole name.",
+    ),
+    Input(
+        name="environment-id",
+        input_type=InputType.ID,
+        help="Number of the environment in which `job-name` is looked for.",
+    ),
+    Input(
+        name="run-id",
+        input_type=InputType.RUN_ID,
+        help="Watch a run that exists instead of starting one: its number, `latest`, or `for-commit` for the newest of "
+        "this commit. It is not cancelled unless `on-cancel: cancel` is given. With `wait: false` nothing is "
+        "waited for: of a run that is over, artifacts and results are fetched.",
+    ),
+    Input(
+        name="dry-run",
+        input_type=InputType.BOOLEAN,
+        help="Say what would be sent and decided, and start nothing.",
+        default="false",
     ),
     Input(
         name="cause",
@@ -144,7 +170,7 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="dbt-version-override",
-        input_type=InputType.TEXT,
+        input_type=InputType.DBT_VERSION,
         help="dbt version or release track for this run.",
         aliases=("dbt_version_override",),
         field="overrides.dbt_version",
@@ -294,6 +320,11 @@ INPUTS: tuple[Input, ...] = (
         name="get_artifacts",
         input_type=InputType.BOOLEAN,
         help="For migration: `true` adds `manifest.json` and `run_results.json` to `artifacts`.",
+    ),
+    Input(
+        name="api_timeout",
+        input_type=InputType.SENTENCE,
+        help="For migration: understood, and without effect. An answer of dbt Cloud is waited for half a minute.",
     ),
     Input(
         name="fetch_catalog",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from dbt_action import errors, text
@@ -60,8 +60,17 @@ class Config:
     dbt_url: str
     dbt_token: str = field(repr=False)
     account_id: int
-    job_id: int
+    # 0 as long as only the name is known.
+    job_id: int = 0
+    job_name: str = ""
     project_id: int | None = None
+    environment_id: int | None = None
+    # A number, `latest` or `for-commit`; "" to start a run.
+    run_id: str = ""
+    dry_run: bool = False
+    # What is worth telling the user about the inputs, as sentences.
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     cause: str = ""
     run_on: RunOn = RunOn.COMMIT
     branch: str = ""
@@ -93,6 +102,7 @@ class Config:
     commit_status: StatusMode = StatusMode.POST
     status_context: str = ""
     artifacts: tuple[str, ...] = ()
+    base_artifacts: tuple[str, ...] = ()
     artifacts_path: str = "target"
     artifacts_max_bytes: int = 2 * 1024**3
     summary: bool = True
@@ -132,27 +142,32 @@ def read(
     missing_token: str = "",
     inputs_are_variables: bool = False,
     unknown: Callable[[RunOn], str] = lambda _run_on: "",
+    default_run_on: tuple[RunOn, str] = (RunOn.COMMIT, ""),
 ) -> Config:
     """The configuration in `environ`; only the inputs of `rows` are read.
 
     `ci_job` is the name of the CI's job, which a commit status must not share; `missing_token` is the problem to report
     when there is no `dbt-token`; with `inputs_are_variables` each problem names the variable of its input; `unknown`
-    returns the problem when the commit or branch that `run-on` asks for is not known, "" otherwise.
+    returns the problem when the commit or branch that `run-on` asks for is not known, "" otherwise;
+    `default_run_on` is what it is when it is not given, and a sentence why.
 
     Raises ConfigError with all problems.
     """
     reader = _Reader(environ, rows)
     _apply_job_url(reader)
+    _apply_old_host(reader)
     _check_required(reader, missing_token or errors.missing_token())
     _check_one_version(reader)
     _check_status_context(reader, ci_job)
     _check_datafold(reader)
+    _apply_run_id(reader)
+    _apply_default_run_on(reader, *default_run_on)
     _apply_run_on(reader, unknown)
     if reader.problems:
         problems = _with_variables(reader.problems, rows) if inputs_are_variables else reader.problems
         raise errors.ConfigError(tuple(problems))
     _apply_artifact_switches(reader)
-    return _build(rows, reader.values)
+    return replace(_build(rows, reader.values), warnings=tuple(reader.warnings), notes=tuple(reader.notes))
 
 
 class _Reader:
@@ -160,6 +175,8 @@ class _Reader:
 
     def __init__(self, environ: Mapping[str, str], rows: Rows) -> None:
         self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self.notes: list[str] = []
         self._found = {row.name: found for row in rows if (found := input_types.lookup(environ, row))}
         # By input name. None: not given and without a default, or not valid (then there is a problem, too).
         self.values: dict[str, Any] = {row.name: self._parse(row) for row in rows}
@@ -186,6 +203,8 @@ class _Reader:
             if row.input_type is InputType.CHOICE:
                 chosen = parsers.choice(raw, row.allowed)
                 return row.enum(chosen) if row.enum else chosen
+            if row.input_type is InputType.DBT_VERSION and raw.casefold() == parsers.VERSIONLESS:
+                self.warnings.append(f"`{row.name}` is `{raw}`, which dbt Cloud refuses now; `latest` is sent instead.")
             return _PARSERS[row.input_type](raw)
         except ValueError as error:
             shown = "" if row.secret else f"is {text.cut(text.one_line(raw), 200)!r}, which "
@@ -212,12 +231,45 @@ def _apply_job_url(reader: _Reader) -> None:
         reader.values[name] = of_page
 
 
+def _apply_old_host(reader: _Reader) -> None:
+    """The default address of dbt's CI guide, for pipelines that were made from it."""
+    if reader.values["dbt-url"] is not None or reader.has_problem_with("dbt-url", "job-url"):
+        return
+    if {reader.variable_of("job-id"), reader.variable_of("dbt-token")} & {inputs.GUIDE_JOB_ID, inputs.GUIDE_TOKEN}:
+        reader.values["dbt-url"] = inputs.GUIDE_URL
+        reader.warnings.append(
+            f"`dbt-url` (`DBT_URL`) is not given, so {inputs.GUIDE_URL} is used, the default of dbt's CI guide. That "
+            "address has ended on 2026-11-01. The access URL of your account stands in dbt Cloud under Account "
+            "settings → Account information."
+        )
+
+
+def _apply_run_id(reader: _Reader) -> None:
+    """A run that others have started is watched: nothing is sent, and it is not cancelled unless that is asked for."""
+    if not reader.is_given("run-id"):
+        return
+    for name in ("retry-failed", "supersede", "dry-run"):
+        if reader.values[name]:
+            reader.add_problem(name, "cannot be used with `run-id`: nothing is started for a run that exists.")
+    for name in ("on-cancel", "on-timeout"):
+        if not reader.is_given(name):
+            reader.values[name] = StopAction.LEAVE
+    reader.values["run-on"] = RunOn.JOB
+
+
 def _check_required(reader: _Reader, missing_token: str) -> None:
     if not reader.is_given("dbt-token"):
         reader.problems.append(missing_token)
-    for name in ("account-id", "job-id"):
+    by_name = reader.is_given("job-name")
+    for name in ("dbt-url", "account-id") if by_name else ("dbt-url", "account-id", "job-id"):
         if reader.values[name] is None and not reader.has_problem_with(name, "job-url"):
             reader.add_problem(name, "is missing. Give it, or give `job-url` instead.")
+    if by_name and reader.values["job-id"] is not None:
+        reader.add_problem("job-name", "and `job-id` (or `job-url`) are both given. Give one.")
+    elif by_name and reader.values["project-id"] is None and reader.values["environment-id"] is None:
+        reader.add_problem(
+            "job-name", "needs `project-id` or `environment-id`: jobs of several projects may have one name."
+        )
 
 
 def _check_one_version(reader: _Reader) -> None:
@@ -247,12 +299,20 @@ def _check_datafold(reader: _Reader) -> None:
         )
 
 
+def _apply_default_run_on(reader: _Reader, run_on: RunOn, reason: str) -> None:
+    if any(reader.is_given(name) for name in ("run-on", "branch", "git-sha", "run-id")):
+        return
+    reader.values["run-on"] = run_on
+    if reason:
+        reader.notes.append(reason)
+
+
 def _apply_run_on(reader: _Reader, unknown: Callable[[RunOn], str]) -> None:
     # A pipeline made from dbt's guide leaves the version to the job unless it names a branch.
     if reader.variable_of("job-id") == inputs.GUIDE_JOB_ID and not reader.is_given("run-on"):
         reader.values["run-on"] = RunOn.JOB
     run_on: RunOn | None = reader.values["run-on"]
-    if run_on is None or reader.is_given("branch") or reader.is_given("git-sha"):
+    if run_on is None or run_on is RunOn.JOB or reader.is_given("branch") or reader.is_given("git-sha"):
         return
     if problem := unknown(run_on):
         reader.problems.append(problem)
@@ -318,6 +378,8 @@ _PARSERS: dict[InputType, Callable[[str], Any]] = {
     InputType.RETRIES: parsers.retries,
     InputType.SIZE: parsers.size,
     InputType.PATTERNS: parsers.patterns,
+    InputType.RUN_ID: parsers.run_id,
+    InputType.DBT_VERSION: parsers.dbt_version,
     InputType.IGNORE_PATTERNS: parsers.ignore_patterns,
     InputType.WORDS_OR_NONE: parsers.words_or_none,
     InputType.REPOSITORY: parsers.repository,

@@ -23,6 +23,9 @@ MAX_MINUTES = 7 * 24 * 60.0
 MAX_RETRIES = 10
 
 _BYTES = {"b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+# Values of `run-id` that are no number.
+LATEST, FOR_COMMIT = "latest", "for-commit"
+VERSIONLESS = "versionless"
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -179,6 +182,22 @@ def pull_request(raw: str) -> int:
     except ValueError:
         message = "must be a pull request's number or `none`."
         raise ValueError(message) from None
+
+
+def run_id(raw: str) -> str:
+    """A run's number, `latest` or `for-commit`."""
+    if raw.casefold() in (LATEST, FOR_COMMIT):
+        return raw.casefold()
+    try:
+        return str(integer(raw))
+    except ValueError:
+        message = f"must be a run's number, `{LATEST}` or `{FOR_COMMIT}`."
+        raise ValueError(message) from None
+
+
+def dbt_version(raw: str) -> str:
+    """A version or release track; dbt Cloud has replaced `versionless` by `latest` (release notes)."""
+    return "latest" if raw.casefold() == VERSIONLESS else text(raw)
 
 
 def patterns(raw: str) -> tuple[str, ...]:

@@ -38,6 +38,12 @@ REPORT_INPUTS: tuple[Input, ...] = (
         field="artifacts_max_bytes",
     ),
     Input(name="summary", input_type=InputType.BOOLEAN, help="Write a job summary.", default="true"),
+    Input(
+        name="base-artifacts",
+        input_type=InputType.PATTERNS,
+        help="Artifacts to save below `base` of `artifacts-path` from the run that was deferred to, or from the job's "
+        "success before this run, for tools that compare: names or globs.",
+    ),
     SUMMARY_PATH,
     Input(
         name="annotations",

@@ -36,6 +36,12 @@ class DbtCloud:
         query = {"include_related": json.dumps(["environment"])} if with_environment else None
         return runs.read_job(self.session.get_json(f"{self._root}/jobs/{job_id}/", query))
 
+    def jobs_named(self, name: str, *, project_id: int | None, environment_id: int | None) -> tuple[Job, ...]:
+        """The jobs whose name contains this text, in any case, in a project or an environment."""
+        places = {"project_id": project_id, "environment_id": environment_id}
+        query: dict[str, str | int] = {key: value for key, value in places.items() if value is not None}
+        return runs.read_jobs(self.session.get_json(f"{self._root}/jobs/", {"name__icontains": name, **query}))
+
     def get_run(self, run_id: int, *, with_steps: bool = True) -> Run:
         """The run as it is now with its trigger, and with its steps, which bring the logs of all of them (recorded)."""
         query = {"include_related": json.dumps(["run_steps", "trigger"] if with_steps else ["trigger"])}

@@ -7,14 +7,16 @@ says, so everything except the ids and the status may be absent.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from dbt_action.errors import Malformed
 from dbt_action.text import one_line, unix_time
+
+T = TypeVar("T")
 
 
 class RunStatus(IntEnum):
@@ -187,6 +189,11 @@ def read_job(data: object) -> Job:
     )
 
 
+def read_jobs(data: object) -> tuple[Job, ...]:
+    """Read the jobs from the `data` of an answer. Raises Malformed when it is not a list."""
+    return _read_list(data, read_job, "jobs")
+
+
 def read_run(data: object) -> Run:
     """Read a run from the `data` of an answer. Raises Malformed when it is not one."""
     fields = _fields(data, "run")
@@ -224,14 +231,18 @@ def read_run(data: object) -> Run:
 
 def read_runs(data: object) -> tuple[Run, ...]:
     """Read the runs from the `data` of an answer. Raises Malformed when it is not a list."""
+    return _read_list(data, read_run, "runs")
+
+
+def _read_list(data: object, read: Callable[[object], T], what: str) -> tuple[T, ...]:
     if not isinstance(data, list):
-        message = "dbt Cloud's answer is not a list of runs."
+        message = f"dbt Cloud's answer is not a list of {what}."
         raise Malformed(message)
     found = []
     for item in data:
-        # One run that cannot be read must not hide the others.
+        # One that cannot be read must not hide the others.
         with suppress(Malformed):
-            found.append(read_run(item))
+            found.append(read(item))
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from dbt_action.clock import Clock
 from dbt_action.config.choices import LogMode
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Job, Run
+from dbt_action.errors import ExitCode
 from dbt_action.lifecycle import watch
 from dbt_action.lifecycle.collect import Collector
 from dbt_action.lifecycle.details import DetailsReader
@@ -56,6 +57,21 @@ class AfterStart:
         """A run that is over with its steps."""
         return watch.with_steps(self._cloud, run, self._clock)
 
+    def existing_run(self) -> Run:
+        """The run that `run-id` means. Raises CloudError."""
+        from dbt_action.lifecycle import existing_run  # noqa: PLC0415 - most steps start a run
+
+        run = existing_run.find(self._cloud, self._context, self._clock)
+        self._context.ci.info(f"Run {run.id} exists already; nothing is started.")
+        return run
+
+    def dry_run(self, job: Job | None, skip_reason: str) -> ExitCode:
+        """Say what would be sent; `skip_reason` is why nothing would be run."""
+        from dbt_action.lifecycle import dry_run  # noqa: PLC0415 - few steps want it
+
+        dry_run.report(self._context, job, skip_reason)
+        return ExitCode.OK
+
     def to_datafold(self, collector: Collector, *, commit: str) -> Delivery | None:
         """Upload the artifacts; None when the user does not want that."""
         if self._context.config.datafold.ci_config_id is None:
@@ -95,6 +111,7 @@ class AfterStart:
             artifacts_path=collector.save_artifacts(),
             datafold=self.to_datafold(collector, commit=commit),
         )
+        collector.save_base_artifacts(job)
         facts = self.details.with_project(facts, collector, job)
         folder = config.project_directory
         if facts.manifest.nodes and folder is None:

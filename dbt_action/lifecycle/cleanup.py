@@ -90,6 +90,10 @@ def _only_ours(cloud: DbtCloud, runs: list[Run], run_context: RunContext) -> Ite
     """The runs that carry our marker, or retry a run that does; nobody else's run is ever cancelled."""
     ours = run_context.request.marker
     for run in runs:
+        if run_context.config.run_id:
+            # The step has watched it for others; `on-cancel` says whether it may be cancelled all the same.
+            yield run
+            continue
         origin = run
         # A retry has been asked for by us, or by an earlier attempt of this step.
         while not ours.same_step(origin.cause) and origin.retrying is not None and origin.retrying < origin.id:

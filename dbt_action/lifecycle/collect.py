@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +16,7 @@ from dbt_action.clock import Clock
 from dbt_action.config.loader import Config
 from dbt_action.dbt_cloud import backoff
 from dbt_action.dbt_cloud.client import DbtCloud
-from dbt_action.dbt_cloud.runs import Run, RunStatus, RunStep
+from dbt_action.dbt_cloud.runs import Job, Run, RunStatus, RunStep
 from dbt_action.errors import CloudError, Malformed, NotFound, Unavailable
 from dbt_action.lifecycle.artifact_files import ArtifactFiles
 from dbt_action.results import freshness, run_results
@@ -181,6 +182,33 @@ class Collector:
         folder = files.save(names, steps=[step.index for step in self._steps], read_along=self._read_saved_manifest)
         self._saved = files.saved
         return folder
+
+    def save_base_artifacts(self, job: Job | None) -> None:
+        """Save what `base-artifacts` names from the run to compare with, below `base` of `artifacts-path`.
+
+        That is the run deferred to, else the last success, before this run, of the job deferred to or of this job.
+        """
+        config = self._config
+        if not config.base_artifacts:
+            return
+        try:
+            base_id = self._run.deferring_run_id or self._last_success(job)
+            names = self._cloud.artifact_names(base_id) if base_id else ()
+        except CloudError as error:
+            self._ci.warning(f"`base-artifacts`: the run to compare with could not be read: {error.explanation}")
+            return
+        if base_id is None:
+            self._ci.warning("`base-artifacts`: there is no earlier successful run to compare with.")
+            return
+        folder = str(Path(config.artifacts_path) / "base")
+        settings = replace(config, artifacts=config.base_artifacts, artifacts_path=folder, artifacts_per_step=False)
+        files = ArtifactFiles(self._cloud, base_id, settings, ci=self._ci, clock=self._clock)
+        files.save(names, steps=(), read_along=lambda _name, _step, _chunks: None)
+
+    def _last_success(self, job: Job | None) -> int | None:
+        job_id = (job.deferring_job_id if job else None) or self._config.job_id
+        newest = self._cloud.newest_runs(job_id, statuses=(RunStatus.SUCCESS,))
+        return next((run.id for run in newest if run.id < self._run.id and run.pull_request is None), None)
 
     def local_copies(self, names: Iterable[str], folder: Path) -> dict[str, Path]:
         """Files of the artifacts `names` of the whole run, by name, without those that it does not have.

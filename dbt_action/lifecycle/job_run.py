@@ -79,10 +79,10 @@ class JobRun:
                 self.context, self.recorder, cloud=self.cloud, clock=self.clock, started_at=self.started_at
             )
 
-    def run(self) -> ExitCode:
-        """Everything; the exit code says how it ended."""
+    def run(self, failed: CloudError | None = None) -> ExitCode:
+        """Everything; the exit code says how it ended. `failed`: dbt Cloud could not even be asked for the job."""
         try:
-            return self._run()
+            return self._not_started(failed) if failed else self._run()
         except Interrupted:
             with self.interrupts.deferred():
                 return self._interrupted()
@@ -96,27 +96,43 @@ class JobRun:
             self.session.close()
 
     def _run(self) -> ExitCode:
-        if reason := self._reason_to_skip():
+        reason = self._reason_to_skip()
+        if reason and not self.config.dry_run:
             return self._skipped(reason)
         try:
-            self.job = job_reader.read(self.cloud, self.build, ci=self.ci, clock=self.clock)
-            if self.job:
-                self.recorder.record(JobRead(name=self.job.name))
-                job_reader.check(self.job, self.build, ci=self.ci)
-            run = self.starter.start(
-                resume=self.config.on_rerun is OnRerun.RESUME, answered_before=self.job is not None
-            )
+            self._read_job()
+            if self.config.dry_run:
+                return self.after.dry_run(self.job, reason)
+            run = self._existing_or_new_run()
         except CloudError as error:
             return self._not_started(error)
         job_reader.check_project(run, self.config, ci=self.ci)
         self._report_start(run)
         if self.config.supersede:
             self.starter.supersede(run)
-        if not self.config.wait:
-            if self.config.retry_failed or self.config.artifacts:
-                self.ci.warning("`retry-failed` and `artifacts` have no effect with `wait: false`: both need the end.")
-            return self._end(Outcome.STARTED)
-        return self._watch(run)
+        if self.config.wait:
+            return self._watch(run)
+        if self.config.run_id and run.final:
+            self._seen(self.after.with_steps(run))
+            return self._finished(self._known_run)
+        if self.config.retry_failed or self.config.artifacts:
+            self.ci.warning("`retry-failed` and `artifacts` have no effect with `wait: false`: both need the end.")
+        return self._end(Outcome.STARTED)
+
+    def _read_job(self) -> None:
+        self.job = job_reader.read(self.cloud, self.build, ci=self.ci, clock=self.clock)
+        if self.job:
+            self.recorder.record(JobRead(name=self.job.name))
+            if not self.config.run_id:
+                job_reader.check(self.job, self.build, ci=self.ci)
+
+    def _existing_or_new_run(self) -> Run:
+        if self.config.run_id:
+            run = self.after.existing_run()
+            self.recorder.record(RunFound(run=run))
+            return run
+        resume = self.config.on_rerun is OnRerun.RESUME
+        return self.starter.start(resume=resume, answered_before=self.job is not None)
 
     def _reason_to_skip(self) -> str:
         if not gates.asked(self.config, self.context.build):
@@ -204,8 +220,6 @@ class JobRun:
         self._report_start(retried)
         return retried
 
-    # How it ends.
-
     def _not_started(self, error: CloudError) -> ExitCode:
         in_flight = self.recorder.state.phase is Phase.IN_FLIGHT
         look_for = f"A run may exist all the same: look for {self.request.marker} in the job's runs."
@@ -271,16 +285,16 @@ class JobRun:
     def _cancel(self, run: Run, time_limit: float) -> tuple[Run, str]:
         return self.after.cancel(run, time_limit=time_limit, on_look=self._seen)
 
-    # When the process has to end early.
-
     def _interrupted(self) -> ExitCode:
         """Within seconds: cancel what was started, post the status, and write the report."""
         self.interrupts.shut_down()
         self.session.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
         self.after.posts.limit_timeouts(timeouts.INTERRUPTED_REQUEST_SECONDS)
         deadline = self.clock.now() + timeouts.INTERRUPTED_CANCEL_SECONDS
-        if self.recorder.state.phase is Phase.IN_FLIGHT:
-            self._find_run(deadline)
+        in_flight = self.recorder.state.phase is Phase.IN_FLIGHT
+        # A trigger or retry was on its way when the signal came: its run may appear any moment.
+        if in_flight and (found := self.starter.find_until(deadline, self.recorder.state.retry_of)):
+            self.recorder.record(RunFound(run=found))
         action = when_interrupted(self.recorder.state, self.config.on_cancel)
         if action is WhenInterrupted.REPORT:
             self.after.publisher.post_status()
@@ -302,16 +316,6 @@ class JobRun:
             outcome = of_final_run(run) if ended else Outcome.INTERRUPTED
             self._end(outcome, aftermath=aftermath, run_settled=run.final)
         return ExitCode.INTERRUPTED
-
-    def _find_run(self, deadline: float) -> None:
-        """A trigger or retry was on its way when the signal came: its run may appear any moment."""
-        while self.clock.now() < deadline:
-            with suppress(CloudError):
-                found = self.starter.find(self.recorder.state.retry_of)
-                if found:
-                    self.recorder.record(RunFound(run=found))
-                    return
-            self.clock.sleep(timeouts.CANCEL_POLL_SECONDS)
 
     def _crashed(self) -> None:
         """A bug of the action: the run is cancelled, since nothing watches it any more."""

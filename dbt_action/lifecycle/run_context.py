@@ -34,7 +34,8 @@ class RunContext:
         It is the same in all steps of the job of the CI: a clean-up may be another step.
         """
         config, build = self.config, self.build
-        account = (config.dbt_url, config.account_id, config.job_id)
+        # A job by name has its number only after a request.
+        account = (config.dbt_url, config.account_id, config.job_name or config.job_id)
         return saved_state.signing_key(config.dbt_token, *account, build.ci_id, build.build_id, build.job)
 
     @property
@@ -45,13 +46,15 @@ class RunContext:
     def subject(self, state: RunState) -> Subject:
         """What the run is about, without secrets."""
         sha, build = self.status_sha, self.build
+        # A run that others have started may be of another commit.
+        own_sha = self.request.git_sha or (state.run.git_sha if self.config.run_id and state.run else "")
         folder = state.folder if state.folder is not None else self.config.project_directory
         subject: Subject = text.scrub(
             Subject(
                 job_name=state.job_name or f"job {self.config.job_id}",
-                sha=self.request.git_sha or sha,
+                sha=own_sha or sha,
                 # The pages of the build are those of its own commit.
-                commit_url=build.commit_url if sha == build.sha else "",
+                commit_url=build.commit_url if (own_sha or sha) == build.sha else "",
                 branch=self.request.git_branch or build.branch or build.tag,
                 file_url=build.file_url if sha == build.sha else "",
                 folder=folder or "",

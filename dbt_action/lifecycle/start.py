@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from dbt_action import timeouts
 from dbt_action.clock import Clock
@@ -73,6 +74,15 @@ class Starter:
     def retry(self, failed: Run) -> Run:
         """dbt Cloud's retry of `failed`, which is a run of its own. Raises NotStarted."""
         return self._start_once(lambda: self._cloud.retry(failed.id), lambda: self._retries_of(failed), retry_of=failed)
+
+    def find_until(self, deadline: float, retry_of: Run | None) -> Run | None:
+        """Look for the run of the last request until it is there; None when it does not appear by `deadline`."""
+        while self._clock.now() < deadline:
+            with suppress(CloudError):
+                if found := self.find(retry_of):
+                    return found
+            self._clock.sleep(timeouts.CANCEL_POLL_SECONDS)
+        return None
 
     def find(self, retry_of: Run | None) -> Run | None:
         """The run of a request that got no answer: a trigger, or the retry of a run. Raises CloudError."""

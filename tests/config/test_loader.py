@@ -118,6 +118,11 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("account-id", "70403103922125", "account_id", 70403103922125),
     ("job-id", "70403103937390", "job_id", 70403103937390),
     ("project-id", "2", "project_id", 2),
+    ("job-name", "Nightly\nbuild", "job_name", "Nightly build"),
+    ("environment-id", "5", "environment_id", 5),
+    ("run-id", "For-Commit", "run_id", "for-commit"),
+    ("run-id", "70403110257794", "run_id", "70403110257794"),
+    ("dry-run", "true", "dry_run", True),
     ("cause", "because\nof it", "cause", "because of it"),
     ("run-on", "Branch", "run_on", RunOn.BRANCH),
     ("branch", "refs/heads/x", "branch", "x"),
@@ -129,6 +134,7 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("allow-job-schema", "true", "allow_job_schema", True),
     ("allow-forks", "true", "allow_forks", True),
     ("steps-override", "- dbt seed\n- dbt run", "overrides.steps", ("dbt seed", "dbt run")),
+    ("dbt-version-override", "Versionless", "overrides.dbt_version", "latest"),
     ("dbt-version-override", "latest", "overrides.dbt_version", "latest"),
     ("target-name-override", "ci", "overrides.target_name", "ci"),
     ("threads-override", "8", "overrides.threads", 8),
@@ -148,6 +154,7 @@ VALUES: list[tuple[str, str, str, object]] = [
     ("commit-status", "false", "commit_status", StatusMode.NONE),
     ("status-context", "warehouse", "status_context", "warehouse"),
     ("artifacts", "a.json, b/*\n*.sql", "artifacts", ("a.json", "b/*", "*.sql")),
+    ("base-artifacts", "manifest.json", "base_artifacts", ("manifest.json",)),
     ("artifacts-path", "out/dbt", "artifacts_path", "out/dbt"),
     ("artifacts-max-size", "500MiB", "artifacts_max_bytes", 500 * 1024**2),
     ("summary", "false", "summary", False),
@@ -208,7 +215,7 @@ def test_read__every_input_under_each_of_its_names_fills_its_field() -> None:
 
 
 def test_values__are_of_every_input_that_fills_a_field() -> None:
-    assert {row.name for row in INPUTS} - {"job-url", "summary-path", *ARTIFACT_SWITCHES} == {
+    assert {row.name for row in INPUTS} - {"job-url", "summary-path", "api_timeout", *ARTIFACT_SWITCHES} == {
         name for name, *_ in VALUES
     }
 
