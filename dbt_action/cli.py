@@ -1,126 +1,28 @@
-"""The command line: one flag for each input, and the commands `run` and `cancel`."""
+"""The command line: `run`, `cancel`, `doctor`, `init`, `help` and `completion`."""
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from dbt_action import __version__, app, ci, hosts
-from dbt_action.config.datafold_inputs import DATAFOLD_INPUTS
-from dbt_action.config.input_types import Input, InputType
+from dbt_action import __version__, app, cli_flags, cli_help
+from dbt_action.cli_flags import UsageError
+from dbt_action.errors import ExitCode
 
-if TYPE_CHECKING:
-    import argparse
-
-_PLATFORMS = [platform.display_name for platform in ci.KNOWN]
-_DESCRIPTION = f"""\
-Runs a dbt Cloud job, waits for it, and shows the result on the commit.
-
-Every input is a flag and an environment variable; a flag wins.
-Runs in {", ".join(_PLATFORMS[:-1])} and {_PLATFORMS[-1]}."""
-_COMMANDS = """\
-run     start the job and wait for it (the default)
-cancel  cancel a run that was left going when `run` was killed, found by its state file; never starts a run"""
-_EPILOG = """\
-exit codes:
-  0    the run succeeded, or was started without waiting for it (`--wait false`)
-  1    the run failed or was cancelled
-  2    the inputs cannot be used, or the build may not be sent; nothing was started
-  3    dbt Cloud cannot be reached, or contact with the run was lost
-  4    the run did not end within `--timeout-minutes`
-  70   a bug
-  130  interrupted
-
-example:
-  DBT_TOKEN=... dbt-cloud-run --job-url https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3 --run-on job"""
+Arguments = Sequence[str]
+Environ = Mapping[str, str]
 
 
-def _names(rows: Iterable[Input]) -> tuple[str, ...]:
-    return tuple(row.name for row in rows)
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command; `run` gets the arguments after its name and the environment, and returns the exit code."""
 
-
-# The flags in the help, by group; each input is in exactly one. Those of a CI or a host are where they are defined.
-GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "the job",
-        (
-            "job-url",
-            "dbt-url",
-            "dbt-token",
-            "account-id",
-            "job-id",
-            "job-name",
-            "project-id",
-            "environment-id",
-            "cause",
-            "run-id",
-            "dry-run",
-            "api_timeout",
-        ),
-    ),
-    (
-        "what to run",
-        ("run-on", "branch", "git-sha", "pull-request", "pull-request-field", "allow-job-schema", "allow-forks"),
-    ),
-    ("reasons not to run", ("files-to-ignore", "require-label", "skip-drafts", "skip-commit-message")),
-    ("overrides", _names(row for row in app.ROWS if row.name.endswith("-override"))),
-    ("waiting", ("wait", "poll-interval", "timeout-minutes", "on-cancel", "on-timeout", "fail-on-error")),
-    ("re-runs and retries", ("on-rerun", "retry-failed", "supersede", "instance")),
-    ("the CI", _names(ci.INPUTS)),
-    ("the commit", ("commit-status", "status-context", "comment", "github-token", *_names(hosts.INPUTS))),
-    (
-        "reports",
-        (
-            "log",
-            "log-format",
-            "summary",
-            "summary-path",
-            "changes",
-            "mention-owners",
-            "annotations",
-            "compiled-sql",
-            "project-directory",
-            "results-path",
-            "junit-path",
-        ),
-    ),
-    (
-        "artifacts",
-        (
-            "artifacts",
-            "artifacts-path",
-            "artifacts-max-size",
-            "artifacts-per-step",
-            "base-artifacts",
-            "get_artifacts",
-            "fetch_catalog",
-        ),
-    ),
-    ("Datafold", _names(DATAFOLD_INPUTS)),
-)
-
-# What the help shows for a value, where it is not the name of the type; of a CHOICE, it is the choices.
-_METAVARS = {
-    InputType.BOOLEAN: "true|false",
-    InputType.ID: "N",
-    InputType.COUNT: "N",
-    InputType.RETRIES: "N",
-    InputType.PULL_REQUEST: "N|none",
-    InputType.RUN_ID: "N|latest|for-commit",
-    InputType.DBT_VERSION: "VERSION",
-    InputType.INTERVAL: "SECONDS|auto",
-    InputType.JOB_URL: "URL",
-    InputType.SENTENCE: "TEXT",
-    InputType.COMMIT: "SHA",
-    InputType.SIZE: "SIZE",
-    InputType.PATTERNS: "NAMES",
-    InputType.IGNORE_PATTERNS: "PATTERNS",
-    InputType.MINUTES_OR_NONE: "MINUTES",
-    InputType.WORDS_OR_NONE: "TEXT|none",
-}
+    help: str
+    run: Callable[[Arguments, Environ], int]
 
 
 def main() -> int:
@@ -131,85 +33,59 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Not every console can show every character of the help.
         sys.stdout.reconfigure(errors="replace")
-    command, environ = read(arguments, os.environ)
-    return app.cancel(environ) if command == "cancel" else app.main(environ)
+    if arguments[0] in ("-h", "--help"):
+        return _print(cli_help.short({name: command.help for name, command in COMMANDS.items()}))
+    if arguments[0] == "--version":
+        return _print(f"dbt-cloud-run {__version__}\n")
+    try:
+        return _called(arguments)
+    except UsageError as error:
+        more = " ".join(part for part in ("dbt-cloud-run", error.command, "--help") if part)
+        sys.stderr.write(f"dbt-cloud-run: {error}\nTry `{more}`.\n")
+        return int(ExitCode.CONFIG)
 
 
-def read(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The command, and a copy of `environ` with the flags in it. Raises SystemExit for help and for unknown flags."""
-    parser = _parser()
-    given, unknown = parser.parse_known_args(arguments)
-    if unknown or given.command not in ("run", "cancel"):
-        # Only names are shown: the value of a misspelled flag may be a token.
-        names = ", ".join(word.partition("=")[0] for word in unknown if word.startswith("-"))
-        parser.error(
-            f"unknown: {names}" if names else "the only commands are `run` and `cancel`, and one can be given."
-        )
-    overlaid = dict(environ)
-    for row in app.ROWS:
-        value = getattr(given, _attribute(row))
-        if value is None:
-            continue
-        # A flag wins over each variable of the same input, also when the flag is empty.
-        for name in row.variables():
-            overlaid.pop(name, None)
-        overlaid[row.variable] = value
-    return given.command, overlaid
+def _called(arguments: Arguments) -> int:
+    name, rest = ("run", arguments) if arguments[0].startswith("-") else (arguments[0], arguments[1:])
+    if name not in COMMANDS:
+        nearest = difflib.get_close_matches(name, COMMANDS, n=1)
+        # An unknown word may be a secret, so it is only shown when it is almost a command.
+        hint = f" Did you mean `{nearest[0]}`?" if nearest else f" There are {', '.join(COMMANDS)}."
+        raise UsageError(f"there is no such command.{hint}")
+    return COMMANDS[name].run(rest, os.environ)
 
 
-def _attribute(row: Input) -> str:
-    return f"input_{row.name.replace('-', '_')}"
+def _run(arguments: Arguments, environ: Environ) -> int:
+    return app.main(cli_flags.read(arguments, environ, command="run"))
 
 
-def _parser() -> argparse.ArgumentParser:
-    import argparse  # noqa: PLC0415 - a step of a CI passes no arguments, and importing it takes time
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            # The usage has seventy lines, which would hide this message.
-            self.exit(2, f"{self.prog}: {message}\nTry `{self.prog} --help`.\n")
-
-    parser = Parser(
-        prog="dbt-cloud-run",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        usage="dbt-cloud-run [run|cancel] [--INPUT VALUE ...]",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"dbt-cloud-run {__version__}")
-    commands = parser.add_argument_group("commands", _COMMANDS)
-    commands.add_argument("command", nargs="?", default="run", help=argparse.SUPPRESS)
-    rows = {row.name: row for row in app.ROWS}
-    for title, names in GROUPS:
-        group = parser.add_argument_group(title)
-        for name in names:
-            _add(group, rows[name])
-    return parser
+def _cancel(arguments: Arguments, environ: Environ) -> int:
+    return app.cancel(cli_flags.read(arguments, environ, command="cancel"))
 
 
-def _add(group: argparse._ArgumentGroup, row: Input) -> None:
-    is_switch = row.input_type is InputType.BOOLEAN
-    group.add_argument(
-        f"--{row.name.replace('_', '-')}",
-        dest=_attribute(row),
-        metavar=_metavar(row),
-        help=_help(row).replace("%", "%%"),
-        nargs="?" if is_switch else None,
-        const="true" if is_switch else None,
-    )
+def _help(arguments: Arguments, _environ: Environ) -> int:
+    topic = arguments[0] if arguments else ""
+    if not topic:
+        return _print(cli_help.short({name: command.help for name, command in COMMANDS.items()}))
+    if topic not in cli_help.TOPICS:
+        raise UsageError(f"there is help on {', '.join(cli_help.TOPICS)}.")
+    return _print(cli_help.TOPICS[topic]())
 
 
-def _metavar(row: Input) -> str:
-    return "|".join(row.allowed) or _METAVARS.get(row.input_type, row.input_type.name)
+def _completion(arguments: Arguments, _environ: Environ) -> int:
+    if len(arguments) != 1 or arguments[0] not in cli_help.SHELLS:
+        raise UsageError(f"`completion` needs one of {', '.join(cli_help.SHELLS)}.")
+    return _print(cli_help.completion(arguments[0], list(COMMANDS)))
 
 
-def _help(row: Input) -> str:
-    """The input's help and default, and the variables that can be set instead of the flag."""
-    words = row.help.replace("`", "")
-    if row.default and not row.default.startswith("${{"):
-        default = row.default.strip("()").replace("`", "")
-        words += f" Default: {default}."
-    if row.secret:
-        words += " Better passed as a variable: other processes can see the arguments of this one."
-    return f"{words} [{', '.join(dict.fromkeys((row.variable, *row.environment)))}]"
+def _print(words: str) -> int:
+    sys.stdout.write(words)
+    return int(ExitCode.OK)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "run": Command("start the job and wait for it (the default)", _run),
+    "cancel": Command("cancel a run that was left going when `run` was killed, found by its state file", _cancel),
+    "help": Command(f"more about {', '.join(cli_help.TOPICS)}", _help),
+    "completion": Command("a script that completes words in bash, zsh or fish", _completion),
+}

@@ -52,9 +52,19 @@ class Log:
         safe = {name: self.safe(value) for name, value in fields.items() if value}
         self._print(json.dumps(safe, ensure_ascii=False))
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person sees the lines at once, in colours."""
+        return self._stream.isatty()
+
+    def coloured(self, colour: str, message: str) -> None:
+        """Print `message`, if there is any, in a colour of a terminal."""
+        for line in text.log_lines(self.safe(message)) if message else ():
+            self._print(f"\x1b[{colour}m{line}\x1b[0m")
+
     def transient(self, message: str) -> None:
         """Show a line that the next one replaces, on a terminal; nothing elsewhere."""
-        if not self._stream.isatty():
+        if not self.is_terminal:
             return
         line = text.cut(text.one_line(self.safe(message)), _WIDTH)
         self._stream.write(f"{_CLEAR_LINE}{line}")

@@ -86,6 +86,8 @@ INPUTS: tuple[Input, ...] = (
         help="Watch a run that exists instead of starting one: its number, `latest`, or `for-commit` for the newest of "
         "this commit. It is not cancelled unless `on-cancel: cancel` is given. With `wait: false` nothing is "
         "waited for: of a run that is over, artifacts and results are fetched.",
+        # `DBT_RUN_ID` is an output, which one job of a pipeline may hand on to the next.
+        variable_name="DBT_WATCH_RUN_ID",
     ),
     Input(
         name="dry-run",

@@ -152,3 +152,12 @@ def test_json__is_one_object_on_each_line() -> None:
         {"level": "error", "message": "Bad"},
         {"level": "log", "title": "Log of step 4", "message": "::error::one\ntwo"},
     ] == [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_error__in_a_terminal_is_a_red_headline_and_plain_lines() -> None:
+    screen, plain = Screen(), Screen()
+    Terminal({}, Log(screen)).error("One.\nTwo.", title="Bad", file="a.sql")
+    Terminal({"NO_COLOR": "1"}, Log(plain)).error("One.", title="Bad")
+
+    assert "\x1b[1;31mBad in a.sql\x1b[0m\nOne.\nTwo.\n" == screen.getvalue()
+    assert "Error: Bad\nError: One.\n" == plain.getvalue()

@@ -47,7 +47,7 @@ def without(environ: dict[str, str], *names: str) -> dict[str, str]:
 
 def test_read__defaults() -> None:
     expected = Config(
-        dbt_url="https://cloud.getdbt.com",
+        dbt_url="https://ab123.us1.dbt.com",
         dbt_token=TOKEN,
         account_id=1,
         job_id=3,
@@ -195,7 +195,9 @@ def declared_type(field: str) -> Any:  # noqa: ANN401 - a type or a generic alia
 
 
 def by_variable(name: str) -> str:
-    return {"github-token": "GITHUB_TOKEN"}.get(name, f"DBT_{name.upper().replace('-', '_').removeprefix('DBT_')}")
+    return {"github-token": "GITHUB_TOKEN", "run-id": "DBT_WATCH_RUN_ID"}.get(
+        name, f"DBT_{name.upper().replace('-', '_').removeprefix('DBT_')}"
+    )
 
 
 SPELLINGS: tuple[Callable[[str], str], ...] = (
@@ -208,6 +210,8 @@ SPELLINGS: tuple[Callable[[str], str], ...] = (
 def test_read__every_input_under_each_of_its_names_fills_its_field() -> None:
     for name, raw, field, expected in VALUES:
         environ = without(dict(ENVIRON), f"INPUT_{name.upper()}")
+        if name == "job-name":
+            environ = {**without(environ, "INPUT_JOB-ID"), "INPUT_PROJECT-ID": "2"}
         for spelling in SPELLINGS:
             variable = spelling(name)
 
@@ -231,7 +235,7 @@ def test_table__fields_of_the_rows_exist() -> None:
     # `job-url` and the switches fill the fields of other inputs; the rest is read by the CI.
     of_a_ci = {"ci", "state-file", "output-file", "summary-path", "output-variables"}
 
-    assert {"job-url", *ARTIFACT_SWITCHES, *of_a_ci} == without_field
+    assert {"job-url", "api_timeout", *ARTIFACT_SWITCHES, *of_a_ci} == without_field
 
 
 def test_table__a_choice_has_the_enum_of_its_field() -> None:
@@ -247,7 +251,9 @@ def test_table__a_value_has_the_type_of_its_field() -> None:
     rows = {row.name: row for row in INPUTS}
     for name, raw, field, _ in VALUES:
         if not rows[name].is_host_token:
-            environ = {**ENVIRON, **KEY, by_variable(name): raw}
+            by_name = name == "job-name"
+            environ = {**without(dict(ENVIRON), *(["INPUT_JOB-ID"] if by_name else [])), **KEY, by_variable(name): raw}
+            environ |= {"INPUT_PROJECT-ID": "2"} if by_name else {}
 
             assert is_of_type(field_of(loader.read(environ), field), declared_type(field)), name
 

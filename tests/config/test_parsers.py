@@ -87,6 +87,11 @@ ACCEPTED: dict[Callable[[str], Any], dict[str, object]] = {
 }
 
 # By parser: a pattern of the reason, and texts that it refuses.
+ACCEPTED |= {
+    parsers.run_id: {"7": "7", "70403110257794": "70403110257794", "Latest": "latest", "FOR-COMMIT": "for-commit"},
+    parsers.dbt_version: {"latest": "latest", "versionless": "latest", "VERSIONLESS": "latest", "1.11.2": "1.11.2"},
+}
+
 REFUSED: dict[Callable[[str], Any], tuple[str, list[str]]] = {
     parsers.text: ("must be one line", ["a\nb", "a\x07b", "a\tb", "a\x00b"]),
     parsers.folder: ("written from its root|one line", ["..", "a/../b", "a\\..", "a\nb"]),
@@ -96,6 +101,8 @@ REFUSED: dict[Callable[[str], Any], tuple[str, list[str]]] = {
     ),
     parsers.token: ("no token has", ["two words", "a\nb", "t0k€n", ""]),
     parsers.size: ("must be a whole number with", ["", "0B", "5", "1.5GiB", "2GB", "-1B", "9" * 13 + "B", "GiB"]),
+    parsers.run_id: ("must be a run's number, `latest` or `for-commit`", ["0", "-1", "newest", "1.5", "for commit"]),
+    parsers.dbt_version: ("must be one line", ["a\nb"]),
     parsers.boolean: (
         "must be `true` or `false`",
         ["1", "0", "yes", "no", "on", "off", "t", "", " true", "\uff54\uff52\uff55\uff45"],

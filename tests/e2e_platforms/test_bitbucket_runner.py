@@ -115,7 +115,7 @@ def pipeline(tmp_path: Path, images: None, ports: tuple[int, int], runner: str, 
         host = servers.enter_context(Bitbucket(repository="shop/shop", host="0.0.0.0", port=ports[1]))  # noqa: S104
         text = (ROOT / "examples" / "bitbucket" / example).read_text(encoding="utf-8")
         for old, new in (
-            ("https://cloud.getdbt.com", f"http://127.0.0.1:{ports[0]}"),
+            ("https://ab123.us1.dbt.com", f"http://127.0.0.1:{ports[0]}"),
             ("DBT_ACCOUNT_ID=1", f"DBT_ACCOUNT_ID={cloud.account_id}"),
             ("DBT_JOB_ID=3", f"DBT_JOB_ID={cloud.job_id}"),
         ):

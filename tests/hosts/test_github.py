@@ -513,7 +513,10 @@ OWN = "https://github.acme.example/api/v3"
 )
 def test_github__the_token_of_an_enterprise_server_goes_nowhere_else(more: dict[str, str]) -> None:
     environ = {**ENTERPRISE, **more}
-    settings = loader.read({**environ, "DBT_TOKEN": "t0ken", "DBT_JOB_ID": "3", "DBT_ACCOUNT_ID": "1"}, app.ROWS)
+    settings = loader.read(
+        {**environ, "DBT_URL": "https://x.example", "DBT_TOKEN": "t0ken", "DBT_JOB_ID": "3", "DBT_ACCOUNT_ID": "1"},
+        app.ROWS,
+    )
 
     assert OWN == read_address(environ, run_request.with_user_choices(settings, context(environ))).api_url
 

@@ -27,6 +27,8 @@ from tests.support.scripts import RED
 
 MakeBuild = Callable[..., Build]
 
+URL = {"DBT_URL": "https://ab123.us1.dbt.com"}
+
 
 @pytest.fixture(params=HOSTS)
 def by_hand(request: pytest.FixtureRequest, make_case: MakeCase) -> Case:
@@ -160,7 +162,7 @@ def test_azure__what_is_missing_is_named(build: MakeBuild, variables: dict[str, 
 
 def test_problems__are_reported_together_with_their_variables(build: MakeBuild) -> None:
     """Pipeline files set variables, not inputs."""
-    step = build().on(DBT_TOKEN="", DBT_JOB_ID="", DBT_REPOSITORY="https://github.com/acme/shop")
+    step = build().on(DBT_TOKEN="", DBT_JOB_ID="", DBT_REPOSITORY="https://github.com/acme/shop", DBT_RUN_ON="commit")
 
     assert ExitCode.CONFIG is step.run()
     for words in (
@@ -183,7 +185,7 @@ def test_problems__of_a_fork_do_not_ask_for_a_token(build: MakeBuild, fork: dict
 
 def test_another_repository__has_nothing_of_the_context_of_this_one() -> None:
     settings = loader.read(
-        {"DBT_TOKEN": "t", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_CODE_HOST": "github"}, ROWS
+        {**URL, "DBT_TOKEN": "t", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_CODE_HOST": "github"}, ROWS
     )
     found = run_request.with_user_choices(
         settings, context({**env.GITLAB_DETACHED, "CI_PROJECT_VISIBILITY": "private"})

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dbt_action import cli
+from dbt_action import cli, cli_flags, cli_help
 from dbt_action.app import ROWS
 from dbt_action.config.input_types import Input
 from dbt_action.config.loader import read
 from dbt_action.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUIRED = {"DBT_TOKEN": "dbtc_token", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3"}
+REQUIRED = {"DBT_URL": "https://ab123.us1.dbt.com", "DBT_TOKEN": "dbtc_token", "DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3"}
 
 
 def flag(row: Input) -> str:
@@ -43,14 +44,15 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def test_flag__of_every_input_wins_over_all_its_variables() -> None:
     for row in ROWS:
         environ = dict.fromkeys(row.variables(), "of the environment")
-        command, overlaid = cli.read([flag(row), "of the flag"], {**environ, "OTHER": "1"})
+        overlaid = cli_flags.read([flag(row), "of the flag"], {**environ, "OTHER": "1"}, command="run")
 
-        assert ("run", {row.variable: "of the flag", "OTHER": "1"}) == (command, overlaid), row.name
+        assert {row.variable: "of the flag", "OTHER": "1"} == overlaid, row.name
 
 
 def test_flags__are_read_as_the_environment_is() -> None:
     arguments = ["--dbt-token", "t", "--account-id=5", "--job-id", "6", "--supersede", "--wait", "false"]
-    _, overlaid = cli.read(arguments, {"DBT_JOB_ID": "9", "DBT_WAIT": "true", "DBT_API_KEY": "old"})
+    environ = {"DBT_URL": "https://x.example", "DBT_JOB_ID": "9", "DBT_WAIT": "true", "DBT_API_KEY": "old"}
+    overlaid = cli_flags.read(arguments, environ, command="run")
     config = read(overlaid)
 
     assert ("t", 5, 6) == (config.dbt_token, config.account_id, config.job_id)
@@ -58,34 +60,103 @@ def test_flags__are_read_as_the_environment_is() -> None:
 
 
 def test_flags__an_empty_one_removes_the_value_of_the_environment() -> None:
-    _, overlaid = cli.read(["--branch", ""], {**REQUIRED, "DBT_JOB_BRANCH": "main"})
+    overlaid = cli_flags.read(["--branch", ""], {**REQUIRED, "DBT_JOB_BRANCH": "main"}, command="run")
 
     assert "" == read(overlaid).branch
 
 
-def test_help__lists_every_flag_with_its_variables_and_the_exit_codes() -> None:
-    shown = run("--help", COLUMNS="100").stdout
+def test_help__of_run_lists_every_flag_with_its_variables() -> None:
+    shown = run("run", "--help", COLUMNS="100").stdout
     words = " ".join(shown.split())
 
     for row in ROWS:
         assert re.search(rf"^  {flag(row)}[ \n]", shown, re.MULTILINE), row.name
         for name in (row.variable, *row.environment):
             assert name in words
-    for code in ExitCode:
-        assert re.search(rf"^  {int(code)} ", shown, re.MULTILINE), code
-    assert "cancel  " in shown
     assert "${{" not in shown
     assert max(len(line) for line in shown.splitlines()) <= 110
 
 
-def test_help__has_the_groups_of_the_table() -> None:
-    titles = re.findall(r"^([A-Za-z -]+):$", run("--help").stdout, re.MULTILINE)
+def test_help__of_run_has_the_groups_of_the_table() -> None:
+    titles = re.findall(r"^([A-Za-z -]+):$", run("run", "--help").stdout, re.MULTILINE)
 
-    assert ["options", "commands", *(title for title, _ in cli.GROUPS), "exit codes", "example"] == titles
+    assert ["options", *(title for title, _ in cli_flags.GROUPS)] == titles
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("help",)])
+def test_help__fits_on_a_screen_and_has_commands_usual_flags_and_examples(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    lines = done.stdout.splitlines()
+
+    assert 0 == done.returncode
+    assert 40 >= len(lines)
+    assert cli_help.WIDTH >= max(len(line) for line in lines)
+    assert all(re.search(rf"^  {name} ", done.stdout, re.MULTILINE) for name in cli.COMMANDS)
+    assert 8 == len(cli_help.USUAL) == len(re.findall(r"^  --", done.stdout, re.MULTILINE))
+    assert 3 <= done.stdout.count("\n  dbt-cloud-run ")
+
+
+def test_help__on_its_topics() -> None:
+    inputs, environment, codes = (run("help", topic).stdout for topic in ("inputs", "environment", "exit-codes"))
+
+    for row in ROWS:
+        assert re.search(rf"^  {row.name} ", inputs, re.MULTILINE), row.name
+        assert re.search(rf"^  {row.name} .*{row.variable}", environment, re.MULTILINE), row.name
+    for code in ExitCode:
+        assert re.search(rf"^  {int(code)} ", codes, re.MULTILINE), code
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("rnu",), "Did you mean `run`?"),
+        (("cancle",), "Did you mean `cancel`?"),
+        (("xyz",), "There are run, cancel"),
+        (("--dbt-tokn", "x"), "there is no flag --dbt-tokn. Did you mean --dbt-token?"),
+        (("run", "--xyz"), "there is no flag --xyz.\n"),
+        (("help", "xyz"), "there is help on inputs, environment, exit-codes"),
+        (("completion", "tcsh"), "`completion` needs one of bash, zsh, fish"),
+        (("completion",), "`completion` needs one of bash, zsh, fish"),
+        (("run", "--job-url"), "expected one argument"),
+    ],
+)
+def test_mistyped__names_what_was_meant(arguments: tuple[str, ...], words: str) -> None:
+    done = run(*arguments)
+
+    assert (ExitCode.CONFIG, "") == (done.returncode, done.stdout)
+    assert words in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="a script for bash")
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["dbt-cloud-run", "ca"], {"cancel"}),
+        (["dbt-cloud-run", "--dbt-to"], {"--dbt-token"}),
+        (["dbt-cloud-run", "run", "--job-"], {"--job-id", "--job-name", "--job-url"}),
+    ],
+)
+def test_completion__works_in_bash(words: list[str], expected: set[str]) -> None:
+    script = run("completion", "bash").stdout
+    line = " ".join(f"'{word}'" for word in words)
+    program = f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _dbt_cloud_run; echo ${{COMPREPLY[@]}}"
+
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True, timeout=30)
+
+    assert expected == set(done.stdout.split())
+
+
+def test_completion__for_the_other_shells_has_every_flag() -> None:
+    zsh, fish = (run("completion", shell).stdout for shell in ("zsh", "fish"))
+
+    assert zsh.startswith("autoload -U +X bashcompinit")
+    for row in ROWS:
+        assert flag(row) in zsh
+        assert f" -l {flag(row).removeprefix('--')}\n" in fish
 
 
 def test_groups__contain_each_input_once() -> None:
-    names = [name for _, group in cli.GROUPS for name in group]
+    names = [name for _, group in cli_flags.GROUPS for name in group]
 
     assert sorted(row.name for row in ROWS) == sorted(names)
 

@@ -101,7 +101,7 @@ def test_example__its_job_ends_later_than_the_command_so_that_it_can_cancel(path
 @pytest.mark.parametrize("path", [param for param in ALL if "/template" not in str(param.id)])
 def test_example__marks_the_values_that_users_have_to_change(path: Path) -> None:
     to_change = re.compile(
-        r"(cloud\.getdbt\.com|account-?_?id\b.*\d|job-?_?id\b.*\d|component: |endpoint: )", re.IGNORECASE
+        r"(ab123\.us1\.dbt\.com|account-?_?id\b.*\d|job-?_?id\b.*\d|component: |endpoint: )", re.IGNORECASE
     )
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
     found = [line for line in lines if to_change.search(line)]

@@ -58,7 +58,12 @@ RECORDED: Mapping[str, Any] = {
 }
 
 TOKEN = "dbtc_Sup3rS3cret"
-ENVIRON: Mapping[str, str] = {"INPUT_DBT-TOKEN": TOKEN, "INPUT_ACCOUNT-ID": "1", "INPUT_JOB-ID": "3"}
+ENVIRON: Mapping[str, str] = {
+    "INPUT_DBT-URL": "https://ab123.us1.dbt.com",
+    "INPUT_DBT-TOKEN": TOKEN,
+    "INPUT_ACCOUNT-ID": "1",
+    "INPUT_JOB-ID": "3",
+}
 
 
 def a_run(**fields: Any) -> Run:  # noqa: ANN401 - JSON
