@@ -7,14 +7,18 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 
 from dbt_action.ci.log import Log
 from dbt_action.ci.terminal import Terminal
+from dbt_action.config.choices import RunOn
+from dbt_action.config.context import CiContext
 from tests.ci import test_every_ci as every
 from tests.ci.conftest import MakeStep
 from tests.platforms import test_by_hand as by_hand
 from tests.platforms import test_cancel, test_cli, test_pull_request_field
+from tests.support import git
 from tests.support.decoders import dotenv
 from tests.support.runner import commands
 from tests.support.samples import Cell, CiSample, Known, cell
@@ -161,3 +165,59 @@ def test_error__in_a_terminal_is_a_red_headline_and_plain_lines() -> None:
 
     assert "\x1b[1;31mBad in a.sql\x1b[0m\nOne.\nTwo.\n" == screen.getvalue()
     assert "Error: Bad\nError: One.\n" == plain.getvalue()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with one commit that was pushed to GitHub."""
+    git.init(tmp_path)
+    git.push(tmp_path, "git@github.com:acme/shop.git")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def context(**environ: str) -> CiContext:
+    return Terminal(environ, Log(io.StringIO())).context()
+
+
+def test_context__is_that_of_the_checkout(checkout: Path) -> None:
+    found = context()
+
+    assert (git.head(checkout), "main", "github", "acme/shop") == (
+        found.sha,
+        found.branch,
+        found.host,
+        found.repository,
+    )
+    assert RunOn.COMMIT is found.default_run_on
+
+
+def test_context__a_commit_that_was_not_pushed_is_not_run(checkout: Path) -> None:
+    git.commit(checkout)
+
+    found = context()
+
+    assert RunOn.JOB is found.default_run_on
+    assert "is on no branch of a remote" in found.default_reason
+
+
+def test_context__without_a_checkout_the_job_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    found = context()
+
+    assert ("", RunOn.JOB) == (found.sha, found.default_run_on)
+    assert "No git checkout was found here." in found.default_reason
+
+
+def test_context__of_an_unknown_host_has_no_repository(checkout: Path) -> None:
+    git.run(checkout, "remote", "set-url", "origin", "https://git.acme.example/acme/shop.git")
+
+    assert ("", "") == (context().host, context().repository)
+
+
+@pytest.mark.parametrize("name", ["DBT_GIT_SHA", "DBT_BRANCH", "DBT_RUN_ON", "DBT_WATCH_RUN_ID"])
+def test_context__is_not_read_when_the_user_says_what_to_run(checkout: Path, name: str) -> None:
+    assert checkout.is_dir()
+
+    assert "" == context(**{name: "x"}).sha

@@ -616,3 +616,62 @@ def test_files_to_ignore__what_is_no_pattern_is_refused(raw: str) -> None:
     (problem,) = problems({**ENVIRON, "DBT_FILES_TO_IGNORE": raw})
 
     assert "`files-to-ignore`" in problem
+
+
+GUIDE = {"DBT_ACCOUNT_ID": "1", "DBT_PR_JOB_ID": "3", "DBT_API_KEY": "t"}
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        GUIDE,
+        {"DBT_ACCOUNT_ID": "1", "DBT_PR_JOB_ID": "3", "DBT_TOKEN": "t"},
+        {"DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_API_KEY": "t"},
+    ],
+)
+def test_dbt_url__of_a_pipeline_made_from_the_guide_is_the_old_one_with_a_warning(environ: dict[str, str]) -> None:
+    config = loader.read(environ)
+
+    assert "https://cloud.getdbt.com" == config.dbt_url
+    (warning,) = config.warnings
+    assert "Account settings → Account information" in warning
+
+
+def test_dbt_url__has_no_default() -> None:
+    environ = {"DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_TOKEN": "t"}
+
+    assert ("`dbt-url` is missing. Give it, or give `job-url` instead.",) == problems(environ)
+
+
+@pytest.mark.parametrize("name", ["DBT_HOST", "DBT_CLOUD_HOST_URL", "DBT_CLOUD_HOST"])
+def test_dbt_url__has_the_names_of_other_tools(name: str) -> None:
+    config = loader.read({**GUIDE, name: "ab123.us1.dbt.com"})
+
+    assert ("https://ab123.us1.dbt.com", ()) == (config.dbt_url, config.warnings)
+
+
+def test_dbt_version__versionless_is_replaced_with_a_warning() -> None:
+    config = a_config(dbt_version_override="versionless")
+
+    assert "latest" == config.overrides.dbt_version
+    assert "`latest` is sent instead" in config.warnings[0]
+
+
+def test_api_timeout__is_understood_and_has_no_effect() -> None:
+    assert a_config() == a_config(api_timeout="5000")
+
+
+@pytest.mark.parametrize(
+    "inputs, expected",
+    [
+        ({}, RunOn.JOB),
+        ({"run_on": "commit"}, RunOn.COMMIT),
+        ({"branch": "x"}, RunOn.COMMIT),
+        ({"git_sha": "a" * 40}, RunOn.COMMIT),
+    ],
+)
+def test_run_on__has_the_default_of_the_build(inputs: dict[str, str], expected: RunOn) -> None:
+    given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
+    config = loader.read({**ENVIRON, **given}, default_run_on=(RunOn.JOB, "Because."))
+
+    assert (expected, ("Because.",) if expected is RunOn.JOB else ()) == (config.run_on, config.notes)
