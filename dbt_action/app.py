@@ -17,6 +17,7 @@ from dbt_action import OWNER, __version__, ci, hosts, safe_files
 from dbt_action.ci import saved_state
 from dbt_action.clock import Clock, SystemClock
 from dbt_action.config import input_types, inputs, loader
+from dbt_action.config.choices import Mode
 from dbt_action.dbt_cloud import marker, run_request
 from dbt_action.errors import CloudError, ConfigError, ExitCode, Refused, missing_token
 from dbt_action.interrupts import Interrupted, Interrupts
@@ -53,6 +54,45 @@ def post() -> int:
     return int(clean_up(os.environ, out=_stdout(), clock=SystemClock()))
 
 
+def doctor(environ: Mapping[str, str], *, probe: bool, as_json: bool) -> int:
+    """Look whether a run could work, without starting one; the exit code."""
+    interrupts = _handled_signals()
+    return int(
+        examine(environ, out=_stdout(), clock=SystemClock(), interrupts=interrupts, probe=probe, as_json=as_json)
+    )
+
+
+def examine(
+    environ: Mapping[str, str],
+    *,
+    out: TextIO,
+    clock: Clock,
+    interrupts: Interrupts,
+    probe: bool = False,
+    as_json: bool = False,
+    http_timeouts: HttpTimeouts = DEFAULT_HTTP_TIMEOUTS,
+) -> ExitCode:
+    """The same with everything it needs; `probe` also sends two requests that are refused, see `doctor`."""
+    from dbt_action.doctor import command  # noqa: PLC0415 - a step that runs a job does not need it
+
+    platform_ = ci.detect(environ, out)
+
+    def look(run_context: RunContext) -> ExitCode:
+        run_context = job_lookup.resolve(run_context, http_timeouts=http_timeouts)
+        return command.run(run_context, probe=probe, as_json=as_json, http_timeouts=http_timeouts)
+
+    with interrupts.deferred():
+        try:
+            with interrupts.enabled():
+                return _with_context(environ, platform_, clock, look)
+        except ConfigError as error:
+            return command.report_problems(platform_, error.problems, as_json=as_json)
+        except CloudError as error:
+            return command.report_problems(platform_, (error.explanation,), as_json=as_json)
+        except Interrupted:
+            return ExitCode.INTERRUPTED
+
+
 def cancel(environ: Mapping[str, str]) -> int:
     """The clean-up as a command of the user's, which says what came of it; the exit code."""
     out = _stdout()
@@ -78,6 +118,9 @@ def run(
     http_timeouts: HttpTimeouts = DEFAULT_HTTP_TIMEOUTS,
 ) -> ExitCode:
     """Run the job as `environ` asks, and report on `out` and wherever the CI wants it."""
+    chosen = input_types.lookup(environ, inputs.MODE)
+    if chosen and chosen.value.casefold() == Mode.DOCTOR.value:
+        return examine(environ, out=out, clock=clock, interrupts=interrupts, http_timeouts=http_timeouts)
 
     def run_job(run_context: RunContext) -> ExitCode:
         config, context, request = run_context.config, run_context.build, run_context.request
@@ -183,7 +226,7 @@ def _with_context(
     platform_.mask(secret_values)
     try:
         return command(_read(environ, platform_, clock, secret_values))
-    except ConfigError:
+    except (ConfigError, CloudError):
         raise
     except Exception:  # noqa: BLE001 - the last resort
         import traceback  # noqa: PLC0415 - only bug reports need it

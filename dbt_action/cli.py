@@ -63,6 +63,27 @@ def _cancel(arguments: Arguments, environ: Environ) -> int:
     return app.cancel(cli_flags.read(arguments, environ, command="cancel"))
 
 
+def _doctor(arguments: Arguments, environ: Environ) -> int:
+    usage = "dbt-cloud-run doctor [JOB_URL] [--probe] [--json] [--INPUT VALUE ...]"
+    words = "Looks whether a run could work, and says what to do about what it finds. Starts nothing."
+    parser = cli_flags.parser("doctor", usage=usage, description=words)
+    parser.add_argument("job_page", nargs="?", metavar="JOB_URL", help="address of the job's page in dbt Cloud")
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="also send a trigger and a status that are refused in any case, to learn whether the tokens may do that",
+    )
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = ["--json", "--probe", *map(cli_flags.flag, app.ROWS)]
+        cli_flags.refuse_unknown(unknown, known=known, command="doctor")
+    overlaid = cli_flags.overlaid(vars(given), environ)
+    if given.job_page:
+        overlaid["DBT_JOB_URL"] = given.job_page
+    return app.doctor(overlaid, probe=given.probe, as_json=given.json)
+
+
 def _help(arguments: Arguments, _environ: Environ) -> int:
     topic = arguments[0] if arguments else ""
     if not topic:
@@ -86,6 +107,7 @@ def _print(words: str) -> int:
 COMMANDS: Mapping[str, Command] = {
     "run": Command("start the job and wait for it (the default)", _run),
     "cancel": Command("cancel a run that was left going when `run` was killed, found by its state file", _cancel),
+    "doctor": Command("look whether a run could work, and say what to do; starts nothing", _doctor),
     "help": Command(f"more about {', '.join(cli_help.TOPICS)}", _help),
     "completion": Command("a script that completes words in bash, zsh or fish", _completion),
 }

@@ -32,6 +32,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "the job",
         (
+            "mode",
             "job-url",
             "dbt-url",
             "dbt-token",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from emulator.read_after_write import ReadAfterWriteLag
     from emulator.routing import Route
-    from emulator.runs import Job, Run
+    from emulator.runs import Job, Project, Run
 
 ROOT = "/api/v2/accounts/<int:account>"
 ACCOUNT_PATH = re.compile(r"^/api/v2/accounts/(\d+)/")
@@ -37,6 +37,8 @@ INVALID_TOKEN = "Invalid token."  # noqa: S105 - a message, not a token
 WRONG_ACCOUNT = "Access denied: Token is not scoped to account."
 NOT_FOUND = "The requested resource was not found."
 """Assumption: the text of a 404 is unverified; the envelope around it is recorded."""
+FORBIDDEN = "You do not have permission to perform this action."
+"""Assumption: the text of a 403 for a missing permission is unverified."""
 READ_ONLY = "Access denied: Token may only read."
 """Assumption: the answer to a trigger with a read-only token is unverified."""
 
@@ -50,6 +52,7 @@ class Account:
     read_only_token: str
     redirect_code: int
     scheduler: Scheduler
+    project: Project
     lag: ReadAfterWriteLag
     now: Callable[[], float]
     url: Callable[[], str]
@@ -80,6 +83,8 @@ def create_app(account: Account) -> Flask:
     app.register_error_handler(HTTPException, _http_error)
     run = f"{ROOT}/runs/<int:number>"
     routes: list[Route] = [
+        ("GET", f"{ROOT}/", views.get_account),
+        ("GET", f"{ROOT}/projects/<int:number>/", views.get_project),
         ("GET", f"{ROOT}/jobs/", views.list_jobs),
         ("GET", f"{ROOT}/jobs/<int:number>/", views.get_job),
         ("POST", f"{ROOT}/jobs/<int:number>/run/", views.trigger),
@@ -138,6 +143,18 @@ class _Views:
         return response
 
     # --- jobs ------------------------------------------------------------------------------------------
+
+    def get_account(self) -> Response:
+        return jsonify(api_json.envelope({"id": self._account.id, "name": "Acme", "plan": "enterprise", "state": 1}))
+
+    def get_project(self, number: int) -> Response:
+        project = self._account.project
+        if project.forbidden:
+            raise RefusedError(403, FORBIDDEN)
+        if number not in {job.project_id for job in self._scheduler.jobs}:
+            raise RefusedError(404, NOT_FOUND)
+        include = related(request.args.get("include_related"))
+        return jsonify(api_json.envelope(api_json.project_json(project, number, self._account.id, include)))
 
     def list_jobs(self) -> Response:
         page = page_of_jobs(self._scheduler.jobs, request.args, self._account.id)

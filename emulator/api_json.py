@@ -12,7 +12,7 @@ from emulator.runs import Run, Status
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from emulator.runs import Job, Step
+    from emulator.runs import Job, Project, Step
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -263,6 +263,27 @@ def job_json(job: Job, include: Collection[str] = ()) -> Json:
         "fusion_readiness": None,
         "most_recent_run": None,
         "most_recent_completed_run": None,
+    }
+
+
+def project_json(project: Project, number: int, account_id: int, include: Collection[str] = ()) -> Json:
+    """Return a project (documented fields); its repository only when the request asked for it."""
+    repository = {
+        "id": number + 1,
+        "account_id": account_id,
+        "project_id": number,
+        "full_name": project.repository,
+        "remote_url": project.remote_url,
+        "git_clone_strategy": project.git_clone_strategy,
+        "state": 1,
+    }
+    return {
+        "id": number,
+        "account_id": account_id,
+        "name": project.name,
+        "repository_id": number + 1 if project.remote_url else None,
+        "repository": repository if "repository" in include and (project.remote_url or project.repository) else None,
+        "state": 1,
     }
 
 

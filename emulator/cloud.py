@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.api import Account, create_app
 from emulator.read_after_write import ReadAfterWriteLag
 from emulator.runner import Runner
-from emulator.runs import NO_TRIGGERS, Job, Status
+from emulator.runs import NO_TRIGGERS, Job, Project, Status
 from emulator.scheduler import Delays, Scheduler
 from emulator.scripted_runs import ScriptRunner, ScriptSource, succeed
 from emulator.server import HttpServer, Service
@@ -69,12 +69,14 @@ class Emulator(Service):
         executor = runner if isinstance(runner, Runner) else ScriptRunner(runner or succeed)
         delays = Delays(queue_seconds=queue_seconds, cancel_seconds=cancel_seconds)
         self._scheduler = Scheduler(executor, now, delays, FIRST_RUN_ID)
+        self.project = Project()
         account = Account(
             id=account_id,
             token=token,
             read_only_token=read_only_token,
             redirect_code=redirect_code,
             scheduler=self._scheduler,
+            project=self.project,
             lag=ReadAfterWriteLag(read_after_write_lag, read_after_write_requests),
             now=now,
             url=lambda: self.url,

@@ -74,6 +74,18 @@ class Job:
     state: int = 1
 
 
+@dataclass(kw_only=True)
+class Project:
+    """The one project of the account; tests change the fields. `repository` is `owner/name`, None: not connected."""
+
+    name: str = "Shop"
+    repository: str | None = None
+    remote_url: str | None = None
+    git_clone_strategy: str | None = None
+    # The token may not read projects.
+    forbidden: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step of a run. Times are seconds since the epoch; `index` starts at 1.

@@ -51,6 +51,13 @@ class ChangesMode(Enum):
     NEVER = "never"
 
 
+class Mode(Enum):
+    """What a step of a workflow does."""
+
+    RUN = "run"
+    DOCTOR = "doctor"
+
+
 class LogFormat(Enum):
     """How the log is printed in a terminal."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbt_action.config.choices import OnRerun, RunOn, StatusMode, StopAction
+from dbt_action.config.choices import Mode, OnRerun, RunOn, StatusMode, StopAction
 from dbt_action.config.datafold_inputs import DATAFOLD_INPUTS
 from dbt_action.config.input_types import Input, InputType
 from dbt_action.config.report_inputs import REPORT_INPUTS
@@ -28,7 +28,18 @@ ARTIFACT_SWITCHES = {
     "fetch_catalog": ("catalog.json",),
 }
 
+# Read by `app` before the others.
+MODE = Input(
+    name="mode",
+    input_type=InputType.CHOICE,
+    help="`run` starts the job; `doctor` only looks whether that could work, and says what to do, as "
+    "`dbt-cloud-run doctor` does: for the first run of a new workflow.",
+    default="run",
+    enum=Mode,
+)
+
 INPUTS: tuple[Input, ...] = (
+    MODE,
     Input(
         name="job-url",
         input_type=InputType.JOB_URL,

@@ -15,6 +15,7 @@ from dbt_action.config.choices import (
     DatafoldRunType,
     LogFormat,
     LogMode,
+    Mode,
     OnRerun,
     RunOn,
     StatusMode,
@@ -60,6 +61,7 @@ class Config:
     dbt_url: str
     dbt_token: str = field(repr=False)
     account_id: int
+    mode: Mode = Mode.RUN
     # 0 as long as only the name is known.
     job_id: int = 0
     job_name: str = ""

@@ -11,16 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from dbt_action.dbt_cloud import runs
+from dbt_action.dbt_cloud import projects, runs
+from dbt_action.dbt_cloud.projects import Project
 from dbt_action.dbt_cloud.run_request import RunRequest
 from dbt_action.dbt_cloud.runs import Job, Run, RunStatus
 from dbt_action.dbt_cloud.session import ApiSession
-from dbt_action.errors import Unavailable
+from dbt_action.errors import Forbidden, NotFound, Rejected, Unavailable
 
 # Runs in one list: the most that the API gives. Our own run is searched for among as many.
 MAX_LISTED_RUNS = 100
 # Successful runs from which the usual duration is computed.
 RUNS_FOR_USUAL_DURATION = 5
+_NO_COMMIT = "0" * 40
 
 
 class DbtCloud:
@@ -30,6 +32,32 @@ class DbtCloud:
         """Take the session, without sending anything."""
         self.session = session
         self._root = f"/api/v2/accounts/{account_id}"
+
+    def check_account(self) -> None:
+        """Raises CloudError when host, token or account is wrong, and returns nothing otherwise."""
+        self.session.get_json(f"{self._root}/")
+
+    def project(self, project_id: int) -> Project:
+        """The project with its repository. Tokens that may only run jobs may not read it."""
+        query = {"include_related": json.dumps(["repository"])}
+        return projects.read_project(self.session.get_json(f"{self._root}/projects/{project_id}/", query))
+
+    def may_trigger(self, job_id: int) -> bool | None:
+        """Whether the token may start runs of the job; None when the answer does not say.
+
+        There is no dry run, so a trigger is sent with a commit and a branch, which dbt Cloud refuses together
+        (reported). A token that may trigger is told so; one that may not is refused before (inferred). Should a run be
+        started all the same, it is cancelled.
+        """
+        body = {"cause": "dbt-cloud-run doctor --probe", "git_sha": _NO_COMMIT, "git_branch": "dbt-cloud-run-doctor"}
+        try:
+            started = runs.read_run(self.session.post_json(f"{self._root}/jobs/{job_id}/run/", body))
+        except Rejected:
+            return True
+        except (Forbidden, NotFound):
+            return False
+        self.cancel(started.id)
+        return True
 
     def get_job(self, job_id: int, *, with_environment: bool = True) -> Job:
         """The job's definition, and of its environment what `Job` has."""

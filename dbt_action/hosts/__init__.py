@@ -122,6 +122,12 @@ class HostChoice:
         """Whether pull requests have labels there, as far as is known."""
         return self.host_type is None or self.host_type.has_labels
 
+    def may_post_status(self, clock: Clock) -> bool | None:
+        """Return whether the token may post statuses, None when that is not known. Raises HostError."""
+        if self.host_type is None or self.problem or not self.token:
+            return None
+        return self.host_type.may_post_status(self.address, self.token, clock)
+
     @property
     def renews_pending(self) -> bool:
         """Whether a pending status can be posted again with another description."""

@@ -147,6 +147,8 @@ class HostType(Generic[AddressT]):
     connect: Callable[[AddressT, HostSettings, str], Host]
     # What reads changed files and labels, for an address and a token, on a clock. Sends nothing here.
     read_changes: Callable[[AddressT, str, Clock], ChangeReader]
+    # Whether the token may post statuses, asked without posting one; None where nobody can ask.
+    may_post_status: Callable[[AddressT, str, Clock], bool | None] = lambda _address, _token, _clock: None
     # What the token needs for that, as a sentence.
     changes_hint: str = ""
     # A pending status can be posted again with another description.

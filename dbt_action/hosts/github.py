@@ -234,6 +234,9 @@ class GitHub(RestHost):
             raise _host_error(error) from None
 
 
+_NO_COMMIT = "0" * 40
+
+
 class GitHubChanges:
     """Changed files, labels and messages; by plain HTTP, since a trigger waits for it, and PyGithub takes time."""
 
@@ -283,6 +286,15 @@ class GitHubChanges:
     def is_draft(self) -> bool:
         """Whether the pull request is a draft."""
         return bool(field(self._api.get(f"{self._repository}/pulls/{self._number}"), "draft", bool))
+
+    def may_post_status(self) -> bool | None:
+        """Ask by a status on a commit that cannot exist: who may post is told so (422), who may not is refused."""
+        path = f"{self._repository}/statuses/{_NO_COMMIT}"
+        try:
+            self._api.create(path, {"state": "pending", "context": "dbt-cloud-run doctor"})
+        except HostError as error:
+            return {422: True, 403: False, 404: False}.get(error.status)
+        return True
 
     def commit_message(self, sha: str) -> str:
         """The message of a commit."""
@@ -366,5 +378,6 @@ HOST_TYPE = HostType(
     api_variable="GITHUB_API_URL",
     connect=_connect,
     read_changes=GitHubChanges,
+    may_post_status=lambda address, token, clock: GitHubChanges(address, token, clock).may_post_status(),
     changes_hint="The token needs `pull-requests: read`, and `contents: read` for pushes and commit messages.",
 )

@@ -112,6 +112,18 @@ def schema_problem(build: Build, job: Job) -> str:
     )
 
 
+def pull_request_problem(build: Build, job: Job) -> str:
+    """The same for any build of a pull request that the inputs describe, before there is one: "" if all is well."""
+    describes_one = build.context.of_pull_request or build.request.pull_request is not None
+    allowed = build.config.allow_job_schema or build.request.overrides.schema
+    if not describes_one or allowed or _builds_apart(build, job):
+        return ""
+    return (
+        f"{_name(job)} builds in its own schema, where production usually is. Use a CI job, "
+        f"{build.setting('schema-override', 'auto')}, or {build.setting('run-on', RunOn.JOB.value)} for pull requests."
+    )
+
+
 def _builds_apart(build: Build, job: Job) -> bool:
     """Whether the job's own settings keep a pull request out of production."""
     # dbt Cloud derives the schema of a CI job's run from the number (documented: CI jobs page).
@@ -127,25 +139,47 @@ def _target_choice(build: Build) -> str:
 
 def job_warnings(build: Build, job: Job) -> Iterator[str]:
     """What the job's settings will make of this run, and the user may not expect."""
-    config, overrides = build.config, build.request.overrides
-    if job.triggered_by_pull_requests and build.request.pull_request:
-        yield (
-            "dbt Cloud also starts this job by itself for pull requests, so each may be built twice. "
-            "Switch that off in the job's settings (Triggered by pull requests), or use another job here."
-        )
-    if not job.defers and any(_STATE_SELECTOR.search(step) for step in overrides.steps or job.steps):
-        yield (
-            "The job's commands select by state (`state:…`), but the job defers to no environment, so dbt has nothing "
-            "to compare with: it fails or builds everything. Set `Compare changes against` in the job's settings."
-        )
+    if build.request.pull_request and (words := double_builds(job)):
+        yield words
+    if words := missing_deferral(build, job):
+        yield words
     if build.context.of_pull_request and job.job_type and not job.is_ci:
         yield (
             f"{_name(job)} is not a CI job (its type is `{text.one_line(job.job_type)}`), so the runs of pull requests "
             "wait for each other and for the other runs of this job. CI jobs run side by side."
         )
-    limit = job.timeout_seconds if overrides.timeout_seconds is None else overrides.timeout_seconds
-    if config.wait and limit > config.timeout_seconds:
-        yield _short_wait(build, f"dbt Cloud lets a run of this job take {text.duration(limit)}")
+    if words := short_limit(build, job):
+        yield words
+
+
+def double_builds(job: Job) -> str:
+    """The warning for a job that dbt Cloud itself starts for pull requests, "" for another."""
+    if not job.triggered_by_pull_requests:
+        return ""
+    return (
+        "dbt Cloud also starts this job by itself for pull requests, so each may be built twice. "
+        "Switch that off in the job's settings (Triggered by pull requests), or use another job here."
+    )
+
+
+def missing_deferral(build: Build, job: Job) -> str:
+    """The warning for commands that compare with nothing, "" when there is something or nothing to compare."""
+    steps = build.request.overrides.steps or job.steps
+    if job.defers or not any(_STATE_SELECTOR.search(step) for step in steps):
+        return ""
+    return (
+        "The job's commands select by state (`state:…`), but the job defers to no environment, so dbt has nothing "
+        "to compare with: it fails or builds everything. Set `Compare changes against` in the job's settings."
+    )
+
+
+def short_limit(build: Build, job: Job) -> str:
+    """The warning for a wait that is shorter than dbt Cloud's own limit, "" if it is long enough."""
+    override = build.request.overrides.timeout_seconds
+    limit = job.timeout_seconds if override is None else override
+    if not build.config.wait or limit <= build.config.timeout_seconds:
+        return ""
+    return _short_wait(build, f"dbt Cloud lets a run of this job take {text.duration(limit)}")
 
 
 def duration_warning(build: Build, usual_seconds: float | None) -> str:

@@ -216,7 +216,7 @@ class GitHub(FakeHost):
         return jsonify(self._status_json(len(self._statuses) - 1, owner, name)), 201
 
     def _check_commit(self, sha: str) -> None:
-        if self.commits is not None and sha not in self.commits:
+        if sha == "0" * 40 or (self.commits is not None and sha not in self.commits):
             raise _refusal(422, f"No commit found for SHA: {sha}")
 
     def _numbers_of_statuses(self, sha: str) -> list[int]:

@@ -23,6 +23,7 @@ from dbt_action.config.choices import (
     DatafoldRunType,
     LogFormat,
     LogMode,
+    Mode,
     OnRerun,
     RunOn,
     StatusMode,
@@ -113,6 +114,7 @@ def test_config__its_defaults_are_those_of_the_table() -> None:
 
 # Input, a value, the field of Config (or of its overrides) and the value of that field.
 VALUES: list[tuple[str, str, str, object]] = [
+    ("mode", "doctor", "mode", Mode.DOCTOR),
     ("dbt-url", "ab123.us1.dbt.com/", "dbt_url", "https://ab123.us1.dbt.com"),
     ("dbt-token", " tok3n\n", "dbt_token", "tok3n"),
     ("account-id", "70403103922125", "account_id", 70403103922125),
@@ -618,13 +620,13 @@ def test_files_to_ignore__what_is_no_pattern_is_refused(raw: str) -> None:
     assert "`files-to-ignore`" in problem
 
 
-GUIDE = {"DBT_ACCOUNT_ID": "1", "DBT_PR_JOB_ID": "3", "DBT_API_KEY": "t"}
+OF_GUIDE = {"DBT_ACCOUNT_ID": "1", "DBT_PR_JOB_ID": "3", "DBT_API_KEY": "t"}
 
 
 @pytest.mark.parametrize(
     "environ",
     [
-        GUIDE,
+        OF_GUIDE,
         {"DBT_ACCOUNT_ID": "1", "DBT_PR_JOB_ID": "3", "DBT_TOKEN": "t"},
         {"DBT_ACCOUNT_ID": "1", "DBT_JOB_ID": "3", "DBT_API_KEY": "t"},
     ],
@@ -645,7 +647,7 @@ def test_dbt_url__has_no_default() -> None:
 
 @pytest.mark.parametrize("name", ["DBT_HOST", "DBT_CLOUD_HOST_URL", "DBT_CLOUD_HOST"])
 def test_dbt_url__has_the_names_of_other_tools(name: str) -> None:
-    config = loader.read({**GUIDE, name: "ab123.us1.dbt.com"})
+    config = loader.read({**OF_GUIDE, name: "ab123.us1.dbt.com"})
 
     assert ("https://ab123.us1.dbt.com", ()) == (config.dbt_url, config.warnings)
 
