@@ -51,6 +51,12 @@ def read(folder: Path) -> Checkout | None:
     )
 
 
+def default_branch(folder: Path) -> str:
+    """The branch that the remote shows first, as of the clone; else the one that is checked out; "" for none."""
+    remote = _git(folder, "symbolic-ref", "--quiet", "--short", f"refs/remotes/{_USUAL_REMOTE}/HEAD")
+    return remote.removeprefix(f"{_USUAL_REMOTE}/") or _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+
+
 def has_commit(folder: Path, sha: str) -> bool:
     """Whether the checkout has this commit; `sha` is a full hash."""
     return bool(_COMMIT.fullmatch(sha)) and _git(folder, "cat-file", "-t", sha) == "commit"

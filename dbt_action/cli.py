@@ -8,10 +8,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
 
 from dbt_action import __version__, app, cli_flags, cli_help
 from dbt_action.cli_flags import UsageError
+from dbt_action.clock import SystemClock
 from dbt_action.errors import ExitCode
+from dbt_action.timeouts import DEFAULT_HTTP_TIMEOUTS
 
 Arguments = Sequence[str]
 Environ = Mapping[str, str]
@@ -84,6 +88,50 @@ def _doctor(arguments: Arguments, environ: Environ) -> int:
     return app.doctor(overlaid, probe=given.probe, as_json=given.json)
 
 
+def _init(arguments: Arguments, environ: Environ) -> int:
+    import argparse  # noqa: PLC0415 - a step of a CI passes no arguments, and importing it takes time
+
+    from dbt_action.init import command  # noqa: PLC0415 - the same
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(message, "init")
+
+    parser = Parser(
+        prog="dbt-cloud-run init",
+        description="Writes the files of a pipeline for this checkout, and says what comes next. Asks in a terminal.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("job_url", nargs="?", default="", metavar="JOB_URL", help="address of the job's page")
+    parser.add_argument("--platform", default="", choices=("", *command.PLATFORMS), help="the CI, if it is not found")
+    parser.add_argument("--branch", default="", help="the branch that is deployed, if it is not the remote's first")
+    parser.add_argument(
+        "--pull-requests", default=None, action=argparse.BooleanOptionalAction, help="also for pull requests, or not"
+    )
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = ["--platform", "--branch", "--pull-requests", "--no-pull-requests", "--yes", "--force"]
+        cli_flags.refuse_unknown(unknown, known=known, command="init")
+    options = command.Options(
+        job_url=given.job_url,
+        token=environ.get("DBT_TOKEN", "").strip(),
+        platform=given.platform,
+        pull_requests=given.pull_requests,
+        branch=given.branch,
+        force=given.force,
+    )
+    around = command.Surroundings(
+        folder=Path.cwd(),
+        say=print,
+        ask=(lambda question: input(f"{question} ")) if sys.stdin.isatty() and not given.yes else None,
+        clock=SystemClock(),
+        http_timeouts=DEFAULT_HTTP_TIMEOUTS,
+    )
+    return int(command.run(options, around))
+
+
 def _help(arguments: Arguments, _environ: Environ) -> int:
     topic = arguments[0] if arguments else ""
     if not topic:
@@ -108,6 +156,7 @@ COMMANDS: Mapping[str, Command] = {
     "run": Command("start the job and wait for it (the default)", _run),
     "cancel": Command("cancel a run that was left going when `run` was killed, found by its state file", _cancel),
     "doctor": Command("look whether a run could work, and say what to do; starts nothing", _doctor),
+    "init": Command("write the files of a pipeline for this checkout", _init),
     "help": Command(f"more about {', '.join(cli_help.TOPICS)}", _help),
     "completion": Command("a script that completes words in bash, zsh or fish", _completion),
 }

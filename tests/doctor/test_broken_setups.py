@@ -24,8 +24,16 @@ Change = Callable[[WorkflowStep], None]
 CONNECTED = {"repository": REPOSITORY, "git_clone_strategy": "github_app"}
 
 
-def examine(step: WorkflowStep, *, probe: bool = False, as_json: bool = False, **inputs: Any) -> ExitCode:  # noqa: ANN401
-    given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in inputs.items()}
+def examine(
+    step: WorkflowStep,
+    chosen: Mapping[str, str] | None = None,
+    *,
+    probe: bool = False,
+    as_json: bool = False,
+    **inputs: str,
+) -> ExitCode:
+    named = {**(chosen or {}), **inputs}
+    given = {f"INPUT_{name.upper().replace('_', '-')}": value for name, value in named.items()}
     return app.examine(
         {**step.environ, **given},
         out=step.out,
@@ -208,7 +216,7 @@ def test_broken__is_named_with_the_right_exit_code(step: WorkflowStep, name: str
     broken.change(step)
     before = len(step.cloud.requests)
 
-    code = examine(step, probe=broken.probe, **broken.inputs)
+    code = examine(step, broken.inputs, probe=broken.probe)
 
     line = broken.line.format(host=step.cloud.url.removeprefix("http://"), project=step.cloud.project_id)
     assert f"{line}" in step.log, step.log

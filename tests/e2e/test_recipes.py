@@ -34,7 +34,10 @@ class Recipes:
         self.checkout, self.base, self.github, self.datafold = checkout, base, github, datafold
 
     def run(self, name: str, event: str, cloud: Emulator, **payload: Any) -> Finished:  # noqa: ANN401 - JSON
-        text = (ROOT / "examples" / name).read_text(encoding="utf-8")
+        return self.run_text((ROOT / "examples" / name).read_text(encoding="utf-8"), event, cloud, **payload)
+
+    def run_text(self, text: str, event: str, cloud: Emulator, **payload: Any) -> Finished:  # noqa: ANN401 - JSON
+        """Run the workflow in `text`."""
         job = f"{cloud.url}/deploy/{cloud.account_id}/projects/{cloud.project_id}/jobs/{cloud.job_id}"
         text = re.sub(r"job-url: \S+", f"job-url: {job}", text)
         # The action of this checkout, which act brings into the container for such a step.

@@ -15,7 +15,9 @@ from dbt_action.config.inputs import INPUTS
 from dbt_action.report.outputs import OUTPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(path for folder in ("datafold", "recipes") for path in (ROOT / "examples" / folder).glob("*.yml"))
+FILES = sorted(
+    path for folder in ("datafold", "recipes", "github") for path in (ROOT / "examples" / folder).glob("*.yml")
+)
 GITLAB = [path for path in FILES if path.name.startswith("gitlab-")]
 GITHUB = [path for path in FILES if path not in GITLAB]
 ACTION = "org/dbt-cloud-run-action@v1"
@@ -51,7 +53,8 @@ def test_workflow__gives_no_rights_that_are_not_asked_for(path: Path) -> None:
     workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
 
     assert workflow["permissions"] == {}
-    assert [step["uses"] for step in steps(path) if "uses" in step] == [ACTION]
+    others = [step["uses"] for step in steps(path) if "uses" in step and step["uses"] != ACTION]
+    assert all(re.fullmatch(r"actions/checkout@[0-9a-f]{40}", name) for name in others)
     for job in workflow["jobs"].values():
         assert "timeout-minutes" in job
 
