@@ -88,6 +88,7 @@ def test_files__of_github_pass_zizmor(tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text.replace("@v1", f"@{'a' * 40} # v1"), encoding="utf-8")
 
+    program = str(Path(sys.executable).with_name("zizmor"))
     zizmor = [program, "--offline", "--no-progress", "--quiet", "--persona=pedantic", str(tmp_path)]
     done = subprocess.run(zizmor, capture_output=True, text=True, check=False, timeout=120)
 
