@@ -20,7 +20,7 @@ MUTATION := .venv-mutation
 FUZZING := .venv-fuzz
 READY := $(VENV)/.ready
 SCRIPTS := .ci/run composite/run.sh $(wildcard release/scripts/*.sh)
-COGGED := action.yml composite/action.yml README.md docs/platforms.md
+COGGED := action.yml action-types.yml composite/action.yml README.md docs/platforms.md docs/migration.md docs/recipes.md
 
 # Settings of the caller that would send packages elsewhere or change what this Python imports.
 # Those that say where packages come from (index, certificates, proxies) stay.

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from dbt_action.config.input_types import Input
+from dbt_action import cli_flags, cli_help
+from dbt_action.config.input_types import Input, InputType
 from dbt_action.config.inputs import INPUTS
 from dbt_action.report.outputs import OUTPUTS
 
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+# Inputs that most people need.
+USUAL = (
+    "job-url",
+    "dbt-token",
+    "run-on",
+    "schema-override",
+    "timeout-minutes",
+    "comment",
+    "artifacts",
+    "files-to-ignore",
+)
+# The types that action-types.yml has words for; everything else is a text.
+_TYPES = {
+    InputType.BOOLEAN: "boolean",
+    InputType.ID: "integer",
+    InputType.COUNT: "integer",
+    InputType.RETRIES: "integer",
+}
 # Action files have a default only where it is such an expression; all other defaults are the program's.
 EXPRESSION = "${{"
 
@@ -55,9 +76,55 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *rows))
 
 
-def readme_inputs() -> str:
-    rows = ((f"`{row.name}`", _default(row), _cell(row.help)) for row in INPUTS)
-    return table(("Input", "Default", "What it is"), rows)
+def readme_usual_inputs() -> str:
+    """The inputs that most people need."""
+    rows = {row.name: row for row in INPUTS}
+    return _inputs(rows[name] for name in USUAL)
+
+
+def readme_other_inputs() -> str:
+    """The others, by the groups of the command line."""
+    rows = {row.name: row for row in INPUTS if row.name not in USUAL}
+    lines = []
+    for title, names in cli_flags.GROUPS:
+        found = [rows[name] for name in names if name in rows]
+        items = (f"`{row.name}`{f' ({_default(row)})' if row.default else ''}: {_cell(row.help)}" for row in found)
+        if found:
+            lines.append((title, "<br>".join(items)))
+    return table(("Group", "Inputs, with their defaults"), lines)
+
+
+def _inputs(rows: Iterable[Input]) -> str:
+    cells = ((f"`{row.name}`", _default(row), _cell(row.help)) for row in rows)
+    return table(("Input", "Default", "What it is"), cells)
+
+
+def example(name: str) -> str:
+    """The file of `examples/` as a block of a page."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8").rstrip("\n")
+    return f"```yaml\n{text}\n```"
+
+
+def exit_codes() -> str:
+    return table(("Code", "Meaning"), ((str(int(code)), _cell(words)) for code, words in cli_help.EXIT_CODES.items()))
+
+
+def action_types() -> str:
+    """The types of inputs and outputs, for tools that generate code from them (typesafegithub's action-types.yml)."""
+    lines = ["inputs:"]
+    for row in INPUTS:
+        for name in (row.name, *row.aliases):
+            lines += [f"  {name}:", *_type(row)]
+    lines.append("outputs:")
+    for output in OUTPUTS:
+        lines += [f"  {output.name}:", "    type: string"]
+    return "\n".join(lines)
+
+
+def _type(row: Input) -> list[str]:
+    if row.allowed:
+        return ["    type: enum", "    allowed-values:", *(f"      - {json.dumps(value)}" for value in row.allowed)]
+    return [f"    type: {_TYPES.get(row.input_type, 'string')}"]
 
 
 def readme_aliases() -> str:

@@ -74,3 +74,26 @@ def test_workflow__installs_nothing_while_it_has_a_secret(path: Path) -> None:
         if "pip" in step.get("run", ""):
             assert "secrets." not in str(step)
             assert re.search(r"==\d", step["run"])
+
+
+def test_workflows__pass_zizmor(tmp_path: Path) -> None:
+    """Our own action is named by its version, as users of it do; everything else has to be right."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    for path in GITHUB:
+        text = path.read_text(encoding="utf-8").replace("@v1", f"@{'a' * 40} # v1")
+        (folder / f"{path.parent.name}-{path.name}").write_text(text, encoding="utf-8")
+
+    program = str(Path(sys.executable).with_name("zizmor"))
+    check = [program, "--offline", "--no-progress", "--quiet", str(tmp_path)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False, timeout=120)
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_comment__is_only_obeyed_when_a_member_writes_it() -> None:
+    workflow = yaml.safe_load((ROOT / "examples/recipes/retry-by-comment.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+
+    assert 'fromJSON(\'["OWNER", "MEMBER", "COLLABORATOR"]\'), github.event.comment.author_association' in job["if"]
+    assert any("head.repo.full_name" in step.get("run", "") for step in job["steps"])
