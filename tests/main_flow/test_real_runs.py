@@ -172,7 +172,7 @@ def test_red__log_summary_and_status_report_the_failed_node(
     assert message in first.data
     page = render(workflow_step.summary)
     assert (f"https://github.example/{REPOSITORY}/blob/{SHA}/{file}", file) in page.links
-    assert any(message in content for _, content in page.code)
+    assert any(message in words for words in (*page.text, *(content for _, content in page.code)))
     assert description == workflow_step.statuses[-1].description
     verdict = next(words for words in page.text if words.startswith(node.split(maxsplit=1)[0]))
     assert "→ 2 dashboards are stale. Owner: " in verdict

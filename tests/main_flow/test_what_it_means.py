@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -346,3 +347,17 @@ def test_pending_status__that_cannot_be_renewed_is_not_tried_again(make_step: Ma
     posted = [r for r in step.github.requests if r.method == "POST" and "/statuses/" in r.path]
     # A refusal is tried once more.
     assert ["pending", "pending", "pending", "failure"] == [request.json["state"] for request in posted]
+
+
+def test_history__that_is_slow_is_left_out_after_a_few_seconds(make_step: MakeStep) -> None:
+    """The outcome is long posted by then."""
+    step = make_step(series(RED, RED))
+    first = run_earlier(step)
+    before = step.clock.passed
+    step.cloud.faults.add(kind="hang", method="GET", path=f"/runs/{first}/artifacts/run_results.json", times=None)
+    step.timeouts = replace(step.timeouts, read_seconds=0.3)
+
+    assert ExitCode.FAILED == step.run()
+
+    assert "new-failures" not in step.outputs
+    assert step.clock.passed - before < 60

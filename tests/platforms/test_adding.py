@@ -67,7 +67,7 @@ def test_tests_of_every_platform__pass_for_it(copy: Path) -> None:
 
 
 def test_command__has_flags_for_its_inputs(copy: Path) -> None:
-    shown = " ".join(run(copy, "entrypoint.py", "--help").split())
+    shown = " ".join(run(copy, "entrypoint.py", "run", "--help").split())
 
     assert "EXAMPLE_TOKEN" in shown
     assert "|".join(sorted([*hosts.KNOWN, "example"])) in shown

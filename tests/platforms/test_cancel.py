@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from dbt_action.errors import ExitCode
 from emulator import Emulator, Status
@@ -128,3 +129,20 @@ def _wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert deadline > time.monotonic(), "the condition does not become true"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("variables, cancelled", [({}, False), ({"DBT_ON_CANCEL": "cancel"}, True)])
+def test_cancel__of_a_run_that_was_only_watched_is_asked_for_or_does_not_happen(
+    build: Callable[..., Build],
+    variables: dict[str, str],
+    cancelled: bool,  # noqa: FBT001 - of a table
+) -> None:
+    step = build(ENDLESS).on(DBT_WATCH_RUN_ID="latest", DBT_STATE_FILE="state.json", DBT_CI="none", **variables)
+    url = f"{step.cloud.url}/api/v2/accounts/{step.cloud.account_id}/jobs/{step.cloud.job_id}/run/"
+    requests.post(url, json={"cause": "x"}, headers={"Authorization": f"Token {CLOUD_TOKEN}"}, timeout=10)
+    step.run_and_be_killed()
+
+    assert ExitCode.OK is step.cancel()
+
+    assert cancelled is step.cloud.runs[0].over
+    assert 1 == len(step.cloud.runs)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -232,3 +235,106 @@ def test_module__is_the_same_command(monkeypatch: pytest.MonkeyPatch, capsys: py
 
     assert 0 == ended.value.code
     assert capsys.readouterr().out.startswith("dbt-cloud-run ")
+
+
+# In this process.
+
+
+@pytest.fixture
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Call the command with arguments, in an empty folder; its exit code and what it prints."""
+    monkeypatch.chdir(tmp_path)
+    for row in ROWS:
+        for name in row.variables():
+            monkeypatch.delenv(name, raising=False)
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["dbt-cloud-run", *arguments])
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        try:
+            code = cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+                signal.signal(number, handler)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return called
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (("--help",), 0, "usage: dbt-cloud-run [COMMAND]"),
+        (("help",), 0, "usage: dbt-cloud-run [COMMAND]"),
+        (("--version",), 0, "dbt-cloud-run "),
+        (("help", "inputs"), 0, "the job:"),
+        (("help", "environment"), 0, "variables of the inputs:"),
+        (("help", "exit-codes"), 0, "exit codes:"),
+        (("run", "--help"), 0, "usage: dbt-cloud-run run"),
+        (("doctor", "--help"), 0, "usage: dbt-cloud-run doctor [JOB_URL]"),
+        (("init", "--help"), 0, "usage: dbt-cloud-run init"),
+        (("completion", "bash"), 0, "complete -o default"),
+        (("completion", "zsh"), 0, "bashcompinit"),
+        (("completion", "fish"), 0, "complete -c dbt-cloud-run"),
+        (("run", "--job-id", "three"), 2, "`job-id`"),
+        (("--job-id=three",), 2, "`job-id`"),
+        (("doctor", "--job-id", "three"), 2, "✗ Inputs"),
+        (("cancel", "--state-file", "none.json"), 0, "There is nothing to cancel"),
+        (("init",), 2, "--platform is missing"),
+    ],
+)
+def test_command__of_every_kind(
+    call: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    found, out, _ = call(*arguments)
+
+    assert (code, True) == (found, words in out), out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("rnu",), "Did you mean `run`?"),
+        (("xyz",), "There are run, cancel"),
+        (("--dbt-tokn", "x"), "Did you mean --dbt-token?"),
+        (("run", "--xyz"), "there is no flag --xyz."),
+        (("run", "s3cret"), "there is a word that belongs to no flag"),
+        (("help", "xyz"), "there is help on"),
+        (("completion",), "`completion` needs one of"),
+        (("run", "--job-url"), "expected one argument"),
+        (("doctor", "--jsn"), "Did you mean --json?"),
+        (("init", "--forc"), "Did you mean --force?"),
+        (("init", "--platform", "x"), "invalid choice"),
+    ],
+)
+def test_command__that_cannot_be_understood(
+    call: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], words: str
+) -> None:
+    code, out, err = call(*arguments)
+
+    assert (ExitCode.CONFIG, "") == (code, out)
+    assert words in err
+    assert "s3cret" not in err
+
+
+def test_doctor__takes_the_address_of_the_job(call: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = call(
+        "doctor", "https://127.0.0.1:9/deploy/1/projects/2/jobs/3", "--dbt-token", "s3cret-token", "--json"
+    )
+
+    assert ExitCode.CLOUD == code
+    found = [[check["result"], check["title"]] for check in json.loads(out)["checks"]]
+    assert [["good", "Inputs"], ["unknown", "dbt Cloud at 127.0.0.1:9 cannot be reached"]] == found[:2]
+
+
+def test_init__writes_in_the_working_directory(call: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    code, out, _ = call("init", "https://ab123.us1.dbt.com/deploy/1/projects/2/jobs/3", "--platform", "github", "--yes")
+
+    assert ExitCode.OK == code
+    assert "Wrote .github/workflows/dbt-cloud-deploy.yml" in out
+    assert (tmp_path / ".github" / "workflows" / "dbt-cloud-deploy.yml").exists()

@@ -56,7 +56,7 @@ def test_hundred_steps__get_a_run_each_although_every_tenth_answer_is_lost(tmp_p
                 "GITHUB_REF_NAME": "main",
                 "GITHUB_REPOSITORY": REPOSITORY,
                 "GITHUB_RUN_ID": "5",
-                "GITHUB_SHA": f"{number:040x}",
+                "GITHUB_SHA": f"{number + 1:040x}",
                 "INPUT_ACCOUNT-ID": str(cloud.account_id),
                 "INPUT_CAUSE": "the same words for all",
                 "INPUT_DBT-TOKEN": CLOUD_TOKEN,
