@@ -12,12 +12,16 @@ COLUMNS = ("Commit", "Pull request", "Status", "Summary", "Annotations", "Output
 
 
 def what_works_where() -> str:
-    """A row for each CI; each cell links to the tests that show it."""
-    rows = []
-    for platform in samples.CIS.values():
+    """A row for each CI with a mark in each cell; a footnote of each says how it works, and which tests show it."""
+    rows, notes = [], []
+    for key, platform in samples.CIS.items():
         cells = samples.of_ci(platform).row()
-        rows.append((platform.display_name, *(_cell(cells[column]) for column in COLUMNS)))
-    return tables.table(("Platform", *COLUMNS), rows)
+        names = {column: f"{key}-{column.lower().replace(' ', '-')}" for column in COLUMNS}
+        rows.append((platform.display_name, *(f"{_mark(cells[name])}[^{names[name]}]" for name in COLUMNS)))
+        notes += [
+            f"[^{names[name]}]: {platform.display_name}, {name.lower()}: {_cell(cells[name])}" for name in COLUMNS
+        ]
+    return "\n\n".join([tables.table(("Platform", *COLUMNS), rows), "\n".join(notes)])
 
 
 def tokens() -> str:
@@ -26,8 +30,12 @@ def tokens() -> str:
     return tables.table(("`--code-host`", "Variable of the token", "What it is"), rows)
 
 
+def _mark(cell: samples.Cell) -> str:
+    return "✓" if cell.tests else "\N{EN DASH}"
+
+
 def _cell(cell: samples.Cell) -> str:
-    return " ".join([cell.words, *(f'[✓]({_file(test)} "{test.__name__}")' for test in cell.tests)])
+    return " ".join([cell.words, *(f'[test]({_file(test)} "{test.__name__}")' for test in cell.tests)])
 
 
 def _file(test: Callable[..., None]) -> str:
