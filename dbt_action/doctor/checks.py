@@ -46,6 +46,8 @@ class HostFindings:
     # Where the code lives, in words, "" when nothing says so.
     name: str = ""
     has_token: bool = False
+    # The commit that was asked for, and the answer.
+    sha: str = ""
     commit: str | None = None
     files: str | None = None
     labels: str | None = None
@@ -257,7 +259,7 @@ _JOB_CHECKS: tuple[Callable[[Findings, Job], Iterator[Check]], ...] = (
 
 
 def _host(findings: Findings) -> Iterator[Check]:
-    host, sha = findings.host, findings.build.request.git_sha
+    host = findings.host
     if not host.name:
         yield Check(
             Mark.WARNING,
@@ -269,9 +271,11 @@ def _host(findings: Findings) -> Iterator[Check]:
         yield Check(Mark.WARNING, f"There is no token for {host.name}, so no commit status is posted")
     elif host.commit is not None:
         if host.commit:
-            yield Check(Mark.WARNING, f"{host.name} does not show the commit to the token", host.commit)
+            yield Check(
+                Mark.WARNING, f"The commit {host.sha[:7]} is not shown to the token by {host.name}", host.commit
+            )
         else:
-            yield Check(Mark.GOOD, f"{host.name} is reachable, and knows the commit {sha[:7]}".rstrip())
+            yield Check(Mark.GOOD, f"The commit {host.sha[:7]} is known to {host.name}")
     if findings.checkout is not None and not findings.checkout.pushed:
         yield Check(
             Mark.WARNING,

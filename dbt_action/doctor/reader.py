@@ -97,6 +97,7 @@ def _host(run_context: RunContext, *, probe: bool) -> HostFindings:
     return HostFindings(
         name=name,
         has_token=True,
+        sha=sha,
         commit=ask(lambda host: host.commit_message(sha), wanted=bool(sha)),
         files=ask(lambda host: host.pull_request_files(), wanted=Gate.FILES in asked and bool(build.number)),
         labels=ask(lambda host: host.labels(), wanted=Gate.LABEL in asked),

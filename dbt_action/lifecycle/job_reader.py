@@ -79,6 +79,7 @@ def check(job: Job, build: Build, *, ci: CiPlatform) -> None:
         reason = f": {job.deactivation_reason.rstrip('.')}" if job.deactivation_reason else ""
         message = f"The job {name} is deactivated{reason}."
         raise Rejected(message, hint=_SWITCH_ON)
-    ci.info(f"Starting {name} on {build.request.in_words()}")
+    starting = "This would start" if build.config.dry_run else "Starting"
+    ci.info(f"{starting} {name} on {build.request.in_words()}")
     for warning in build_checks.job_warnings(build, job):
         ci.warning(warning)

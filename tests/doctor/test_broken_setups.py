@@ -167,7 +167,9 @@ BROKEN: dict[str, Broken] = {
         code=ExitCode.OK,
     ),
     "host token": Broken(
-        change=unknown_commit, line="! the host of acme/shop does not show the commit", code=ExitCode.OK
+        change=unknown_commit,
+        line="! The commit aaaaaaa is not shown to the token by the host of acme/shop",
+        code=ExitCode.OK,
     ),
     "no host token": Broken(
         change=environ(INPUT_GITHUB__TOKEN=""), line="! There is no token for the host of acme/shop", code=ExitCode.OK

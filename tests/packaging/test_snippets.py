@@ -6,6 +6,8 @@ The CI puts the value of an expression into a script before the shell reads it, 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from dbt_action.config.inputs import INPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -105,3 +109,44 @@ def test_first_example__is_the_safe_way() -> None:
     assert {"statuses": "write", "pull-requests": "write"} == job["permissions"]
     assert "auto" == step["with"]["schema-override"]
     assert "comment" in step["with"]
+
+
+def yaml_blocks(page: Path) -> list[str]:
+    """The blocks of a page that say they are YAML, without the indentation of a list."""
+    found = re.findall(r"^( *)```ya?ml\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(body) for _, body in found]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if yaml_blocks(page)], ids=lambda page: page.name)
+def test_block__is_yaml_and_its_inputs_exist(page: Path) -> None:
+    names = {name for row in INPUTS for name in (row.name, *row.aliases)}
+    for block in yaml_blocks(page):
+        for document in yaml.safe_load_all(block):
+            for step in uses_of(document):
+                assert set(step.get("with", {})) <= names, step
+
+
+def uses_of(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - YAML
+    """Every step in the document that uses our action."""
+    if isinstance(value, dict):
+        if "dbt-cloud-run-action" in str(value.get("uses", "")):
+            yield value
+        for item in value.values():
+            yield from uses_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from uses_of(item)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_block__that_is_a_whole_workflow_passes_the_schema(page: Path, tmp_path: Path) -> None:
+    whole = [block for block in yaml_blocks(page) if re.search(r"^jobs:", block, re.MULTILINE) and "runs-on" in block]
+    for number, block in enumerate(whole):
+        (tmp_path / f"{number}.yml").write_text(block, encoding="utf-8")
+    files = sorted(map(str, tmp_path.glob("*.yml")))
+    if not files:
+        return
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *files]
+    done = subprocess.run(check, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stdout
