@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from dbt_action import timeouts
 
-# Settings of a checkout that would run a program of it, or ask a terminal.
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager", "--no-optional-locks")
+# Without these, settings of a checkout could run a program, and a partial clone would fetch what it does not have.
+_SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "protocol.allow=never")
+_SAFE = (*(word for setting in _SETTINGS for word in ("-c", setting)), "--no-pager", "--no-optional-locks")
 _COMMIT = re.compile("[0-9a-f]{40}")
 # `git@github.com:acme/shop.git`, the form of an address that is none.
 _SCP_ADDRESS = re.compile(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)")

@@ -83,6 +83,21 @@ def test_read__runs_no_program_that_the_checkout_names(repository: Path) -> None
     assert not trace.exists()
 
 
+def test_has_commit__a_partial_clone_fetches_nothing(repository: Path, tmp_path: Path) -> None:
+    """A partial clone would ask its remote for a missing commit, by whatever program its configuration names."""
+    for name in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
+        git.run(repository, "config", name, "true")
+    clone = tmp_path / "clone"
+    git.run(tmp_path, "clone", "--quiet", "--filter=blob:none", repository.as_uri(), str(clone))
+    git.commit(repository)
+    newer = git.run(repository, "rev-parse", "HEAD")
+
+    assert not checkout.has_commit(clone, newer)
+
+    git.run(clone, "fetch", "--quiet")
+    assert checkout.has_commit(clone, newer)
+
+
 @pytest.mark.parametrize(
     "address, expected",
     [
