@@ -97,6 +97,14 @@ def _init(arguments: Arguments, environ: Environ) -> int:
         def error(self, message: str) -> NoReturn:
             raise UsageError(message, "init")
 
+    def ask(question: str) -> str:
+        try:
+            return input(f"{question} ")
+        except (EOFError, KeyboardInterrupt):
+            sys.stdout.write("\n")
+            message = "the question has no answer."
+            raise command.InitError(message) from None
+
     parser = Parser(
         prog="dbt-cloud-run init",
         description="Writes the files of a pipeline for this checkout, and says what comes next. Asks in a terminal.",
@@ -109,7 +117,7 @@ def _init(arguments: Arguments, environ: Environ) -> int:
         "--pull-requests", default=None, action=argparse.BooleanOptionalAction, help="also for pull requests, or not"
     )
     parser.add_argument("--yes", action="store_true", help="ask nothing")
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument("--force", action="store_true", help="replace its files of before, never a whole pipeline")
     given, unknown = parser.parse_known_args(arguments)
     if unknown:
         known = ["--platform", "--branch", "--pull-requests", "--no-pull-requests", "--yes", "--force"]
@@ -125,7 +133,7 @@ def _init(arguments: Arguments, environ: Environ) -> int:
     around = command.Surroundings(
         folder=Path.cwd(),
         say=print,
-        ask=(lambda question: input(f"{question} ")) if sys.stdin.isatty() and not given.yes else None,
+        ask=ask if sys.stdin.isatty() and not given.yes else None,
         clock=SystemClock(),
         http_timeouts=DEFAULT_HTTP_TIMEOUTS,
     )

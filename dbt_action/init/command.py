@@ -11,15 +11,16 @@ from pathlib import Path
 from dbt_action import checkout, safe_files, text
 from dbt_action.clock import Clock
 from dbt_action.config import parsers
+from dbt_action.config.parsers import JobPage
 from dbt_action.dbt_cloud.client import DbtCloud
 from dbt_action.dbt_cloud.runs import Job
 from dbt_action.dbt_cloud.session import ApiSession
 from dbt_action.errors import CloudError, ExitCode
 from dbt_action.init import render
-from dbt_action.init.render import Answers, JobAddress, Kind
+from dbt_action.init.render import Answers, Kind
 from dbt_action.timeouts import HttpTimeouts
 
-# A branch's name that is plain text in YAML.
+# A branch's name that is safe in comments and, in quotes, in values of YAML.
 _BRANCH = re.compile(r"\w[\w./-]{0,200}")
 PLATFORMS = tuple(render.PATHS)
 # Files by which a platform is known, and host names of remotes.
@@ -36,6 +37,7 @@ _HOSTS = {
     "ssh.dev.azure.com": "azure",
     "bitbucket.org": "bitbucket",
 }
+# Each may have a user's whole pipeline, so neither is ever replaced.
 _MAIN_FILES = (".gitlab-ci.yml", "bitbucket-pipelines.yml")
 _SECRETS = {
     "github": "Settings → Secrets and variables → Actions → New repository secret",
@@ -99,16 +101,14 @@ def _answers(options: Options, around: Surroundings) -> Answers:
     if platform not in PLATFORMS:
         message = f"`--platform` must be one of {', '.join(PLATFORMS)}."
         raise InitError(message)
-    address = _address(options.job_url or _asked(around, "Address of the job's page in dbt Cloud?", flag="JOB_URL"))
-    job = _job(options.token, address, around)
+    page = _page(options.job_url or _asked(around, "Address of the job's page in dbt Cloud?", flag="JOB_URL"))
+    job = _job(options.token, page, around)
     return Answers(
         platform=platform,
         kinds=_kinds(options, around, job),
-        address=address,
+        job=page,
         branch=_branch(options.branch, around.folder if found else None),
-        taken=frozenset()
-        if options.force
-        else frozenset(name for name in _MAIN_FILES if _exists(around.folder / name)),
+        taken=frozenset(name for name in _MAIN_FILES if _exists(around.folder / name)),
     )
 
 
@@ -136,22 +136,21 @@ def _asked(around: Surroundings, question: str, *, flag: str) -> str:
     return around.ask(question).strip()
 
 
-def _address(job_url: str) -> JobAddress:
+def _page(job_url: str) -> JobPage:
     try:
-        page = parsers.job_page(job_url)
+        return parsers.job_page(job_url)
     except ValueError as error:
         message = f"JOB_URL is {text.cut(text.one_line(job_url), 200)!r}, which {error}"
         raise InitError(message) from None
-    return JobAddress(dbt_url=page.dbt_url, account_id=page.account_id, project_id=page.project_id, job_id=page.job_id)
 
 
-def _job(token: str, address: JobAddress, around: Surroundings) -> Job | None:
+def _job(token: str, page: JobPage, around: Surroundings) -> Job | None:
     """The job, which says whether it is one for pull requests; None without a token, or when it cannot be read."""
     if not token:
         return None
-    session = ApiSession(address.dbt_url, token, clock=around.clock, http_timeouts=around.http_timeouts)
+    session = ApiSession(page.dbt_url, token, clock=around.clock, http_timeouts=around.http_timeouts)
     try:
-        return DbtCloud(session, account_id=address.account_id).get_job(address.job_id, with_environment=False)
+        return DbtCloud(session, account_id=page.account_id).get_job(page.job_id, with_environment=False)
     except CloudError as error:
         around.say(f"The job could not be read, so its type is not known: {error.explanation}")
         return None
@@ -161,6 +160,9 @@ def _job(token: str, address: JobAddress, around: Surroundings) -> Job | None:
 
 def _kinds(options: Options, around: Surroundings, job: Job | None) -> tuple[Kind, ...]:
     if job and job.is_ci:
+        if options.pull_requests is False:
+            message = f"{job.name!r} is a CI job, which is for pull requests only. Leave `--no-pull-requests` out."
+            raise InitError(message)
         around.say(f"{job.name!r} is a CI job, so it is run for pull requests only.")
         return (Kind.PULL_REQUEST,)
     wanted = options.pull_requests
@@ -195,7 +197,7 @@ def _exists(path: Path) -> bool:
 
 
 def _next_steps(answers: Answers) -> str:
-    page = answers.address.page
+    page = render.job_url(answers.job)
     more = " and open a pull request" if Kind.PULL_REQUEST in answers.kinds else ""
     return (
         "Next:\n"

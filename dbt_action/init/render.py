@@ -10,8 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from dbt_action.config.parsers import JobPage
+
 URL = "https://ab123.us1.dbt.com"
 JOB_URL = f"{URL}/deploy/1/projects/2/jobs/3"
+# Text in each version of YAML.
+_PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[a-z][a-z0-9_./-]*", re.IGNORECASE | re.ASCII)
 _LINE = '{name}([=:] ?"?){old}("?  # yours)'
 
 
@@ -23,30 +27,15 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobAddress:
-    """Where the job is: host, and the numbers of account, project and job."""
-
-    dbt_url: str
-    account_id: int
-    project_id: int | None
-    job_id: int
-
-    @property
-    def page(self) -> str:
-        """The address of the job's page; without the number of the project, that of the example stays in it."""
-        return f"{self.dbt_url}/deploy/{self.account_id}/projects/{self.project_id or 2}/jobs/{self.job_id}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """What the user wants: one or both kinds, on a platform, for a job, with a branch that is deployed.
 
-    `taken`: files that are there and are not to be replaced.
+    `taken`: files of the user that the files of `init` would replace.
     """
 
     platform: str
     kinds: tuple[Kind, ...]
-    address: JobAddress
+    job: JobPage
     branch: str = "main"
     taken: frozenset[str] = frozenset()
 
@@ -93,13 +82,24 @@ def render(answers: Answers, templates: Mapping[Kind, str]) -> Rendered:
 
 def _filled(template: str, answers: Answers) -> str:
     """The template with the job and the branch of the user."""
-    address, branch = answers.address, answers.branch
-    text = template.replace(JOB_URL, address.page).replace(URL, address.dbt_url)
-    for name, old, new in (("DBT_ACCOUNT_ID", "1", address.account_id), ("DBT_JOB_ID", "3", address.job_id)):
+    job, branch = answers.job, _yaml_text(answers.branch)
+    text = template.replace(JOB_URL, job_url(job)).replace(URL, job.dbt_url)
+    for name, old, new in (("DBT_ACCOUNT_ID", "1", job.account_id), ("DBT_JOB_ID", "3", job.job_id)):
         text = re.sub(_LINE.format(name=name, old=old), rf"{name}\g<1>{new}\g<2>", text)
     # The branch in headings, in a list, and as a key.
-    text = re.sub(r"\bto main\b", f"to {branch}", text)
+    text = re.sub(r"\bto main\b", f"to {answers.branch}", text)
     return re.sub(r"\[main\]", f"[{branch}]", text).replace("\n    main:\n", f"\n    {branch}:\n")
+
+
+def job_url(job: JobPage) -> str:
+    """The address of the job's page; without the number of the project, one that this command understands."""
+    project = f"/projects/{job.project_id}" if job.project_id else ""
+    return f"{job.dbt_url}/deploy/{job.account_id}{project}/jobs/{job.job_id}"
+
+
+def _yaml_text(branch: str) -> str:
+    """A branch for YAML, in which `2024` would be a number and `on` a boolean. It has no quotes in it."""
+    return branch if _PLAIN.fullmatch(branch) else f"'{branch}'"
 
 
 def _gitlab(answers: Answers, texts: Mapping[Kind, str]) -> Rendered:
@@ -110,7 +110,7 @@ def _gitlab(answers: Answers, texts: Mapping[Kind, str]) -> Rendered:
     files = {PATHS["gitlab"][kind]: text for kind, text in texts.items()}
     include = "include:\n" + "".join(f"  - local: {path}\n" for path in files)
     if _GITLAB_MAIN in answers.taken:
-        return Rendered(files=files, to_add=f"{_GITLAB_MAIN}:\n{include}")
+        return Rendered(files=files, to_add=f"{_GITLAB_MAIN}, unless it is there:\n{include}")
     return Rendered(files={_GITLAB_MAIN: include, **files})
 
 
@@ -121,6 +121,6 @@ def _bitbucket(answers: Answers, texts: Mapping[Kind, str]) -> Rendered:
         request = texts[Kind.PULL_REQUEST]
         whole = texts[Kind.DEPLOY].rstrip("\n") + "\n" + request[request.index(_REQUESTS) :]
     if _BITBUCKET_MAIN in answers.taken:
-        words = f"{_BITBUCKET_MAIN}: what stands under `pipelines:` in {_BITBUCKET_OTHER}\n"
+        words = f"{_BITBUCKET_MAIN}, unless it is there: what stands under `pipelines:` in {_BITBUCKET_OTHER}\n"
         return Rendered(files={_BITBUCKET_OTHER: whole}, to_add=words)
     return Rendered(files={_BITBUCKET_MAIN: whole})

@@ -9,22 +9,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from dbt_action.config.parsers import JobPage
 from dbt_action.errors import ExitCode
 from dbt_action.init import command, render
 from dbt_action.init.command import Options, Surroundings
-from dbt_action.init.render import Answers, JobAddress, Kind
+from dbt_action.init.render import Answers, Kind
 from dbt_action.timeouts import HttpTimeouts
 from tests.support import git, samples
 from tests.support.clock import FakeClock
 from tests.support.workflow_step import CLOUD_TOKEN, WorkflowStep
 
 ROOT = Path(__file__).resolve().parents[2]
-OF_EXAMPLES = JobAddress(dbt_url=render.URL, account_id=1, project_id=2, job_id=3)
-MINE = JobAddress(dbt_url="https://xy987.eu1.dbt.com", account_id=70403103922125, project_id=22, job_id=333)
+OF_EXAMPLES = JobPage(dbt_url=render.URL, account_id=1, project_id=2, job_id=3)
+MINE = JobPage(dbt_url="https://xy987.eu1.dbt.com", account_id=70403103922125, project_id=22, job_id=333)
 MY_PAGE = "https://xy987.eu1.dbt.com/deploy/70403103922125/projects/22/jobs/333"
 # The example that each template is.
 EXAMPLES: Mapping[str, Mapping[Kind, str]] = {
@@ -48,7 +50,7 @@ def template(platform: str, kind: Kind) -> str:
 
 
 def rendered(platform: str, kinds: tuple[Kind, ...], **fields: object) -> render.Rendered:
-    answers = Answers(platform=platform, kinds=kinds, **{"address": MINE, **fields})  # type: ignore[arg-type]
+    answers = Answers(platform=platform, kinds=kinds, **{"job": MINE, **fields})  # type: ignore[arg-type]
     return render.render(answers, {kind: template(platform, kind) for kind in Kind})
 
 
@@ -57,7 +59,7 @@ def test_templates__are_the_examples(platform: str, kind: Kind) -> None:
     example = ROOT / "examples" / platform / EXAMPLES[platform][kind]
 
     assert template(platform, kind) == example.read_text(encoding="utf-8")
-    assert template(platform, kind) in rendered(platform, (kind,), address=OF_EXAMPLES).files.values()
+    assert template(platform, kind) in rendered(platform, (kind,), job=OF_EXAMPLES).files.values()
 
 
 @EACH
@@ -80,6 +82,26 @@ def test_files__have_the_job_and_branch_of_the_user_and_pass_the_schema(
     check: list[str] = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *SCHEMAS[platform], *files]
     done = subprocess.run(check, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("branch", ["2024", "on", "1e5", "release/1.0", "No", "main-2", "2024-01-01", "ünder"])
+def test_branch__is_text_in_yaml(branch: str) -> None:
+    def document(platform: str, kind: Kind) -> dict[Any, Any]:
+        (text,) = rendered(platform, (kind,), branch=branch).files.values()
+        return dict(yaml.safe_load(text))
+
+    # PyYAML reads the key `on` as true.
+    assert [branch] == document("github", Kind.DEPLOY)[True]["push"]["branches"]
+    assert [branch] == document("azure", Kind.DEPLOY)["trigger"]
+    assert [branch] == document("azure", Kind.PULL_REQUEST)["pr"]
+    assert [branch] == list(document("bitbucket", Kind.DEPLOY)["pipelines"]["branches"])
+
+
+def test_job__without_a_project_is_the_address_of_no_other(session: Session) -> None:
+    assert ExitCode.OK is session.run(job_url="https://xy987.eu1.dbt.com/deploy/1/jobs/333")
+
+    written = (session.folder / ".github/workflows/dbt-cloud-deploy.yml").read_text(encoding="utf-8")
+    assert "job-url: https://xy987.eu1.dbt.com/deploy/1/jobs/333 #" in written
 
 
 def test_files__of_github_pass_zizmor(tmp_path: Path) -> None:
@@ -272,10 +294,11 @@ def test_main_file__that_is_there_stays_as_it_is(session: Session) -> None:
     git.run(session.folder, "remote", "set-url", "origin", "https://gitlab.com/acme/shop.git")
     (session.folder / ".gitlab-ci.yml").write_text("mine: 1", encoding="utf-8")
 
-    assert ExitCode.OK is session.run(job_url=MY_PAGE)
+    for force in (False, True):
+        assert ExitCode.OK is session.run(job_url=MY_PAGE, force=force)
 
-    assert "mine: 1" == (session.folder / ".gitlab-ci.yml").read_text(encoding="utf-8")
-    assert any(words.startswith("Add to .gitlab-ci.yml:\ninclude:") for words in session.said)
+        assert "mine: 1" == (session.folder / ".gitlab-ci.yml").read_text(encoding="utf-8")
+        assert any(words.startswith("Add to .gitlab-ci.yml, unless it is there:\ninclude:") for words in session.said)
 
 
 @pytest.mark.parametrize("job_type, expected", [("ci", {"pull-request"}), ("other", {"deploy", "pull-request"})])
@@ -289,6 +312,16 @@ def test_job__of_type_ci_is_for_pull_requests_only(
 
     assert ExitCode.OK is session.run(job_url=page, token=CLOUD_TOKEN, pull_requests=True)
     assert {f".github/workflows/dbt-cloud-{kind}.yml" for kind in expected} == session.files
+
+
+def test_job__of_type_ci_is_not_for_deployments(session: Session, make_step: Callable[..., WorkflowStep]) -> None:
+    cloud = make_step().cloud
+    cloud.change_job(cloud.job_id, job_type="ci")
+    page = f"{cloud.url}/deploy/{cloud.account_id}/projects/{cloud.project_id}/jobs/{cloud.job_id}"
+
+    assert ExitCode.CONFIG is session.run(job_url=page, token=CLOUD_TOKEN, pull_requests=False)
+    assert "Leave `--no-pull-requests` out" in session.said[-1]
+    assert set() == session.files
 
 
 def test_job__that_cannot_be_read_is_no_reason_to_stop(
