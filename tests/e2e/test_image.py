@@ -26,8 +26,10 @@ def run_in(image: str, *command: str, options: tuple[str, ...] = ()) -> subproce
 def test_image__has_the_package_and_no_other_files_of_the_repository(image: str) -> None:
     found = run_in(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").stdout.split()
 
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "dbt_action").rglob("*.py")}
-    expected = {"entrypoint.py", "post.py", "requirements.txt", "dbt_action/py.typed", *modules}
+    package = ROOT / "dbt_action"
+    paths = [path for pattern in ("*.py", "init/templates/*/*.yml") for path in package.rglob(pattern)]
+    files = {path.relative_to(ROOT).as_posix() for path in paths}
+    expected = {"entrypoint.py", "post.py", "requirements.txt", "dbt_action/py.typed", *files}
     assert {f"/app/{name}" for name in expected} == set(found)
 
 
